@@ -1,0 +1,21 @@
+//! The decisions of Watchkeeper: what an alert means, which incident it belongs to, and who is told.
+//!
+//! Pure: no clock, disk, network, randomness, threads or environment; `now` is an argument. The order of the
+//! modules below is the order in which they may know each other, kept by `tests/engine/tidy.rs`.
+
+#![warn(missing_docs)]
+
+pub mod ids;
+pub mod limits;
+pub mod lookup;
+pub mod text;
+pub mod time;
+pub mod words;
+
+pub mod input;
+
+pub mod source;
+
+pub mod expr;
+
+pub mod cmdb;

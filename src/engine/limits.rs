@@ -1,0 +1,45 @@
+//! Every bound of the engine, each with what happens when it is reached.
+
+use crate::time::Span;
+
+/// Labels of one alert. More are refused with the alert: no sender we know comes near, and each one costs memory for as long as the alert lives.
+pub const LABELS_MAX: usize = 64;
+/// Bytes of a label name; a longer one refuses the alert.
+pub const LABEL_NAME_BYTES_MAX: usize = 256;
+/// Bytes of a label value; a longer one refuses the alert, because cutting it would make two alerts one.
+pub const LABEL_VALUE_BYTES_MAX: usize = 4_096;
+/// Bytes of an annotation value; a longer one is cut at a character and ends in `…`.
+pub const ANNOTATION_BYTES_MAX: usize = 4_096;
+/// Annotations of one alert; the rest, in name order, is left out.
+pub const ANNOTATIONS_MAX: usize = 64;
+/// Bytes of an alert's name, key or source; a longer one refuses the alert.
+pub const NAME_BYTES_MAX: usize = 512;
+/// Live alerts. When full, a new alert is refused with a reason and counted; what lives goes on.
+pub const ALERTS_MAX: usize = 2_000_000;
+/// Sources that say an alert fires. A further one is counted into the last.
+pub const ALERT_SOURCES_MAX: usize = 16;
+/// Sources known by name. When full, further ones share the number of `other`.
+pub const SOURCES_MAX: usize = 4_096;
+/// Follow-up events of one event; more is a broken invariant.
+pub const FOLLOW_UPS_MAX: usize = 64;
+/// Items that one batch advances a cursor (re-judgement after a reload, a silence over many alerts).
+pub const CURSOR_ITEMS_MAX: usize = 1_000;
+/// Timers that one batch fires; the rest are due in the next one.
+pub const DUE_TIMERS_MAX: usize = 1_000;
+/// Persons told about one incident; further ones are left out and the timeline says so.
+pub const TOLD_MAX: usize = 256;
+/// Bytes of an operator's note or resolution; a longer one is refused.
+pub const NOTE_BYTES_MAX: usize = 8_192;
+/// CIs that one walk visits. A larger reach is reported as "more than".
+pub const WALK_MAX: usize = 100_000;
+/// Bytes of a mail's subject in characters: what a phone shows and a client keeps.
+pub const SUBJECT_CHARS_MAX: usize = 70;
+
+/// Without an `endsAt`, an alert clears this long after it was last heard. Alertmanager's `resolve_timeout`.
+pub const RESOLVE_TIMEOUT: Span = Span::minutes(5);
+/// How long after its cause cleared a symptom that still fires is given back. Two scrape intervals of one minute.
+pub const RELEASE_AFTER: Span = Span::minutes(2);
+/// How long a cleared alert outside any live incident stays: Prometheus repeats a resolved alert for 15 minutes.
+pub const FORGET_AFTER: Span = Span::minutes(15);
+/// When a digest goes out, in the zone of the reader's team.
+pub const DIGEST_HOUR: i8 = 8;

@@ -1,0 +1,251 @@
+//! The closed words of the trade: severity, priority, health and their kin, each with the text that rules, API and mails use.
+
+use std::fmt;
+
+use minicbor::{Decode, Encode};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $index:literal $variant:ident $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+        #[cbor(index_only)]
+        pub enum $name {
+            $($(#[$vdoc])* #[n($index)] $variant),+
+        }
+
+        impl $name {
+            /// Every word, in order.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+            /// Every word's text, in order: what an error names as known.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// The word as rules, API and mails write it.
+            pub const fn word(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+
+            /// The word of a text; exact, because rule files are checked, not guessed.
+            pub fn from_word(text: &str) -> Option<$name> {
+                match text { $($word => Some($name::$variant),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+    };
+}
+
+words!(
+    /// How bad the sender says it is; worst first.
+    Severity {
+        /// Needs somebody at once.
+        0 Critical "critical",
+        /// Broken, not at once.
+        1 Error "error",
+        /// May become bad.
+        2 Warning "warning",
+        /// For the record.
+        3 Info "info",
+        /// The sender said nothing we know.
+        4 Unknown "unknown",
+    }
+);
+
+words!(
+    /// Impact, urgency and criticality; highest first.
+    Level {
+        /// The highest.
+        0 High "high",
+        /// Between.
+        1 Medium "medium",
+        /// The lowest.
+        2 Low "low",
+    }
+);
+
+words!(
+    /// What the matrix of impact and urgency gives; P1 first.
+    Priority {
+        /// At once, whoever sleeps.
+        0 P1 "P1",
+        /// At once.
+        1 P2 "P2",
+        /// Today.
+        2 P3 "P3",
+        /// This week.
+        3 P4 "P4",
+        /// Some time.
+        4 P5 "P5",
+    }
+);
+
+words!(
+    /// How a CI or a service is; worst last.
+    Health {
+        /// Nothing known against it.
+        0 Ok "ok",
+        /// Redundancy is lost; the next fault takes it down.
+        1 AtRisk "at_risk",
+        /// It works badly.
+        2 Degraded "degraded",
+        /// It does not work.
+        3 Down "down",
+    }
+);
+
+words!(
+    /// What an alert does to its CI.
+    Means {
+        /// The CI does not work: counts against `min_up`, explains whatever fires on or downstream of it.
+        0 Down "down",
+        /// The CI works badly: explains what fires on the CI itself.
+        1 Degraded "degraded",
+        /// Neither.
+        2 Nothing "nothing",
+    }
+);
+
+words!(
+    /// Which other alerts an alert explains.
+    Explains {
+        /// Whatever fires on its CI or downstream of it.
+        0 Downstream "downstream",
+        /// What fires on its CI.
+        1 Ci "ci",
+        /// None.
+        2 Nothing "nothing",
+    }
+);
+
+words!(
+    /// What a correlate rule does with an alert.
+    Action {
+        /// Opens or joins an incident.
+        0 Open "open",
+        /// Only records it.
+        1 Record "record",
+    }
+);
+
+words!(
+    /// Where an incident is.
+    IncidentState {
+        /// Nobody has it.
+        0 New "new",
+        /// Somebody has seen it.
+        1 Acknowledged "acknowledged",
+        /// Somebody works on it.
+        2 InProgress "in_progress",
+        /// It waits, for a stated reason.
+        3 OnHold "on_hold",
+        /// It is over; a return reopens it.
+        4 Resolved "resolved",
+        /// It is history.
+        5 Closed "closed",
+    }
+);
+
+impl IncidentState {
+    /// Whether work is still to be done.
+    pub const fn is_open(self) -> bool {
+        matches!(self, IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold)
+    }
+}
+
+words!(
+    /// Where an alert is.
+    AlertState {
+        /// Fires, and must still fire after its rule's `for`.
+        0 Pending "pending",
+        /// Fires, and was judged.
+        1 Firing "firing",
+        /// Fires, and is muted.
+        2 Suppressed "suppressed",
+        /// Fires, and is only recorded.
+        3 Recorded "recorded",
+        /// No source says that it fires.
+        4 Cleared "cleared",
+    }
+);
+
+words!(
+    /// What an alert is in its incident.
+    Role {
+        /// What the incident is about.
+        0 Cause "cause",
+        /// Explained by the cause.
+        1 Symptom "symptom",
+        /// Joined by its rule's `group_by`.
+        2 Member "member",
+    }
+);
+
+words!(
+    /// Why a mail goes out.
+    Reason {
+        /// An incident is new to this person.
+        0 Opened "opened",
+        /// A resolved incident came back.
+        1 Reopened "reopened",
+        /// The priority went up.
+        2 Raised "raised",
+        /// Their item is a symptom of somebody else's incident.
+        3 Affected "affected",
+        /// Their item still fires after the cause is gone.
+        4 Released "released",
+        /// Somebody has it.
+        5 Acknowledged "acknowledged",
+        /// It is over.
+        6 Resolved "resolved",
+        /// A folded list of what was not worth a mail of its own.
+        7 Digest "digest",
+        /// It was given to somebody.
+        8 Assigned "assigned",
+        /// It waits.
+        9 Held "held",
+        /// It is history.
+        10 Closed "closed",
+    }
+);
+
+impl Reason {
+    /// Whether a notify rule without `send` sends it: those that ask for attention.
+    pub const fn is_sent_by_default(self) -> bool {
+        matches!(self, Reason::Opened | Reason::Reopened | Reason::Raised | Reason::Affected | Reason::Released | Reason::Resolved)
+    }
+}
+
+words!(
+    /// Which relation leads from one CI to another.
+    Relation {
+        /// The first needs the second.
+        0 DependsOn "depends_on",
+        /// The first runs on the second.
+        1 RunsOn "runs_on",
+        /// The first is one of the second's members.
+        2 MemberOf "member_of",
+        /// The second is a part of the first.
+        3 Contains "contains",
+        /// They are connected; no fault flows.
+        4 ConnectsTo "connects_to",
+        /// The first is powered by the second.
+        5 PoweredBy "powered_by",
+    }
+);
+
+impl Relation {
+    /// The relation as a verb in a sentence: `db-1 depends on sw-1`.
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Relation::DependsOn => "depends on",
+            Relation::RunsOn => "runs on",
+            Relation::MemberOf => "is a member of",
+            Relation::Contains => "contains",
+            Relation::ConnectsTo => "connects to",
+            Relation::PoweredBy => "is powered by",
+        }
+    }
+}
