@@ -2,6 +2,12 @@
 //!
 //! Immutable: an import builds the next one off the writer. Never decides anything about alerts.
 
+mod compiled;
+mod graph;
+pub mod health;
+mod names;
+pub mod walk;
+
 use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
@@ -9,6 +15,10 @@ use minicbor::{Decode, Encode};
 use crate::ids::CiNo;
 use crate::text::Labels;
 use crate::words::{Level, Relation};
+
+pub use compiled::{Cmdb, SERVICE_CLASS};
+pub use graph::Flow;
+pub use names::same_name;
 
 /// A configuration item as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
