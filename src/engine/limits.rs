@@ -43,3 +43,10 @@ pub const RELEASE_AFTER: Span = Span::minutes(2);
 pub const FORGET_AFTER: Span = Span::minutes(15);
 /// When a digest goes out, in the zone of the reader's team.
 pub const DIGEST_HOUR: i8 = 8;
+
+/// Bytes of one rule or CMDB file; a larger one is refused. Half a million items in CMDB files stay below it.
+pub const SOURCE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How deep values of a rule or CMDB file may be nested; a deeper one is refused, because the tree is walked on one stack.
+pub const SOURCE_DEPTH_MAX: usize = 64;
+/// Unquoted expressions that one reading of a file steps over; behind the last one the rest of the file is not looked at.
+pub const SOURCE_TRAPS_MAX: usize = 100;
