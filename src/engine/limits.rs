@@ -50,3 +50,15 @@ pub const SOURCE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const SOURCE_DEPTH_MAX: usize = 64;
 /// Unquoted expressions that one reading of a file steps over; behind the last one the rest of the file is not looked at.
 pub const SOURCE_TRAPS_MAX: usize = 100;
+/// Bytes of an expression; a longer one is refused at load. Far above what a person writes, and a bound on all work below.
+pub const EXPRESSION_BYTES_MAX: usize = 8_192;
+/// Levels of an expression's tree; a deeper one is refused at load, so that no walk over it can overflow a stack. A chain of `&&` or `||` is one level.
+pub const EXPRESSION_DEPTH_MAX: usize = 64;
+/// Bytes of a compiled regex; a larger one is refused at load. An alternation of ten thousand host names stays below it.
+pub const REGEX_BYTES_MAX: usize = 1 << 20;
+/// Comprehensions inside each other; deeper ones are refused at load.
+pub const NESTED_LOOPS_MAX: usize = 2;
+/// Elements that one evaluation visits in `exists` and `all`; beyond it the evaluation fails, and does not match.
+pub const ELEMENTS_MAX: u32 = 100_000;
+/// Bytes that `+` may join; a longer text fails the evaluation.
+pub const TEXT_RESULT_BYTES_MAX: usize = 65_536;
