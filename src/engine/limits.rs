@@ -32,6 +32,16 @@ pub const TOLD_MAX: usize = 256;
 pub const NOTE_BYTES_MAX: usize = 8_192;
 /// CIs that one walk visits. A larger reach is reported as "more than".
 pub const WALK_MAX: usize = 100_000;
+/// Bytes of a mail address; RFC 5321 allows a path of 256 with its brackets, so no server takes a longer one.
+pub const ADDRESS_BYTES_MAX: usize = 254;
+/// Contradictions between records of CMDB files that one check lists; the others are counted. A file that is there twice has one for every item.
+pub const CMDB_FAULTS_MAX: usize = 1_000;
+/// Unknown names for which one check of CMDB files looks for the nearest known one: each costs a look at every id.
+pub const CMDB_NEAREST_MAX: usize = 20;
+/// An import that retires more than this share of a source's items, in percent, needs a confirmation: a half-written export looks just like that.
+pub const RETIRE_PERCENT_MAX: usize = 20;
+/// So many items of a source may go whatever their share: small sources change as a whole.
+pub const RETIRE_ITEMS_FREE: usize = 10;
 /// Bytes of a mail's subject in characters: what a phone shows and a client keeps.
 pub const SUBJECT_CHARS_MAX: usize = 70;
 

@@ -1,5 +1,6 @@
 //! The CMDB compiled: names, flows, groups, health and walks.
 
+mod files;
 mod support;
 
 use proptest::prelude::*;

@@ -3,6 +3,8 @@
 //! Immutable: an import builds the next one off the writer. Never decides anything about alerts.
 
 mod compiled;
+pub mod diff;
+pub mod files;
 mod graph;
 pub mod health;
 mod names;
@@ -17,6 +19,7 @@ use crate::text::Labels;
 use crate::words::{Level, Relation};
 
 pub use compiled::{Cmdb, SERVICE_CLASS};
+pub use diff::{Diff, diff};
 pub use graph::Flow;
 pub use names::same_name;
 

@@ -1,0 +1,182 @@
+//! CMDB files: YAML and CSV read into an inventory, with every fault of all files at once.
+//!
+//! The files are one source: what leaves them is retired. Items keep their numbers by id; a number is never given twice.
+
+mod check;
+mod csv;
+mod draft;
+
+use serde_json::{Value, json};
+
+use draft::Drafts;
+
+use super::Inventory;
+use crate::source::{self, Diagnostic, Key, Node, Reading, Shape, SourceFile, Takes, nearest};
+use crate::words::{Level, Relation};
+
+/// The source of what CMDB files hold.
+pub const FILES: &str = "files";
+
+/// Reads all CMDB files: `*.yaml` and `*.yml` with the sections `people`, `teams`, `items` and `contracts`, `*.csv` with one kind a file.
+///
+/// The result holds what the files hold and the items of other sources in `base`. An id that `base` knows, whatever its case, keeps its number;
+/// new ids get the next ones in id order. `Ok` brings the warnings along, `Err` everything that was found.
+pub fn read(files: &[SourceFile], base: &Inventory) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    let mut drafts = Drafts::default();
+    for (at, file) in files.iter().enumerate() {
+        let Some(root) = tree(file, &mut found) else { continue };
+        let reading = Reading::new(file);
+        drafts.read(at, &root, &reading);
+        found.extend(reading.finish());
+    }
+    let inventory = check::build(drafts, files, base, &mut found);
+    source::sort(&mut found);
+    if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((inventory, found)) }
+}
+
+/// Reads what stands under `cmdb:` of a rule test: the same sections, numbered from 0. Faults go to `reading`; `None` where there was one.
+pub fn read_inline(node: &Node, reading: &Reading<'_>) -> Option<Inventory> {
+    let file = reading.file();
+    // A reading of its own, because the caller's may hold errors about other things.
+    let own = Reading::new(file);
+    let mut drafts = Drafts::default();
+    drafts.read(0, node, &own);
+    let mut found = own.finish();
+    let inventory = check::build(drafts, std::slice::from_ref(file), &Inventory::default(), &mut found);
+    let is_good = !found.iter().any(Diagnostic::is_error);
+    found.into_iter().for_each(|finding| reading.report(finding));
+    is_good.then_some(inventory)
+}
+
+/// JSON Schema of a CMDB file in YAML, for editors.
+pub fn schema() -> Value {
+    let mut schema = FILE.schema();
+    if let Value::Object(object) = &mut schema {
+        object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        object.insert("title".to_owned(), json!("Watchkeeper CMDB file"));
+    }
+    schema
+}
+
+/// The sections of a file.
+pub(crate) static FILE: Shape = Shape {
+    what: "a CMDB file",
+    keys: &[
+        Key::may("people", Takes::List(&Takes::Map(&PERSON)), "Who can lead a team or be on call."),
+        Key::may("teams", Takes::List(&Takes::Map(&TEAM)), "Who owns items."),
+        Key::may("items", Takes::List(&Takes::Map(&ITEM)), "Configuration items: hosts, switches, groups, services, whatever can fail."),
+        Key::may("contracts", Takes::List(&Takes::Map(&CONTRACT)), "Contracts with vendors."),
+    ],
+    later: &[],
+};
+
+static PERSON: Shape = Shape {
+    what: "a person",
+    keys: &[
+        Key::must("id", Takes::Text, "The name by which teams and rotas know them, whatever the case."),
+        Key::may("mail", TEXTS, "Where mail reaches them."),
+    ],
+    later: &[],
+};
+
+static TEAM: Shape = Shape {
+    what: "a team",
+    keys: &[
+        Key::must("id", Takes::Text, "The name by which items and rules know it, whatever the case."),
+        Key::may("mail", TEXTS, "Where mail reaches all of it."),
+        Key::may("lead", Takes::Text, "The person who leads it."),
+        Key::may("oncall", Takes::Text, "The rota, in the rules, that says who is on call."),
+        Key::may("calendar", Takes::Text, "The calendar, in the rules, of its working time."),
+        Key::may("zone", Takes::Text, "The zone its mails give times in, such as Europe/Berlin; UTC unless given."),
+    ],
+    later: &[],
+};
+
+static ITEM: Shape = Shape {
+    what: "an item",
+    keys: &[
+        Key::must("id", Takes::Text, "Its name; found whatever the case, and a full host name by its short form where that is unique."),
+        Key::may("class", Takes::Text, "What it is: host, switch, cluster, or any word; `service` is what people consume."),
+        Key::may("owner", Takes::Text, "The team that is responsible for it."),
+        Key::may("domain", Takes::Text, "The part of the organisation it belongs to."),
+        Key::may("environment", Takes::Text, "Production unless given; everything else has low impact."),
+        Key::may("criticality", Takes::Word(Level::WORDS), "How much it matters; medium unless given."),
+        Key::may("tier", Takes::Text, "The tier of a service, for rules and SLAs."),
+        Key::may("aliases", TEXTS, "Further names under which alerts know it: addresses, asset numbers."),
+        Key::may("labels", Takes::Pairs(&Takes::Text), "Free pairs for rules: `ci.labels.site`."),
+        Key::may("stakeholders", TEXTS, "Addresses that want to hear of a service."),
+        Key::may(
+            "min_up",
+            Takes::Text,
+            "Of a group: members that must be up, a number or a percentage such as 50%, rounded up; 1 unless given.",
+        ),
+        Key::may("relations", Takes::List(&Takes::Map(&RELATION)), "What it has to do with other items."),
+        Key::may("note", Takes::Text, "A word to whoever looks at it."),
+    ],
+    later: &[],
+};
+
+const TEXTS: Takes = Takes::OneOrList(&Takes::Text);
+
+static RELATION: Shape = Shape {
+    what: "a relation",
+    keys: &[
+        Key::may(Relation::DependsOn.word(), TEXTS, "It needs that item: a fault there is a fault here."),
+        Key::may(Relation::RunsOn.word(), TEXTS, "It runs on that item: a fault there is a fault here."),
+        Key::may(
+            Relation::MemberOf.word(),
+            TEXTS,
+            "It is a member of that group, which is down when fewer than its `min_up` members are up.",
+        ),
+        Key::may(Relation::Contains.word(), TEXTS, "That item is a part of it: a fault here is a fault there."),
+        Key::may(Relation::ConnectsTo.word(), TEXTS, "They are connected; no fault flows."),
+        Key::may(Relation::PoweredBy.word(), TEXTS, "That item powers it: a fault there is a fault here."),
+    ],
+    later: &[],
+};
+
+static CONTRACT: Shape = Shape {
+    what: "a contract",
+    keys: &[
+        Key::must("id", Takes::Text, "The name by which rules know it, whatever the case."),
+        Key::may("vendor", Takes::Text, "Who the contract is with."),
+        Key::may("mail", TEXTS, "Where mail reaches them."),
+        Key::may("until", Takes::Text, "Its last day, such as 2027-06-30."),
+        Key::may("notice", Takes::Duration, "How long before its last day somebody must act, such as 90d."),
+        Key::may("covers", TEXTS, "The items it covers."),
+    ],
+    later: &[],
+};
+
+fn tree(file: &SourceFile, found: &mut Vec<Diagnostic>) -> Option<Node> {
+    let name = file.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    match name.rsplit_once('.') {
+        Some((_, "yaml" | "yml")) => source::parse(file, found).filter(|root| !root.is_null()),
+        Some((stem, "csv")) => {
+            let section = FILE.names().find(|section| *section == stem).unwrap_or("items");
+            csv::parse(file, section, shape_of(section), found)
+        }
+        Some(_) | None => {
+            found.push(
+                Diagnostic::warning(file, &(0..0), "this file is not read: it is neither YAML nor CSV")
+                    .help("end its name in .yaml or .csv"),
+            );
+            None
+        }
+    }
+}
+
+fn shape_of(section: &str) -> &'static Shape {
+    match section {
+        "people" => &PERSON,
+        "teams" => &TEAM,
+        "contracts" => &CONTRACT,
+        _ => &ITEM,
+    }
+}
+
+/// `did you mean …?` where a known word is near.
+fn meant<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<String> {
+    nearest(word, known).map(|word| format!("did you mean `{word}`?"))
+}
