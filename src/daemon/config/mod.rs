@@ -1,0 +1,250 @@
+//! `daemon.toml`: where things are. Checked whole when it is loaded: every fault at once, each with its place and what was expected.
+//!
+//! Never decides what happens to an alert: that is in the rules.
+
+mod read;
+mod secret;
+mod tree;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use watchkeeper_engine::source::SourceFile;
+use watchkeeper_engine::time::Span;
+
+use crate::diagnostics::Findings;
+
+pub use secret::{Secret, SecretError, read_secret};
+
+/// The daemon's configuration. Paths are absolute, or relative to the working directory as the file's own path was.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The listener.
+    pub server: Server,
+    /// Who may do what; empty: everybody who reaches the listener may do everything.
+    pub tokens: Vec<Token>,
+    /// The store.
+    pub store: Store,
+    /// What operators edit.
+    pub files: Files,
+    /// Mail.
+    pub mail: Mail,
+    /// Sources below `/hooks/NAME`.
+    pub webhooks: Vec<Webhook>,
+    /// Bounds of the doors.
+    pub limits: Limits,
+    /// How long history is kept.
+    pub retention: Retention,
+    /// The log.
+    pub log: Log,
+}
+
+/// `[server]`.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Where HTTP is served. Default `127.0.0.1:9080`; port 0 takes any free one, for tests.
+    pub listen: SocketAddr,
+    /// What links in mails begin with, without `/` at its end. Default `http://` and `listen`.
+    pub external_url: String,
+}
+
+/// `[[token]]`: a name that the timeline shows, and what it may do.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// Whose it is: the actor of whatever is done with it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The token.
+    pub secret: Secret,
+}
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Read.
+    Viewer,
+    /// Read, command incidents, make silences.
+    Operator,
+    /// Send alerts, nothing else.
+    Source,
+    /// Everything: also reloads and imports.
+    Admin,
+}
+
+impl Role {
+    /// Every word, in the order of [`Role::ALL`].
+    pub const WORDS: &'static [&'static str] = &["viewer", "operator", "source", "admin"];
+    /// Every role.
+    pub const ALL: &'static [Role] = &[Role::Viewer, Role::Operator, Role::Source, Role::Admin];
+
+    /// The word in `daemon.toml`.
+    pub fn word(self) -> &'static str {
+        Role::WORDS[self as usize]
+    }
+}
+
+/// `[store]`.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The folder of the store, its socket and its sidecar. Default `data`.
+    pub dir: PathBuf,
+}
+
+impl Store {
+    /// The socket that client verbs use, inside the store's folder.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("socket")
+    }
+}
+
+/// `[files]`.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// Rule files. Default `rules`.
+    pub rules: Folder,
+    /// Mail templates. Default `templates`.
+    pub templates: Folder,
+    /// CMDB files. Default `cmdb`.
+    pub cmdb: Folder,
+}
+
+/// A folder that operators edit.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether `daemon.toml` names it; a folder that nobody named may be missing, and is then empty.
+    pub named: Named,
+}
+
+/// Whether a default was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// `daemon.toml` names it.
+    Explicitly,
+    /// It is the default.
+    ByDefault,
+}
+
+/// `[mail]`.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// The sender's mailbox. Default `Watchkeeper <watchkeeper@localhost>`.
+    pub from: String,
+    /// Who hears what reaches nobody else. Default nobody, which is warned about.
+    pub to: Vec<String>,
+    /// How mail leaves.
+    pub transport: Transport,
+}
+
+/// How mail leaves.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// `[mail.file]`: one `.eml` a message in this folder. Default `outbox`.
+    File {
+        /// The folder.
+        dir: PathBuf,
+    },
+}
+
+/// `[[webhook]]`: a source with a path, a format and trust of its own.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// Its name, served at `/hooks/NAME`; the source of its alerts.
+    pub name: String,
+    /// `alertmanager`, or a format of the rules.
+    pub format: String,
+    /// Where the format is named in `daemon.toml`, for the fault that no such format exists.
+    pub format_span: std::ops::Range<usize>,
+    /// Its own token; without one, any token of the roles `source` and `admin` opens it.
+    pub secret: Option<Secret>,
+    /// What its alerts belong to; nothing is correlated across realms. Default `main`.
+    pub realm: String,
+}
+
+/// `[limits]`: bounds of the doors.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of one request's body; a larger one is 413. Default 10 MiB: fifty thousand alerts of 200 bytes.
+    pub body_bytes: usize,
+    /// Bytes of requests that are not answered yet; beyond it they are 503 with Retry-After. Default 64 MiB.
+    pub in_flight_bytes: usize,
+    /// Open connections; further ones wait to be accepted. Default 1,024.
+    pub connections: usize,
+}
+
+/// `[retention]`: how long history is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// How long blocks stay in the store. Default 7 days.
+    pub blocks: Span,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// The least level that is written: one of `error warn info debug trace`. Default `info`.
+    pub level: &'static str,
+    /// How lines look. Default text.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// What of the environment the configuration depends on.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// systemd's `$CREDENTIALS_DIRECTORY`.
+    pub credentials: Option<PathBuf>,
+}
+
+impl Environment {
+    /// The environment of this process.
+    pub fn of_process() -> Environment {
+        Environment { credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from) }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file has faults.
+    #[error("{path} has {counted}", counted = findings.counted())]
+    Faulty {
+        /// The file's path as it was given.
+        path: String,
+        /// What was found.
+        findings: Findings,
+    },
+}
+
+/// Reads and checks the file at `path`. The text is returned beside it, for faults that only show against the rules.
+///
+/// # Errors
+/// The file cannot be read, or has faults: all of them.
+pub fn load(path: &Path, environment: &Environment) -> Result<(Config, SourceFile), ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let file = SourceFile::new(path.display().to_string(), text);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    match read::read(&file, folder, environment) {
+        Ok(config) => Ok((config, file)),
+        Err(found) => Err(ConfigError::Faulty { path: file.path.clone(), findings: Findings { files: vec![file], found } }),
+    }
+}
