@@ -163,13 +163,24 @@ mod tests {
 
     fn one_fault() -> Findings {
         let file = SourceFile::new("rules/sla.yaml", "slas:\n  - name: gold\n    priority: P9\n");
-        let found = Diagnostic::error(&file, &(33..35), "unknown priority `P9`").label("known priorities are P1, P2, P3, P4").help("use one of the above");
+        let found = Diagnostic::error(&file, &(35..37), "unknown priority `P9`")
+            .label("known priorities are P1, P2, P3, P4")
+            .help("use one of the above");
         Findings { files: vec![file], found: vec![found] }
     }
 
     #[test]
     fn a_finding_is_drawn_with_its_place_its_line_and_its_help() {
-        insta::assert_snapshot!(one_fault().render(Format::Text, Colour::Plain), @"");
+        let expected = "\
+error: unknown priority `P9`
+ --> rules/sla.yaml:3:15
+  |
+3 |     priority: P9
+  |               ^^ known priorities are P1, P2, P3, P4
+  |
+  = help: use one of the above
+";
+        assert_eq!(one_fault().render(Format::Text, Colour::Plain), expected);
     }
 
     #[test]

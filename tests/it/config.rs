@@ -17,7 +17,9 @@ fn the_shipped_example_is_the_defaults() {
 fn every_key_of_the_example_that_is_commented_out_is_known() {
     let text: String = include_str!("../../daemon.example.toml")
         .lines()
-        .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains(". ") || rest.starts_with("[[")).unwrap_or(line))
+        .map(|line| {
+            line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains(". ") || rest.starts_with("[[")).unwrap_or(line)
+        })
         .map(|line| format!("{line}\n"))
         .collect();
     let text = text.replace("open = true\n", "");
@@ -32,7 +34,9 @@ fn every_key_of_the_example_that_is_commented_out_is_known() {
 
 #[test]
 fn paths_begin_at_the_folder_of_the_file() {
-    let folder = Folder::with("[store]\ndir = \"here/data\"\n[mail.file]\ndir = \"/var/mail/out\"\n[retention]\nblocks = \"1d12h\"\n[log]\nformat = \"json\"\n");
+    let folder = Folder::with(
+        "[store]\ndir = \"here/data\"\n[mail.file]\ndir = \"/var/mail/out\"\n[retention]\nblocks = \"1d12h\"\n[log]\nformat = \"json\"\n",
+    );
     let config = folder.load().expect("valid");
     assert_eq!(config.store.dir, folder.path().join("here/data"));
     assert!(matches!(config.mail.transport, Transport::File { dir } if dir == Path::new("/var/mail/out")));

@@ -78,8 +78,7 @@ static MAIL: Shape = Shape {
     later: &["smtp", "limits"],
 };
 
-static MAIL_FILE: Shape =
-    Shape { what: "[mail.file]", keys: &[Key::may("dir", Takes::Text, "the folder of the mails.")], later: &[] };
+static MAIL_FILE: Shape = Shape { what: "[mail.file]", keys: &[Key::may("dir", Takes::Text, "the folder of the mails.")], later: &[] };
 
 static WEBHOOK: Shape = Shape {
     what: "[[webhook]]",
@@ -227,7 +226,9 @@ impl<'a> Reader<'a> {
     fn external_url(&self, given: &Spanned<&str>) -> Option<String> {
         let after_scheme = given.value.strip_prefix("https://").or_else(|| given.value.strip_prefix("http://"));
         let fits = after_scheme.is_some_and(|rest| {
-            !rest.is_empty() && !rest.starts_with('/') && !rest.contains(|c: char| c.is_whitespace() || c.is_control() || "\"<>?#".contains(c))
+            !rest.is_empty()
+                && !rest.starts_with('/')
+                && !rest.contains(|c: char| c.is_whitespace() || c.is_control() || "\"<>?#".contains(c))
         });
         if !fits {
             self.fault(
