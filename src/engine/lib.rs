@@ -18,4 +18,6 @@ pub mod source;
 
 pub mod expr;
 
+pub mod policy;
+
 pub mod cmdb;

@@ -4,4 +4,5 @@
 
 mod cmdb;
 mod expr;
+mod policy;
 mod source;

@@ -1,6 +1,9 @@
 //! `correlate`: what an alert means and which incident it joins. First match; last stands the built-in `default`.
 
-use crate::expr::View;
+use super::priorities::urgency_of;
+use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use crate::expr::{Section, View};
+use crate::source::{Key, Keys, Kind, Node, Reading, Shape, Takes};
 use crate::time::Span;
 use crate::words::{Action, Explains, Level, Means, Severity};
 
@@ -50,6 +53,31 @@ pub struct Urgency {
     pub by_severity: [Level; 5],
 }
 
+impl Default for Correlate {
+    /// The built-in rule `default`: what the keys left out of a rule stand for.
+    fn default() -> Self {
+        Correlate {
+            name: DEFAULT.to_owned(),
+            condition: super::Condition::always(),
+            means: None,
+            explains: None,
+            urgency: None,
+            hold_for: Span::ZERO,
+            group_by: vec![GroupBy::Ci],
+            group_wait: Span::seconds(30),
+            join_within: Span::hours(1),
+            adopt_within: Span::minutes(10),
+            resolve_after: Span::minutes(5),
+            reopen_within: Span::hours(4),
+            close_after: Span::days(3),
+            expire_after: None,
+            title: None,
+            runbook: None,
+            action: Action::Open,
+        }
+    }
+}
+
 impl Urgency {
     /// The urgency of `severity`.
     pub fn of(&self, severity: Severity) -> Level {
@@ -88,13 +116,24 @@ pub struct CorrelateRules {
 impl CorrelateRules {
     /// The first rule that matches; the built-in `default` always does.
     pub fn first_match(&self, view: &View<'_>) -> &Correlate {
-        let _ = view;
-        self.rules.last().expect("the built-in rule stands last")
+        self.rules.iter().find(|rule| rule.condition.holds(view).is_yes()).unwrap_or_else(|| self.default_rule())
     }
 
     /// As `first_match`, with every rule that was passed over and why; slower, for `explain` and `try`.
     pub fn trace(&self, view: &View<'_>) -> (&Correlate, Vec<Skipped>) {
-        (self.first_match(view), Vec::new())
+        let matched = self.first_match(view);
+        let passed = self.rules.iter().take_while(|rule| rule.name != matched.name);
+        let skipped = passed.map(|rule| Skipped { rule: rule.name.clone(), why: rule.condition.explain(view) }).collect();
+        (matched, skipped)
+    }
+
+    /// The rules in order, the built-in ones last.
+    pub fn rules(&self) -> &[Correlate] {
+        &self.rules
+    }
+
+    fn default_rule(&self) -> &Correlate {
+        self.rules.last().expect("the built-in rule stands last")
     }
 
     /// A rule by name, for what is already attached.
@@ -113,4 +152,169 @@ pub fn means_by_name(name: &str, severity: Severity) -> Means {
     } else {
         Means::Nothing
     }
+}
+
+/// The name of the built-in rule that stands last.
+pub const DEFAULT: &str = "default";
+
+/// Built-in rules that stand after the operator's and before `default`: alerts of Prometheus' own making that nobody is to be told about.
+const RECORDED: &[(&str, &str)] = &[
+    ("watchdog", r#"alert.name == "Watchdog""#),
+    ("info-inhibitor", r#"alert.name == "InfoInhibitor""#),
+    ("info", r#"alert.severity == "info""#),
+];
+
+static URGENCY: Shape = Shape {
+    what: "`urgency`",
+    keys: &[
+        Key::may("critical", Takes::Word(Level::WORDS), "the urgency of critical alerts. Default high."),
+        Key::may("error", Takes::Word(Level::WORDS), "the urgency of error alerts. Default medium."),
+        Key::may("warning", Takes::Word(Level::WORDS), "the urgency of warnings. Default low."),
+        Key::may("info", Takes::Word(Level::WORDS), "the urgency of what is for the record. Default low."),
+        Key::may("unknown", Takes::Word(Level::WORDS), "the urgency of what has no severity we know. Default low."),
+        Key::may("else", Takes::Word(Level::WORDS), "the urgency of every severity that is not named."),
+    ],
+    later: &[],
+};
+
+/// A rule of `correlate`.
+pub(super) static RULE: Shape = Shape {
+    what: "a correlate rule",
+    keys: &[
+        NAME,
+        NOTE,
+        DISABLED,
+        MATCHERS,
+        WHEN,
+        Key::may(
+            "means",
+            Takes::Word(Means::WORDS),
+            "what it does to the CI. Default: names like *Down mean down, other critical ones degraded.",
+        ),
+        Key::may(
+            "explains",
+            Takes::Word(Explains::WORDS),
+            "which other alerts it explains. Default: down explains downstream, degraded the ci, nothing nothing.",
+        ),
+        Key::may(
+            "urgency",
+            Takes::Either(&[Takes::Word(Level::WORDS), Takes::Map(&URGENCY)]),
+            "one word, or a word for each severity. Default: critical high, error medium, else low.",
+        ),
+        Key::may("for", Takes::Duration, "how long it must fire before it is judged. Default 0s."),
+        Key::may(
+            "group_by",
+            Takes::List(&Takes::Text),
+            "what alerts of one incident share: ci, rule, service, or a path such as alert.labels.chain. Default [ci].",
+        ),
+        Key::may("group_wait", Takes::Duration, "how long the first mail waits for company. Default 30s."),
+        Key::may("join_within", Takes::Duration, "how old an open incident may be that another alert joins. Default 1h."),
+        Key::may("adopt_within", Takes::Duration, "how long before its cause a symptom may have begun. Default 10m."),
+        Key::may("resolve_after", Takes::Duration, "how long all its alerts must be clear. Default 5m."),
+        Key::may("reopen_within", Takes::Duration, "how long after it was resolved a return reopens it. Default 4h."),
+        Key::may("close_after", Takes::Duration, "how long after it was resolved it is closed. Default 3d."),
+        Key::may(
+            "expire_after",
+            Takes::Duration,
+            "clears an alert whose sender never does, so long after it was last heard. Default: never.",
+        ),
+        Key::may("title", Takes::Text, "the incident's title, with {{path}}. Default: the alert's name and item."),
+        Key::may("runbook", Takes::Text, "where to read what to do, with {{path}}."),
+        Key::may("action", Takes::Word(Action::WORDS), "open incidents, or only record. Default open."),
+    ],
+    later: &["flapping"],
+};
+
+/// `correlate` of all files.
+pub(super) struct CorrelateSection {
+    names: Names,
+    rules: Vec<Correlate>,
+}
+
+impl Default for CorrelateSection {
+    fn default() -> Self {
+        let builtin: Vec<&str> = RECORDED.iter().map(|(name, _)| *name).chain([DEFAULT]).collect();
+        CorrelateSection { names: Names::reserved(&builtin), rules: Vec::new() }
+    }
+}
+
+impl CorrelateSection {
+    /// Reads one rule.
+    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+        let name = self.names.take(keys, "correlate");
+        let is_disabled = rules::is_disabled(keys);
+        let builtin = Correlate::default();
+        let rule = Correlate {
+            name: name.clone().unwrap_or_default(),
+            condition: rules::condition(keys, Section::Correlate, scope),
+            means: keys.get("means"),
+            explains: keys.get("explains"),
+            urgency: keys.node("urgency").and_then(|node| urgency(keys.reading(), node)),
+            hold_for: keys.get("for").unwrap_or(builtin.hold_for),
+            group_by: group_by(keys).unwrap_or(builtin.group_by),
+            group_wait: keys.get("group_wait").unwrap_or(builtin.group_wait),
+            join_within: keys.get("join_within").unwrap_or(builtin.join_within),
+            adopt_within: keys.get("adopt_within").unwrap_or(builtin.adopt_within),
+            resolve_after: keys.get("resolve_after").unwrap_or(builtin.resolve_after),
+            reopen_within: keys.get("reopen_within").unwrap_or(builtin.reopen_within),
+            close_after: keys.get("close_after").unwrap_or(builtin.close_after),
+            expire_after: keys.get("expire_after"),
+            title: rules::template(keys, "title", Section::Correlate),
+            runbook: rules::template(keys, "runbook", Section::Correlate),
+            action: keys.get("action").unwrap_or(builtin.action),
+        };
+        if name.is_some() && !is_disabled {
+            self.rules.push(rule);
+        }
+    }
+
+    /// The rules of the files, then the built-in ones.
+    pub(super) fn finish(self) -> CorrelateRules {
+        let mut rules = self.rules;
+        rules.extend(RECORDED.iter().map(|(name, when)| Correlate {
+            name: (*name).to_owned(),
+            condition: super::Condition::new(
+                Vec::new(),
+                vec![crate::expr::Expr::compile(Section::Correlate, when).expect("built in and tested")],
+            ),
+            means: Some(Means::Nothing),
+            action: Action::Record,
+            ..Correlate::default()
+        }));
+        rules.push(Correlate::default());
+        CorrelateRules { rules }
+    }
+}
+
+fn urgency<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Urgency> {
+    if !matches!(node.kind, Kind::Map(_)) {
+        let level: Level = reading.read(node)?;
+        return Some(Urgency { by_severity: [level; 5] });
+    }
+    let keys = reading.keys(node, &URGENCY)?;
+    let otherwise: Option<Level> = keys.get("else");
+    let mut by_severity = [Level::Low; 5];
+    for severity in Severity::ALL.iter().copied() {
+        by_severity[severity as usize] = keys.get(severity.word()).or(otherwise).unwrap_or_else(|| urgency_of(severity));
+    }
+    Some(Urgency { by_severity })
+}
+
+fn group_by(keys: &Keys<'_, '_>) -> Option<Vec<GroupBy>> {
+    let node = keys.node("group_by")?;
+    let reading = keys.reading();
+    if matches!(node.kind, Kind::Seq(_)) && reading.items(node).is_empty() || node.is_null() {
+        reading.wrong(node, "at least one of ci, rule, service or a path: what is grouped by nothing would be one heap");
+        return None;
+    }
+    let entries = reading.items(node).iter().filter_map(|item| {
+        let text: &str = reading.read(item)?;
+        Some(match text {
+            "ci" => GroupBy::Ci,
+            "rule" => GroupBy::Rule,
+            "service" => GroupBy::Service,
+            path => GroupBy::Path(rules::path(reading, item, path, Section::Correlate)?),
+        })
+    });
+    Some(entries.collect())
 }

@@ -1,6 +1,223 @@
 //! Rule files compiled: one file a section, immutable, with the built-in rules behind the operator's own.
+//!
+//! All faults of all files are found in one run, and a set of files with one error is refused whole. Nothing here decides about an alert.
 
 pub mod correlate;
+pub mod identify;
 pub mod notify;
 pub mod priorities;
+mod rules;
 pub mod silences;
+pub mod tests;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+pub use crate::expr::{Condition, Path, TextTemplate};
+use crate::source::{self, Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, SourceFile, Takes};
+use correlate::CorrelateRules;
+use identify::Identify;
+use notify::Notify;
+use priorities::{Matrix, Severities};
+use rules::Scope;
+use silences::SilenceRule;
+use tests::RuleTest;
+
+/// Everything rule files say, checked and compiled.
+#[derive(Debug)]
+pub struct Policy {
+    /// Names this set of files: the first twelve hexadecimal digits of the SHA-256 over their paths and texts.
+    pub id: String,
+    /// Words that senders use for severities.
+    pub severities: Arc<Severities>,
+    /// Impact and urgency to priority.
+    pub matrix: Matrix,
+    /// What an alert is looked up by.
+    pub identify: Identify,
+    /// What an alert means.
+    pub correlate: CorrelateRules,
+    /// What is recorded without being told; in order.
+    pub silences: Vec<SilenceRule>,
+    /// Who hears what; in order. The built-in rules only where no file has one.
+    pub notify: Vec<Notify>,
+    /// What must stay true.
+    pub tests: Vec<RuleTest>,
+    /// The files it was made of, by path.
+    pub sources: Vec<SourceFile>,
+}
+
+/// A set of rule files that can be put in force.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The rules.
+    pub policy: Policy,
+    /// What was taken and probably not meant, by file and place.
+    pub warnings: Vec<Diagnostic>,
+}
+
+static SCOPE: Shape = Shape {
+    what: "`scope`",
+    keys: &[Key::must("when", Takes::OneOrList(&Takes::Expression), "a condition that is added to every condition in this file.")],
+    later: &[],
+};
+
+/// A rules file.
+static FILE: Shape = Shape {
+    what: "a rules file",
+    keys: &[
+        Key::may("scope", Takes::Map(&SCOPE), "what is added to every condition in this file."),
+        Key::may("severities", Takes::Map(&priorities::SEVERITIES), "further words that senders use for severities."),
+        Key::may("priorities", Takes::Map(&priorities::PRIORITIES), "the matrix of impact and urgency."),
+        Key::may(
+            "identify",
+            Takes::List(&Takes::Map(&identify::RULE)),
+            "what an alert is looked up by, in order, before the built-in names.",
+        ),
+        Key::may(
+            "correlate",
+            Takes::List(&Takes::Map(&correlate::RULE)),
+            "what an alert means and which incident it joins; the first that matches.",
+        ),
+        Key::may("silences", Takes::List(&Takes::Map(&silences::RULE)), "what is recorded without being told."),
+        Key::may("notify", Takes::List(&Takes::Map(&notify::RULE)), "who hears what; all that match."),
+        Key::may("tests", Takes::List(&Takes::Map(&tests::TEST)), "what must stay true."),
+    ],
+    later: &[
+        "formats",
+        "calendars",
+        "holidays",
+        "rotas",
+        "enrich",
+        "inhibit",
+        "maintenance",
+        "storms",
+        "majors",
+        "problems",
+        "slas",
+        "capacity",
+        "heartbeats",
+        "reports",
+    ],
+};
+
+impl Policy {
+    /// What is in force where there are no rule files.
+    pub fn builtin() -> Policy {
+        load(&[]).map(|loaded| loaded.policy).expect("no file, no fault")
+    }
+}
+
+/// Compiles a set of rule files; their order does not matter.
+///
+/// # Errors
+/// Every finding of every file, warnings among them, by file and place, where at least one of them is an error.
+pub fn load(files: &[SourceFile]) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut sources = files.to_vec();
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut found = Vec::new();
+    let mut sections = Sections::default();
+    for file in &sources {
+        let Some(root) = source::parse(file, &mut found) else { continue };
+        let reading = Reading::new(file);
+        if !root.is_null() {
+            sections.read(&reading, &root);
+        }
+        found.extend(reading.finish());
+    }
+    source::sort(&mut found);
+    if found.iter().any(Diagnostic::is_error) {
+        return Err(found);
+    }
+    let id = content_id(&sources);
+    let severities = Arc::new(sections.severities.finish());
+    let policy = Policy {
+        id,
+        matrix: sections.priorities.finish(),
+        identify: sections.identify.finish(),
+        correlate: sections.correlate.finish(),
+        silences: sections.silences.finish(),
+        notify: sections.notify.finish(),
+        tests: sections.tests.finish(),
+        severities,
+        sources,
+    };
+    Ok(Loaded { policy, warnings: found })
+}
+
+/// JSON Schema (draft 2020-12) of a rules file, with every word that is allowed: what editors check and complete by.
+pub fn schema() -> serde_json::Value {
+    let mut schema = FILE.schema();
+    if let serde_json::Value::Object(object) = &mut schema {
+        object.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+        object.insert("title".to_owned(), "Watchkeeper rules".into());
+    }
+    schema
+}
+
+/// The sections of all files while they are read, one builder each.
+#[derive(Default)]
+struct Sections {
+    severities: priorities::SeveritiesSection,
+    priorities: priorities::PrioritiesSection,
+    identify: identify::IdentifySection,
+    correlate: correlate::CorrelateSection,
+    silences: silences::SilencesSection,
+    notify: notify::NotifySection,
+    tests: tests::TestsSection,
+}
+
+impl Sections {
+    /// Reads one file. Each section's rules follow those of the files before.
+    fn read<'a>(&mut self, reading: &Reading<'a>, root: &'a Node) {
+        let Some(file) = reading.keys(root, &FILE) else { return };
+        let scope = scope(&file);
+        if let Some(node) = file.node("severities") {
+            self.severities.read(reading, node);
+        }
+        if let Some(node) = file.node("priorities") {
+            self.priorities.read(reading, node);
+        }
+        each(&file, "identify", &identify::RULE, |keys| self.identify.read(keys, &scope));
+        each(&file, "correlate", &correlate::RULE, |keys| self.correlate.read(keys, &scope));
+        each(&file, "silences", &silences::RULE, |keys| self.silences.read(keys, &scope));
+        each(&file, "notify", &notify::RULE, |keys| self.notify.read(keys, &scope));
+        each(&file, "tests", &tests::TEST, |keys| self.tests.read(keys));
+    }
+}
+
+/// What the file adds to the conditions of its rules.
+fn scope<'a>(file: &Keys<'a, '_>) -> Scope<'a> {
+    let Some(keys) = file.node("scope").and_then(|node| file.reading().keys(node, &SCOPE)) else { return Scope::default() };
+    Scope { when: keys.get::<OneOrMany<&Node>>("when").map(|when| when.0).unwrap_or_default() }
+}
+
+/// Opens every rule of a section that is a list.
+fn each<'a, 'r>(file: &Keys<'a, 'r>, section: &'static str, shape: &'static Shape, mut read: impl FnMut(&Keys<'a, 'r>)) {
+    let Some(node) = file.node(section) else { return };
+    if matches!(node.kind, Kind::Map(_)) {
+        file.reading().wrong(node, &format!("a list of rules, each of which begins with `- name:`, below `{section}`"));
+        return;
+    }
+    for item in file.reading().items(node) {
+        if let Some(keys) = file.reading().keys(item, shape) {
+            read(&keys);
+        }
+    }
+}
+
+/// The name of a set of files: paths and texts, each with its length, so that no two sets read alike.
+fn content_id(sources: &[SourceFile]) -> String {
+    // Twelve digits: a thousand sets a day for a century meet with a chance of one in a million million.
+    const ID_BYTES: usize = 6;
+    let mut hash = Sha256::new();
+    for part in sources.iter().flat_map(|file| [&file.path, &file.text]) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().take(ID_BYTES).fold(String::new(), |mut id, byte| {
+        write!(id, "{byte:02x}").expect("a String takes all");
+        id
+    })
+}

@@ -1,5 +1,8 @@
 //! `notify`: who hears what. All rules act; one mail per person and event.
 
+use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use crate::expr::{Expr, Section};
+use crate::source::{Diagnostic, Key, Keys, Node, OneOrMany, Reading, Shape, Takes, nearest};
 use crate::words::Reason;
 
 /// One compiled rule.
@@ -50,4 +53,198 @@ pub enum Recipient {
     Person(String),
     /// An address.
     Address(String),
+}
+
+impl Recipient {
+    /// Those that are one word.
+    const WORDS: &'static [(&'static str, Recipient)] = &[
+        ("owner", Recipient::Owner),
+        ("oncall", Recipient::Oncall),
+        ("lead", Recipient::Lead),
+        ("assignee", Recipient::Assignee),
+        ("stakeholders", Recipient::Stakeholders),
+        ("vendor", Recipient::Vendor),
+    ];
+}
+
+/// As rule files write it.
+impl std::fmt::Display for Recipient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Recipient::Team(id) => write!(f, "team:{id}"),
+            Recipient::Person(id) => write!(f, "person:{id}"),
+            Recipient::Address(address) => f.write_str(address),
+            Recipient::Owner | Recipient::Oncall | Recipient::Lead | Recipient::Assignee | Recipient::Stakeholders | Recipient::Vendor => {
+                f.write_str(Recipient::WORDS.iter().find(|(_, known)| known == self).map_or("", |(word, _)| word))
+            }
+        }
+    }
+}
+
+/// Reasons that a rule can name in `send`: those whose mails stand alone, without the digest, which folds others.
+const SENDABLE: &[&str] =
+    &["opened", "reopened", "raised", "affected", "released", "acknowledged", "assigned", "held", "resolved", "closed"];
+
+/// Reasons that a later version will send.
+const LATER_REASONS: &[&str] = &[
+    "reminder",
+    "unacknowledged",
+    "update",
+    "sla_warning",
+    "sla_breached",
+    "flapping",
+    "storm",
+    "major",
+    "problem_opened",
+    "problem_recurred",
+    "known_error",
+    "fix_failed",
+    "problem_closed",
+];
+
+/// A rule of `notify`.
+pub(super) static RULE: Shape = Shape {
+    what: "a notify rule",
+    keys: &[
+        NAME,
+        NOTE,
+        DISABLED,
+        MATCHERS,
+        WHEN,
+        Key::must(
+            "to",
+            Takes::OneOrList(&Takes::Text),
+            "whom: owner, oncall, lead, assignee, stakeholders, vendor, team:ID, person:ID, or an address.",
+        ),
+        Key::may(
+            "send",
+            Takes::OneOrList(&Takes::Word(SENDABLE)),
+            "for which reasons. Default: those that ask for attention (opened, reopened, raised, affected, released, resolved).",
+        ),
+        Key::may("template", Takes::Text, "which template. Default: the one named like the reason."),
+    ],
+    later: &["during", "digest", "repeat_interval", "escalate"],
+};
+
+/// `notify` of all files.
+#[derive(Default)]
+pub(super) struct NotifySection {
+    names: Names,
+    rules: Vec<Notify>,
+    is_written: bool,
+}
+
+impl NotifySection {
+    /// Reads one rule.
+    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+        self.is_written = true;
+        let reading = keys.reading();
+        let name = self.names.take(keys, "notify");
+        let is_disabled = rules::is_disabled(keys);
+        let condition = rules::condition(keys, Section::Notify, scope);
+        let to: Vec<&Node> = keys.get::<OneOrMany<&Node>>("to").map(|to| to.0).unwrap_or_default();
+        if let (true, Some(node)) = (to.is_empty(), keys.node("to")) {
+            reading.wrong(node, "whom to tell, such as `[owner]`");
+        }
+        let to = to.into_iter().filter_map(|node| recipient(reading, node)).collect();
+        let send = keys.get::<OneOrMany<&Node>>("send").map(|send| send.0.into_iter().filter_map(|node| reason(reading, node)).collect());
+        let template = keys.node("template").and_then(|node| template_name(reading, node));
+        if let (Some(name), false) = (name, is_disabled) {
+            self.rules.push(Notify { name, condition, to, send, template, digest: false });
+        }
+    }
+
+    /// The rules of the files, or the built-in ones where no file has one.
+    pub(super) fn finish(self) -> Vec<Notify> {
+        if self.is_written {
+            return self.rules;
+        }
+        [
+            ("default", r#"incident.priority in ["P1", "P2", "P3"]"#, false),
+            ("default-morning", r#"incident.priority in ["P4", "P5"]"#, true),
+        ]
+        .into_iter()
+        .map(|(name, when, digest)| Notify {
+            name: name.to_owned(),
+            condition: super::Condition::new(Vec::new(), vec![Expr::compile(Section::Notify, when).expect("built in and tested")]),
+            to: vec![Recipient::Owner],
+            send: None,
+            template: None,
+            digest,
+        })
+        .collect()
+    }
+}
+
+fn recipient(reading: &Reading<'_>, node: &Node) -> Option<Recipient> {
+    let text: &str = reading.read(node)?;
+    if let Some((_, word)) = Recipient::WORDS.iter().find(|(word, _)| *word == text) {
+        return Some(word.clone());
+    }
+    let refuse = |message: String, label: &str, help: String| {
+        reading.report(Diagnostic::error(reading.file(), &node.span, message).label(label).help(help));
+        None
+    };
+    match text.split_once(':') {
+        Some((kind @ ("team" | "person"), id)) if !id.trim().is_empty() && !id.chars().any(char::is_control) => {
+            let id = id.trim().to_owned();
+            return Some(if kind == "team" { Recipient::Team(id) } else { Recipient::Person(id) });
+        }
+        Some((kind @ ("team" | "person"), _)) => {
+            return refuse(format!("`{kind}:` without an id"), "", format!("write `{kind}:ID` with an id of the CMDB"));
+        }
+        Some((kind @ ("oncall" | "hook"), _)) => {
+            let help = if kind == "oncall" {
+                "`oncall` without a rota tells the owner"
+            } else {
+                "mail is what there is: write a role, `team:ID` or an address"
+            };
+            return refuse(format!("`{}` is not yet supported", shown(text)), "not yet", help.to_owned());
+        }
+        Some(_) | None => {}
+    }
+    if is_address(text) {
+        return Some(Recipient::Address(text.to_owned()));
+    }
+    let words = Recipient::WORDS.iter().map(|(word, _)| *word);
+    let help = match nearest(text, words.clone().chain(["team:", "person:"])) {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => "a team is written `team:ID`, a person `person:ID`".to_owned(),
+    };
+    let label = format!("known are {}, team:ID, person:ID and addresses", words.collect::<Vec<_>>().join(", "));
+    refuse(format!("unknown recipient `{}`", shown(text)), &label, help)
+}
+
+/// Whether a text can stand in a mail's envelope: one `@` with something plain on both sides.
+fn is_address(text: &str) -> bool {
+    // RFC 5321, 4.5.3.1.3: a path has at most 256 octets, two of them its brackets.
+    const ADDRESS_BYTES_MAX: usize = 254;
+    let is_plain =
+        |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_control() || c.is_whitespace() || "<>()[],;:\\\"@".contains(c));
+    text.len() <= ADDRESS_BYTES_MAX && text.split_once('@').is_some_and(|(user, host)| is_plain(user) && is_plain(host))
+}
+
+fn reason(reading: &Reading<'_>, node: &Node) -> Option<Reason> {
+    let text: &str = reading.read(node)?;
+    if LATER_REASONS.contains(&text) {
+        let error = Diagnostic::error(reading.file(), &node.span, format!("the reason `{text}` is not yet supported")).label("not yet");
+        reading.report(error.help("a later version will send it; leave it out until then"));
+        return None;
+    }
+    reading.word(node, "reason", SENDABLE).and_then(Reason::from_word)
+}
+
+/// A template's name is a part of a file name.
+fn template_name(reading: &Reading<'_>, node: &Node) -> Option<String> {
+    let text: &str = reading.read(node)?;
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
+        return Some(text.to_owned());
+    }
+    let error = Diagnostic::error(reading.file(), &node.span, format!("`{}` is no name of a template", shown(text)));
+    reading.report(error.label("letters, digits, `-` and `_`").help("name the folder's file without its ending: `template: business`"));
+    None
+}
+
+fn shown(text: &str) -> String {
+    crate::text::cut(&crate::text::one_line(text), 60)
 }

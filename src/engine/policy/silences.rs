@@ -1,5 +1,8 @@
 //! `silences` in rule files: what is recorded without being told, once or on a schedule.
 
+use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use crate::expr::Section;
+use crate::source::{Diagnostic, Key, Keys, Shape, Spanned, Takes};
 use crate::time::Time;
 
 /// One compiled rule.
@@ -25,11 +28,66 @@ pub enum Window {
         /// Until, or for ever.
         until: Option<Time>,
     },
-    /// Each time a schedule fires, for a while.
-    Every {
-        /// The schedule.
-        schedule: crate::policy::Schedule,
-        /// For how long.
-        lasts: crate::time::Span,
-    },
+}
+
+/// A rule of `silences`.
+pub(super) static RULE: Shape = Shape {
+    what: "a silence",
+    keys: &[
+        NAME,
+        NOTE,
+        DISABLED,
+        MATCHERS,
+        WHEN,
+        Key::may("from", Takes::Moment, "since when. Default: ever since."),
+        Key::may("until", Takes::Moment, "until when. Default: for ever."),
+        Key::may("comment", Takes::Text, "why: what timeline and `explain` show."),
+    ],
+    later: &["every"],
+};
+
+/// `silences` of all files.
+#[derive(Default)]
+pub(super) struct SilencesSection {
+    names: Names,
+    rules: Vec<SilenceRule>,
+}
+
+impl SilencesSection {
+    /// Reads one rule.
+    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+        let name = self.names.take(keys, "silences");
+        let is_disabled = rules::is_disabled(keys);
+        let condition = rules::condition(keys, Section::Silences, scope);
+        if keys.entries().iter().all(|entry| entry.key != "when" && entry.key != "matchers") && scope.when.is_empty() {
+            let reading = keys.reading();
+            let warning =
+                Diagnostic::warning(reading.file(), &keys.place_of("name"), "this silence has no condition, so it mutes every alert");
+            reading.report(warning.help("say which with `matchers` or `when`"));
+        }
+        let window = window(keys);
+        let comment = keys.get("comment").unwrap_or_default();
+        if let (Some(name), Some(when), false) = (name, window, is_disabled) {
+            self.rules.push(SilenceRule { name, condition, when, comment });
+        }
+    }
+
+    /// The rules of the files.
+    pub(super) fn finish(self) -> Vec<SilenceRule> {
+        self.rules
+    }
+}
+
+fn window(keys: &Keys<'_, '_>) -> Option<Window> {
+    let reading = keys.reading();
+    let from: Option<Spanned<Time>> = keys.get("from");
+    let until: Option<Spanned<Time>> = keys.get("until");
+    if let (Some(from), Some(until)) = (&from, &until)
+        && until.value <= from.value
+    {
+        let error = Diagnostic::error(reading.file(), &until.span, "this silence ends before it begins");
+        reading.report(error.help("`until` lies after `from`"));
+        return None;
+    }
+    Some(Window::Between { from: from.map(|from| from.value), until: until.map(|until| until.value) })
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::{Diagnostic, Entry, Kind, Node, Shape, SourceFile, Style, listed, nearest};
 use crate::text::Labels;
 use crate::time::{Span, Time};
-use crate::words::{Action, Explains, Health, IncidentState, Level, Means, Priority, Reason, Relation, Severity};
+use crate::words::{Action, AlertState, Explains, Health, IncidentState, Level, Means, Priority, Reason, Relation, Severity};
 
 /// A file while it is read: where its faults gather.
 #[derive(Debug)]
@@ -77,10 +77,8 @@ impl<'a> Reading<'a> {
             }
         }
         for key in shape.keys.iter().filter(|key| key.required && !entries.iter().any(|entry| entry.key == key.name)) {
-            let line = self.file.line_around(node.span.start);
-            let span = node.span.start..node.span.end.min(line.end);
             let message = format!("{} needs `{}`", shape.what, key.name);
-            self.report(Diagnostic::error(self.file, &span, message).help(format!("`{}`: {}", key.name, key.doc)));
+            self.report(Diagnostic::error(self.file, &self.first_line(node), message).help(format!("`{}`: {}", key.name, key.doc)));
         }
         Some(Keys { span: node.span.clone(), entries, shape, reading: self })
     }
@@ -125,10 +123,15 @@ impl<'a> Reading<'a> {
     /// Reports that `node` is not what was expected; silent where it was reported already.
     pub fn wrong(&self, node: &Node, expected: &str) {
         if !matches!(node.kind, Kind::Faulty) {
-            let line = self.file.line_around(node.span.start);
-            let span = node.span.start..node.span.end.min(line.end.max(node.span.start));
-            self.report(Diagnostic::error(self.file, &span, format!("expected {expected}, found {}", node.describe())));
+            let message = format!("expected {expected}, found {}", node.describe());
+            self.report(Diagnostic::error(self.file, &self.first_line(node), message));
         }
+    }
+
+    /// The bytes of a node on its first line: what a message about all of it underlines.
+    pub fn first_line(&self, node: &Node) -> Range<usize> {
+        let line = self.file.line_around(node.span.start);
+        node.span.start..node.span.end.min(line.end).max(node.span.start)
     }
 }
 
@@ -239,6 +242,9 @@ impl<'a> Read<'a> for Span {
             let message = format!("`{}` is no duration", crate::text::cut(&crate::text::one_line(text), 60));
             let help = match text.parse::<u64>() {
                 Ok(number) => format!("a number needs its unit: `{number}s` or `{number}m`"),
+                Err(_) if text.ends_with(['m', 'h', 'd']) && text.trim_end_matches(['m', 'h', 'd']).ends_with('b') => {
+                    "working time (bm, bh, bd) is not yet supported: write wall time, such as 4h".to_owned()
+                }
                 Err(_) => "write a number and a unit of s, m, h, d or w, such as 90s, 5m, 4h, 7d, or several: 3m20s".to_owned(),
             };
             reading.report(Diagnostic::error(reading.file, &node.span, message).label("expected a duration").help(help));
@@ -333,6 +339,7 @@ read_words!(
     Explains "reach",
     Action "action",
     IncidentState "state",
+    AlertState "state",
     Reason "reason",
     Relation "relation",
 );

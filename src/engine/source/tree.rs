@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span as YamlSpan};
+use serde_json::Value;
 
 use super::traps::{self, Masked};
 use super::{Diagnostic, SourceFile};
@@ -80,9 +81,26 @@ impl Node {
         match &self.kind {
             _ if self.is_null() => "nothing".to_owned(),
             Kind::Scalar(scalar) => format!("`{}`", crate::text::cut(&crate::text::one_line(&scalar.text), 60)),
+            Kind::Seq(items) if items.is_empty() => "an empty list".to_owned(),
             Kind::Seq(_) => "a list".to_owned(),
             Kind::Map(_) => "a mapping".to_owned(),
             Kind::Faulty => "something faulty".to_owned(),
+        }
+    }
+
+    /// The same value as JSON, scalars as YAML 1.2's core schema reads them; something faulty is null.
+    pub fn to_json(&self) -> Value {
+        match &self.kind {
+            Kind::Scalar(scalar) if scalar.style == Style::Plain => match scalar.text.as_str() {
+                _ if self.is_null() => Value::Null,
+                "true" | "True" | "TRUE" => Value::Bool(true),
+                "false" | "False" | "FALSE" => Value::Bool(false),
+                text => number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number),
+            },
+            Kind::Scalar(scalar) => Value::String(scalar.text.clone()),
+            Kind::Seq(items) => Value::Array(items.iter().map(Node::to_json).collect()),
+            Kind::Map(entries) => Value::Object(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect()),
+            Kind::Faulty => Value::Null,
         }
     }
 
@@ -95,6 +113,18 @@ impl Node {
         let end = if part.end > part.start { offset_in_source(source, scalar, part.end) } else { start };
         self.span.start + start..self.span.start + end.max(start)
     }
+}
+
+/// A plain scalar as a number, where it is one.
+fn number(text: &str) -> Option<serde_json::Number> {
+    let begins = text.trim_start_matches(['-', '+']);
+    if !begins.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    if let Ok(whole) = text.parse::<i64>() {
+        return Some(whole.into());
+    }
+    text.parse::<f64>().ok().and_then(serde_json::Number::from_f64)
 }
 
 /// Where in the source of a scalar the byte `wanted` of its decoded text stands: both are walked together, and what they do not share is

@@ -1,0 +1,100 @@
+//! `identify`: what an alert is looked up by among the ids and aliases of the CMDB. First that names a known CI; the built-in names stand last.
+
+use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use crate::expr::{Expr, Section, View};
+use crate::source::{Key, Keys, Shape, Takes};
+
+/// The section, in order, the built-in rules last.
+#[derive(Debug)]
+pub struct Identify {
+    rules: Vec<Rule>,
+}
+
+/// One compiled rule.
+#[derive(Debug)]
+struct Rule {
+    name: String,
+    condition: super::Condition,
+    from: Expr,
+}
+
+impl Identify {
+    /// What `view`'s alert is looked up by: the rules whose condition holds and whose value is not empty, with that value, in order.
+    pub fn candidates<'p>(&'p self, view: &View<'_>) -> Vec<(&'p str, String)> {
+        let rules = self.rules.iter().filter(|rule| rule.condition.holds(view).is_yes());
+        rules
+            .filter_map(|rule| {
+                let value = rule.from.text(view).ok()?;
+                let value = value.trim();
+                (!value.is_empty()).then(|| (rule.name.as_str(), value.to_owned()))
+            })
+            .collect()
+    }
+}
+
+/// The built-in rules: name, condition and value.
+const BUILTIN: &[(&str, &str, &str)] = &[
+    ("ci", r#"alert.labels.ci != """#, "alert.labels.ci"),
+    (
+        "namespace-workload",
+        r#"alert.labels.pod != "" && alert.labels.namespace != """#,
+        r#"alert.labels.namespace + "/" + workload(alert.labels.pod)"#,
+    ),
+    ("workload", r#"alert.labels.pod != """#, "workload(alert.labels.pod)"),
+    ("node", r#"alert.labels.node != """#, "alert.labels.node"),
+    ("instance", r#"alert.labels.instance != """#, "host(alert.labels.instance)"),
+    ("host", r#"alert.labels.host != """#, "alert.labels.host"),
+    ("device", r#"alert.labels.device != """#, "alert.labels.device"),
+    ("service", r#"alert.labels.service != """#, "alert.labels.service"),
+];
+
+/// A rule of `identify`.
+pub(super) static RULE: Shape = Shape {
+    what: "an identify rule",
+    keys: &[
+        NAME,
+        NOTE,
+        DISABLED,
+        MATCHERS,
+        WHEN,
+        Key::must("from", Takes::Expression, "an expression whose text is looked up among ids and aliases, whatever the case."),
+    ],
+    later: &[],
+};
+
+/// `identify` of all files.
+pub(super) struct IdentifySection {
+    names: Names,
+    rules: Vec<Rule>,
+}
+
+impl Default for IdentifySection {
+    fn default() -> Self {
+        let builtin: Vec<&str> = BUILTIN.iter().map(|(name, _, _)| *name).collect();
+        IdentifySection { names: Names::reserved(&builtin), rules: Vec::new() }
+    }
+}
+
+impl IdentifySection {
+    /// Reads one rule.
+    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+        let name = self.names.take(keys, "identify");
+        let is_disabled = rules::is_disabled(keys);
+        let condition = rules::condition(keys, Section::Identify, scope);
+        let from = rules::text_expression(keys, "from", Section::Identify);
+        if let (Some(name), Some(from), false) = (name, from, is_disabled) {
+            self.rules.push(Rule { name, condition, from });
+        }
+    }
+
+    /// The rules of the files, then the built-in ones.
+    pub(super) fn finish(self) -> Identify {
+        let mut rules = self.rules;
+        rules.extend(BUILTIN.iter().map(|(name, when, from)| Rule {
+            name: (*name).to_owned(),
+            condition: super::Condition::new(Vec::new(), vec![Expr::compile(Section::Identify, when).expect("built in and tested")]),
+            from: Expr::compile_text(Section::Identify, from).expect("built in and tested"),
+        }));
+        Identify { rules }
+    }
+}

@@ -1,0 +1,241 @@
+//! What rule files become: the built-in rules of an empty folder, sections over several files, and every planted fault at its place.
+
+use watchkeeper_engine::expr::{AlertView, CiView, IncidentView, View};
+use watchkeeper_engine::policy::correlate::{DEFAULT, GroupBy};
+use watchkeeper_engine::policy::notify::Recipient;
+use watchkeeper_engine::policy::{Policy, load};
+use watchkeeper_engine::source::SourceFile;
+use watchkeeper_engine::text::Labels;
+use watchkeeper_engine::time::Span;
+use watchkeeper_engine::words::{Action, Level, Means, Priority, Reason, Severity};
+
+fn files(texts: &[(&str, &str)]) -> Vec<SourceFile> {
+    texts.iter().map(|(path, text)| SourceFile::new(*path, *text)).collect()
+}
+
+fn policy(text: &str) -> Policy {
+    let files = files(&[("rules/a.yaml", text)]);
+    load(&files).map(|loaded| loaded.policy).unwrap_or_else(|found| panic!("{}", super::source::drawn(&files[0], &found)))
+}
+
+/// Everything found in one file.
+fn faults(text: &str) -> String {
+    faults_of(&[("rules/a.yaml", text)])
+}
+
+/// Everything found in some files, in the order in which it is reported.
+fn faults_of(texts: &[(&str, &str)]) -> String {
+    let files = files(texts);
+    let found = match load(&files) {
+        Ok(loaded) => loaded.warnings,
+        Err(found) => found,
+    };
+    found
+        .iter()
+        .map(|one| {
+            let file = files.iter().find(|file| file.path == one.path).expect("a file of the set");
+            format!("{}\n", super::source::drawn_one(file, one))
+        })
+        .collect()
+}
+
+fn alert<'a>(name: &'a str, severity: Severity, labels: &'a Labels) -> View<'a> {
+    View { alert: AlertView { name, severity, labels, ..AlertView::default() }, ..View::default() }
+}
+
+#[test]
+fn without_files_the_rules_are_the_documented_ones() {
+    let policy = Policy::builtin();
+    assert_eq!(policy.matrix.priority(Level::High, Level::High), Priority::P1);
+    assert_eq!(policy.matrix.priority(Level::Low, Level::Low), Priority::P5);
+    for (word, severity) in [
+        ("page", Severity::Critical),
+        ("Disaster", Severity::Critical),
+        ("average", Severity::Error),
+        ("warn", Severity::Warning),
+        ("none", Severity::Info),
+        ("purple", Severity::Unknown),
+    ] {
+        assert_eq!(policy.severities.of(word), severity, "{word}");
+    }
+    let none = Labels::default();
+    let rule = policy.correlate.first_match(&alert("HostDown", Severity::Critical, &none));
+    assert_eq!((rule.name.as_str(), rule.action, rule.group_wait, rule.means), (DEFAULT, Action::Open, Span::seconds(30), None));
+    assert_eq!((rule.join_within, rule.adopt_within, rule.resolve_after), (Span::hours(1), Span::minutes(10), Span::minutes(5)));
+    assert_eq!((rule.reopen_within, rule.close_after, rule.hold_for), (Span::hours(4), Span::days(3), Span::ZERO));
+    assert!(matches!(rule.group_by.as_slice(), [GroupBy::Ci]));
+    for (name, severity) in [("Watchdog", Severity::Critical), ("InfoInhibitor", Severity::Unknown), ("Anything", Severity::Info)] {
+        assert_eq!(policy.correlate.first_match(&alert(name, severity, &none)).action, Action::Record, "{name}");
+    }
+}
+
+#[test]
+fn without_notify_rules_the_owner_hears_of_p1_to_p3_at_once_and_of_the_rest_in_the_morning() {
+    let policy = Policy::builtin();
+    for (priority, told) in
+        [(Priority::P1, "default"), (Priority::P3, "default"), (Priority::P4, "default-morning"), (Priority::P5, "default-morning")]
+    {
+        let view = View { incident: IncidentView { priority, ..IncidentView::default() }, ..View::default() };
+        let rules: Vec<&str> =
+            policy.notify.iter().filter(|rule| rule.condition.holds(&view).is_yes()).map(|rule| rule.name.as_str()).collect();
+        assert_eq!(rules, [told], "{priority}");
+    }
+    assert!(policy.notify.iter().all(|rule| rule.to == [Recipient::Owner] && rule.digest == (rule.name == "default-morning")));
+    assert!(policy.notify[0].sends(Reason::Raised) && !policy.notify[0].sends(Reason::Acknowledged));
+}
+
+#[test]
+fn an_alert_is_looked_up_by_the_operators_rules_and_then_by_the_built_in_names_in_order() {
+    let policy = policy(
+        "identify:\n  - {name: by-asset, when: alert.source == \"building\", from: alert.labels.asset}\n  - {name: url, from: host(alert.url)}\n",
+    );
+    let labels = Labels::from([
+        ("asset", "lift-1"),
+        ("namespace", "web"),
+        ("pod", "checkout-7cc77d965f-cgsdv"),
+        ("node", "node-a"),
+        ("instance", "https://db-1.example.org:9100/metrics"),
+        ("host", "h"),
+        ("device", "d"),
+        ("service", "shop"),
+        ("ci", "c"),
+    ]);
+    let mut view = alert("X", Severity::Error, &labels);
+    view.alert.source = "building";
+    view.alert.url = "http://grafana:3000/d/1";
+    let found: Vec<String> = policy.identify.candidates(&view).into_iter().map(|(rule, value)| format!("{rule}={value}")).collect();
+    let expected = "by-asset=lift-1 url=grafana ci=c namespace-workload=web/checkout workload=checkout node=node-a instance=db-1.example.org host=h device=d service=shop";
+    assert_eq!(found.join(" "), expected);
+}
+
+#[test]
+fn the_first_rule_that_matches_is_taken_and_the_trace_says_why_the_others_were_not() {
+    let policy = policy(
+        r#"
+correlate:
+  - name: switch-down
+    matchers: [alertname="DeviceDown"]
+    when: ci.class == "switch"
+    means: down
+    urgency: {critical: high, else: low}
+    for: 30s
+    group_by: [ci, alert.labels.site]
+    title: "{{ci.id}} does not answer"
+  - {name: off, disabled: true, means: nothing}
+  - {name: rest, action: record, urgency: medium}
+"#,
+    );
+    let labels = Labels::from([("alertname", "DeviceDown")]);
+    let mut view = alert("DeviceDown", Severity::Critical, &labels);
+    view.ci = CiView { id: "sw-1", class: "switch", known: true, ..CiView::default() };
+    let rule = policy.correlate.first_match(&view);
+    assert_eq!((rule.name.as_str(), rule.means, rule.hold_for), ("switch-down", Some(Means::Down), Span::seconds(30)));
+    let urgency = rule.urgency.as_ref().unwrap();
+    assert_eq!([urgency.of(Severity::Critical), urgency.of(Severity::Error)], [Level::High, Level::Low]);
+    assert_eq!(rule.title.as_ref().unwrap().render(&view), "sw-1 does not answer");
+    view.ci.class = "host";
+    let (rule, skipped) = policy.correlate.trace(&view);
+    assert_eq!(rule.name, "rest");
+    assert_eq!(skipped.len(), 1);
+    assert_eq!((skipped[0].rule.as_str(), skipped[0].why.contains("ci.class is \"host\"")), ("switch-down", true), "{}", skipped[0].why);
+    assert!(policy.correlate.by_name("switch-down").is_some() && policy.correlate.by_name("off").is_none());
+}
+
+#[test]
+fn sections_are_joined_by_path_and_line_and_a_scope_narrows_only_its_own_file() {
+    let texts = [
+        ("rules/b.yaml", "correlate:\n  - {name: third, means: down}\n"),
+        (
+            "rules/a.yaml",
+            "scope: {when: ci.owner == \"network\"}\ncorrelate:\n  - {name: first, when: ci.class == \"switch\"}\n  - {name: second}\n",
+        ),
+    ];
+    let policy = load(&files(&texts)).unwrap().policy;
+    let names: Vec<&str> = policy.correlate.rules().iter().map(|rule| rule.name.as_str()).take(3).collect();
+    assert_eq!(names, ["first", "second", "third"]);
+    let none = Labels::default();
+    let matched = |owner, class| {
+        let mut view = alert("X", Severity::Error, &none);
+        view.ci = CiView { owner, class, ..CiView::default() };
+        policy.correlate.first_match(&view).name.as_str()
+    };
+    assert_eq!([matched("network", "switch"), matched("network", "host"), matched("dba", "switch")], ["first", "second", "third"]);
+}
+
+#[test]
+fn the_id_names_the_content_and_not_the_order_of_the_files() {
+    let (a, b) = (("rules/a.yaml", "correlate: []\n"), ("rules/b.yaml", "notify:\n"));
+    let id = |texts: &[(&str, &str)]| load(&files(texts)).unwrap().policy.id;
+    assert_eq!(id(&[a, b]), id(&[b, a]));
+    assert_ne!(id(&[a, b]), id(&[a]));
+    assert_ne!(id(&[a]), id(&[("rules/a.yaml", "correlate: [] \n")]));
+    assert_eq!(id(&[]).len(), 12);
+}
+
+/// One rule of `correlate` with one line of a fault in it.
+fn in_a_rule(line: &str) -> String {
+    format!("correlate:\n  - name: x\n    {line}\n")
+}
+
+#[test]
+fn each_planted_fault_is_named_at_its_place_with_a_way_to_mend_it() {
+    let cases = [
+        // What YAML makes of expressions without quotes.
+        in_a_rule("when: !ci.known"),
+        in_a_rule("when: \"switch\" == ci.class"),
+        in_a_rule("when: [\"a\", \"b\"].exists(x, x == ci.class)"),
+        in_a_rule("when: {\"a\": 1}.size() == 1"),
+        in_a_rule("when: ci.known ? alert.count > 3 : false"),
+        in_a_rule("when: alert.summary == \"disk: full\""),
+        in_a_rule("when: alert.summary == \"disk #3\""),
+        in_a_rule("when: ci.class == \"switch\" #3"),
+        "correlate:\n  - {name: x, when: alert.summary == \"a, b\"}\n".to_owned(),
+        in_a_rule("when: {ci.class: switch}"),
+        in_a_rule("title: {{ci.id}} is down"),
+        // What the expressions themselves get wrong.
+        in_a_rule("when: alert.severity == \"crit\""),
+        in_a_rule("when: ci.clas == \"switch\""),
+        in_a_rule("when: alert.count"),
+        in_a_rule("when: incident.priority == \"P1\""),
+        in_a_rule("matchers: [alertname=\"X]"),
+        in_a_rule("matchers: ['site=~\"ber(\"']"),
+        in_a_rule("title: \"{{ci.idd}} is down\""),
+        in_a_rule("group_by: [alertname]"),
+        // Keys, words and values.
+        in_a_rule("grup_by: [ci]"),
+        in_a_rule("means: dowm"),
+        in_a_rule("urgency: {critical: hihg, els: low}"),
+        in_a_rule("for: 30"),
+        in_a_rule("resolve_after: 8bh"),
+        in_a_rule("disabled: yes"),
+        in_a_rule("flapping: {changes: 6}"),
+        in_a_rule("group_by: []"),
+        "correlate:\n  - when: ci.known\n".to_owned(),
+        "correlate:\n  - {name: x}\n  - {name: x}\n  - {name: default}\n".to_owned(),
+        "corelate: []\nslas: []\n".to_owned(),
+        "correlate: {x: {means: down}}\n".to_owned(),
+        "notify:\n  - {name: x, to: [onwer, team:, oncall:network, hook:chat, a@b@c, ops@example.org]}\n".to_owned(),
+        "notify:\n  - {name: x, to: [owner], send: [opend, update], repeat_interval: 30m, template: ../x}\n".to_owned(),
+        "notify:\n  - {name: x, when: sla.percent > 75}\n".to_owned(),
+        "silences:\n  - {name: x, from: 2026-03-27T16:50:00Z, until: 2026-03-27}\n  - {name: y, when: ci.known, from: 2026-03-27T16:50:00Z, until: 2026-03-27T15:50:00Z}\n".to_owned(),
+        "severities: {critical: [red], error: [RED, warning]}\npriorities: {high: {high: P0, hihg: P1}}\n".to_owned(),
+        "identify:\n  - {name: x, from: ci.id}\n  - {name: y}\n  - {name: node, from: alert.labels.node}\n".to_owned(),
+        "scope: {when: ci.ownr == \"x\"}\ncorrelate: [{name: x}, {name: y}]\n".to_owned(),
+        "tests:\n  - name: x\n    steps:\n      - {at: 0s, fire: {name: A, severty: critical}}\n      - {at: 1x, expect: {incidents: [{state: open}]}}\n      - {at: 5s}\n      - {at: 4s, do: {acknowlege: sw-1}}\n      - {at: 4s, query: x}\n".to_owned(),
+    ];
+    insta::assert_snapshot!(cases.map(|case| format!("{case}{}", faults(&case))).join("\n"));
+}
+
+#[test]
+fn all_faults_of_all_files_are_found_in_one_run() {
+    let found = faults_of(&[
+        ("rules/b.yaml", "notify:\n  - {name: page, to: [onwer]}\n"),
+        (
+            "rules/a.yaml",
+            "correlate:\n  - name: one\n    when: !ci.known\n    means: dwn\n  - name: two\n    when: \"a\" == ci.class\n    grup_by: [ci]\n  - name: one\n    for: 5\nsilences:\n  - {name: s, when: alert.severity == \"crit\"}\n",
+        ),
+        ("rules/c.yaml", "correlate:\n\t- name: x\n"),
+        ("rules/d.yaml", "notify:\n  - {name: page, to: [owner]}\n"),
+    ]);
+    insta::assert_snapshot!(found);
+}
