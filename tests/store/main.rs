@@ -1,1 +1,7 @@
+//! What the store promises: what was acknowledged is there after any crash, what is not a store of ours is refused in plain words, and reads are pages.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise")]
+
+mod commits;
+mod refusals;
+mod support;
