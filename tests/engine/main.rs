@@ -4,5 +4,6 @@
 
 mod cmdb;
 mod expr;
+mod expr_oracle;
 mod policy;
 mod source;

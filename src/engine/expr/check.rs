@@ -3,40 +3,13 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use jiff::tz::TimeZone;
-
 use super::Fault;
-use super::eval::{Affix, Function, Ir, Op, Part, Quantifier};
-use super::functions::{nearest, net, regex, unknown};
+use super::calls::METHODS;
+use super::eval::{Ir, Op};
+use super::functions::{nearest, unknown};
 use super::names::{Field, LATER_ROOTS, ROOTS, Section};
 use super::parse::{Arithmetic, Binary, Comparison, Kind, Node};
 use super::types::{Closed, Item, Type};
-use crate::limits;
-use crate::time::{Span, Time};
-
-/// Functions before a parenthesis.
-const GLOBAL: &[&str] =
-    &["cidr", "double", "duration", "first", "has", "host", "int", "lookup", "lower", "open", "size", "string", "timestamp", "workload"];
-/// Functions after a dot.
-const METHODS: &[&str] = &[
-    "all",
-    "contains",
-    "endsWith",
-    "exists",
-    "getDate",
-    "getDayOfMonth",
-    "getDayOfWeek",
-    "getDayOfYear",
-    "getFullYear",
-    "getHours",
-    "getMilliseconds",
-    "getMinutes",
-    "getMonth",
-    "getSeconds",
-    "matches",
-    "size",
-    "startsWith",
-];
 
 /// Lowers a tree for a section.
 ///
@@ -53,17 +26,20 @@ pub(super) fn lower(section: Section, text: &str, tree: &Node) -> Result<(Ir, Ty
     }
 }
 
-struct Checker<'t> {
+/// A check under way.
+pub(super) struct Checker<'t> {
     section: Section,
     text: &'t str,
-    faults: Vec<Fault>,
-    variables: Vec<(String, Item)>,
+    pub(super) faults: Vec<Fault>,
+    /// The variables of the comprehensions around, innermost last.
+    pub(super) variables: Vec<(String, Item)>,
 }
 
-type Lowered = (Ir, Type);
+/// A part lowered, and its type.
+pub(super) type Lowered = (Ir, Type);
 
 impl Checker<'_> {
-    fn lower(&mut self, node: &Node) -> Lowered {
+    pub(super) fn lower(&mut self, node: &Node) -> Lowered {
         let ir = |op| Ir { span: node.span.clone(), op };
         match &node.kind {
             Kind::Bool(value) => (ir(Op::Bool(*value)), Type::Bool),
@@ -88,6 +64,7 @@ impl Checker<'_> {
                 let (lowered, ty) = self.lower(of);
                 if !ty.is_number() && !matches!(ty, Type::Span | Type::Wrong) {
                     self.mismatch(of, ty, "a number after `-`");
+                    return wrong(node);
                 }
                 (ir(Op::Negate(Box::new(lowered))), ty)
             }
@@ -155,19 +132,19 @@ impl Checker<'_> {
         }
         let mut known: Vec<&str> = self.variables.iter().map(|(name, _)| name.as_str()).collect();
         known.extend(seen);
+        // Somebody wrote `severity` for `alert.severity`, or a word without its quotes.
         let mut fault = unknown(span.clone(), "name", root, &known);
-        if fault.help.is_none() {
-            // Somebody wrote `severity` for `alert.severity`, or a word without its quotes.
-            let below = seen.iter().find(|seen| Field::find(seen, root).is_some());
-            let words = [super::names::SEVERITY.words, crate::words::Priority::WORDS, crate::words::Health::WORDS];
-            fault = if let Some(seen) = below {
-                fault.help(format!("did you mean `{seen}.{root}`?"))
-            } else if words.iter().any(|words| words.contains(&root)) {
-                fault.help(format!("a text stands in quotes: \"{root}\""))
-            } else {
-                fault.help(format!("a label is `alert.labels.{root}`, a text stands in quotes: \"{root}\""))
-            };
-        }
+        let below = seen.iter().find(|seen| Field::find(seen, root).is_some());
+        let words = [super::names::SEVERITY.words, crate::words::Priority::WORDS, crate::words::Health::WORDS];
+        fault = if let Some(seen) = below {
+            fault.help(format!("did you mean `{seen}.{root}`?"))
+        } else if words.iter().any(|words| words.contains(&root)) {
+            fault.help(format!("a text stands in quotes: \"{root}\""))
+        } else if fault.help.is_none() {
+            fault.help(format!("a label is `alert.labels.{root}`, a text stands in quotes: \"{root}\""))
+        } else {
+            fault
+        };
         self.faults.push(fault);
         false
     }
@@ -248,7 +225,7 @@ impl Checker<'_> {
                 (Some(found), _) if found == of => {}
                 (Some(Item::Text | Item::Word(_)), Item::Text | Item::Word(_)) => of = Item::Text,
                 (Some(found), _) => {
-                    let message = format!("`{}` is {} in a list of {}", self.shown(item), found.as_type(), of.as_type());
+                    let message = format!("`{}` is {} in {}", self.shown(item), found.as_type(), Type::List(of));
                     self.faults.push(Fault::at(item.span.clone(), message, "the elements of a list are of one type"));
                 }
                 (None, _) => self.faults.push(Fault::at(item.span.clone(), format!("{ty} cannot stand in a list"), "")),
@@ -372,233 +349,14 @@ impl Checker<'_> {
         (Ir { span: node.span.clone(), op: Op::Arithmetic(op, Box::new([left_ir, right_ir])) }, ty)
     }
 
-    fn method(&mut self, target: &Node, name: &str, name_span: &Range<usize>, args: &[Node], node: &Node) -> Lowered {
-        let affix = match name {
-            "startsWith" => Some(Affix::Starts),
-            "endsWith" => Some(Affix::Ends),
-            "contains" => Some(Affix::Contains),
-            _ => None,
-        };
-        let ir = |op| Ir { span: node.span.clone(), op };
-        if let Some(affix) = affix {
-            let of = self.text(target, &format!("`{name}` asks a text"));
-            let Some([part]) = self.arguments(name, "one text", args, node) else { return wrong(node) };
-            let part = self.expect(part, Type::Text, &format!("the text that `{name}` looks for"));
-            return (ir(Op::Affix(affix, Box::new([of, part]))), Type::Bool);
-        }
-        match name {
-            "matches" => {
-                let of = self.text(target, "`matches` asks a text");
-                let Some([pattern]) = self.arguments(name, "one regex", args, node) else { return wrong(node) };
-                let Kind::Text(written) = &pattern.kind else {
-                    return self.wrong(Fault::at(
-                        pattern.span.clone(),
-                        "a regex is prepared at load",
-                        "expected a text in quotes, nothing computed",
-                    ));
-                };
-                match regex(written) {
-                    Ok(regex) => (ir(Op::Matches(Box::new(of), regex)), Type::Bool),
-                    Err(why) => self.wrong(Fault::at(pattern.span.clone(), format!("no regex: {why}"), "")),
-                }
-            }
-            "exists" => self.each(Quantifier::Exists, target, args, node),
-            "all" => self.each(Quantifier::All, target, args, node),
-            "size" => match self.arguments(name, "nothing", args, node) {
-                Some([]) => self.size(target, node),
-                None => wrong(node),
-            },
-            "map" | "filter" | "exists_one" | "existsOne" => {
-                let fault = Fault::at(name_span.clone(), format!("`{name}` is not lowered here"), "conditions know `exists` and `all`");
-                self.wrong(fault.help("whether any element fits is `.exists(x, …)`, whether all do is `.all(x, …)`"))
-            }
-            _ => match part_of_time(name) {
-                Some(part) => self.time_part(part, target, args, node),
-                None if GLOBAL.contains(&name) => {
-                    let fault = Fault::at(name_span.clone(), format!("`{name}` stands before its value"), "");
-                    self.wrong(fault.help(format!("write `{name}({})`", self.shown(target))))
-                }
-                None => self.wrong(unknown(name_span.clone(), "function", name, METHODS)),
-            },
-        }
-    }
-
-    fn each(&mut self, quantifier: Quantifier, target: &Node, args: &[Node], node: &Node) -> Lowered {
-        let (over, ty) = self.lower(target);
-        let item = match ty {
-            Type::List(item) => item,
-            Type::Labels => Item::Text,
-            Type::Wrong => Item::Any,
-            other => {
-                self.mismatch(target, other, "a list or labels before `.exists` and `.all`");
-                Item::Any
-            }
-        };
-        let name = if quantifier == Quantifier::Exists { "exists" } else { "all" };
-        let Some([variable, body]) = self.arguments(name, "a name and a condition", args, node) else { return wrong(node) };
-        let Kind::Name(variable_name) = &variable.kind else {
-            return self.wrong(Fault::at(variable.span.clone(), "expected a plain name", "it stands for each element"));
-        };
-        if ROOTS.contains(&variable_name.as_str()) {
-            return self.wrong(Fault::at(variable.span.clone(), format!("`{variable_name}` is taken"), "choose another name, such as `x`"));
-        }
-        if self.variables.len() >= limits::NESTED_LOOPS_MAX {
-            let message = format!("`exists` and `all` nest at most {} deep", limits::NESTED_LOOPS_MAX);
-            return self.wrong(Fault::at(node.span.clone(), message, ""));
-        }
-        self.variables.push((variable_name.clone(), item));
-        let body = self.expect(body, Type::Bool, &format!("what `{name}` asks of each element"));
-        self.variables.pop();
-        (Ir { span: node.span.clone(), op: Op::Each { quantifier, over: Box::new(over), body: Box::new(body) } }, Type::Bool)
-    }
-
-    fn time_part(&mut self, part: Part, target: &Node, args: &[Node], node: &Node) -> Lowered {
-        let (of, ty) = self.lower(target);
-        let is_span = ty == Type::Span && matches!(part, Part::Hours | Part::Minutes | Part::Seconds | Part::Milliseconds);
-        if !matches!(ty, Type::Time | Type::Wrong) && !is_span {
-            self.mismatch(target, ty, "a moment such as `at` or `alert.starts_at`");
-        }
-        let zone = match args {
-            [] => TimeZone::UTC,
-            [Node { kind: Kind::Text(name), span, .. }] if !is_span => match TimeZone::get(name) {
-                Ok(zone) => zone,
-                Err(_) => {
-                    return self.wrong(Fault::at(
-                        span.clone(),
-                        format!("unknown time zone `{name}`"),
-                        "expected a name such as \"Europe/Berlin\"",
-                    ));
-                }
-            },
-            _ => return self.wrong(Fault::at(node.span.clone(), "expected nothing or one time zone in quotes", "")),
-        };
-        (Ir { span: node.span.clone(), op: Op::Part { of: Box::new(of), part, zone } }, Type::Int)
-    }
-
-    fn size(&mut self, target: &Node, node: &Node) -> Lowered {
-        let (of, ty) = self.lower(target);
-        if !matches!(ty, Type::Text | Type::Labels | Type::List(_) | Type::Wrong) {
-            self.mismatch(target, ty, "a text, a list or labels");
-        }
-        (Ir { span: node.span.clone(), op: Op::Apply(Function::Size, Box::new(of)) }, Type::Int)
-    }
-
-    fn function(&mut self, name: &str, name_span: &Range<usize>, args: &[Node], node: &Node) -> Lowered {
-        let ir = |op| Ir { span: node.span.clone(), op };
-        let of_text = match name {
-            "lower" => Some(Function::Lower),
-            "host" => Some(Function::Host),
-            "workload" => Some(Function::Workload),
-            _ => None,
-        };
-        if let Some(function) = of_text {
-            let Some([of]) = self.arguments(name, "one text", args, node) else { return wrong(node) };
-            let of = self.text(of, &format!("`{name}` takes a text"));
-            return (ir(Op::Apply(function, Box::new(of))), Type::Text);
-        }
-        match name {
-            "size" => match self.arguments(name, "one value", args, node) {
-                Some([of]) => self.size(of, node),
-                None => wrong(node),
-            },
-            "has" => self.has(args, node),
-            "string" | "int" | "double" => {
-                let Some([of]) = self.arguments(name, "one value", args, node) else { return wrong(node) };
-                let (lowered, ty) = self.lower(of);
-                let (function, result, fits) = match name {
-                    "string" => (Function::ToText, Type::Text, ty.as_item().is_some()),
-                    "int" => (Function::ToInt, Type::Int, matches!(ty, Type::Int | Type::Double | Type::Text | Type::Time)),
-                    _ => (Function::ToDouble, Type::Double, matches!(ty, Type::Int | Type::Double | Type::Text)),
-                };
-                if !fits && ty != Type::Wrong {
-                    self.mismatch(of, ty, &format!("what `{name}` can turn"));
-                }
-                (ir(Op::Apply(function, Box::new(lowered))), result)
-            }
-            "first" => {
-                if args.len() < 2 {
-                    return self.wrong(Fault::at(
-                        node.span.clone(),
-                        "`first` takes two texts and more",
-                        "it gives the first that is not empty",
-                    ));
-                }
-                let items = args.iter().map(|arg| self.text(arg, "`first` takes texts")).collect();
-                (ir(Op::First(items)), Type::Text)
-            }
-            "cidr" => {
-                let Some([ip, range]) = self.arguments(name, "an address and a net", args, node) else { return wrong(node) };
-                let ip = self.text(ip, "`cidr` takes an address");
-                match &range.kind {
-                    Kind::Text(text) => match net(text) {
-                        Some(net) => (ir(Op::Cidr(Box::new(ip), net)), Type::Bool),
-                        None => {
-                            self.wrong(Fault::at(range.span.clone(), format!("`{text}` is no net"), "expected one such as \"10.0.0.0/8\""))
-                        }
-                    },
-                    _ => self.wrong(Fault::at(
-                        range.span.clone(),
-                        "a net is read at load",
-                        "expected a text in quotes, such as \"10.0.0.0/8\"",
-                    )),
-                }
-            }
-            "timestamp" => match self.literal(name, args, node) {
-                Some(text) => match Time::parse_rfc3339(text) {
-                    Some(time) => (ir(Op::Time(time)), Type::Time),
-                    None => self.wrong(Fault::at(args[0].span.clone(), "no moment", "expected one such as \"2026-11-24T03:02:00Z\"")),
-                },
-                None => wrong(node),
-            },
-            "duration" => match self.literal(name, args, node) {
-                Some(text) => match Span::parse(text) {
-                    Ok(span) => (ir(Op::Span(span)), Type::Span),
-                    Err(fault) => self.wrong(Fault::at(args[0].span.clone(), fault.to_string(), "")),
-                },
-                None => wrong(node),
-            },
-            "lookup" => self.wrong(Fault::at(name_span.clone(), "`lookup` is not yet known", "tables come with `enrich`")),
-            "open" => self.wrong(Fault::at(name_span.clone(), "`open` is not yet known", "it comes with `calendars`")),
-            _ if METHODS.contains(&name) => {
-                let fault = Fault::at(name_span.clone(), format!("`{name}` stands after its value"), "");
-                let subject = args.first().map_or_else(|| "alert.name".to_owned(), |arg| self.shown(arg));
-                self.wrong(fault.help(format!("write `{subject}.{name}(…)`")))
-            }
-            _ => self.wrong(unknown(name_span.clone(), "function", name, GLOBAL)),
-        }
-    }
-
-    fn has(&mut self, args: &[Node], node: &Node) -> Lowered {
-        let Some([of]) = self.arguments("has", "one label", args, node) else { return wrong(node) };
-        match self.lower(of) {
-            (Ir { op: Op::Label { of: labels, name }, span }, _) => {
-                let sides = [Ir { span: span.clone(), op: Op::Text(name) }, Ir { span, op: Op::Field(labels) }];
-                (Ir { span: node.span.clone(), op: Op::In(Box::new(sides)) }, Type::Bool)
-            }
-            (_, Type::Wrong) => wrong(node),
-            (_, ty) => {
-                let fault =
-                    Fault::at(of.span.clone(), format!("`{}` is {ty}, which is always there", self.shown(of)), "`has` asks for a label");
-                self.wrong(fault.help("whether a text is empty is `== \"\"`"))
-            }
-        }
-    }
-
-    /// The one literal text of a function that is read at load.
-    fn literal<'n>(&mut self, name: &str, args: &'n [Node], node: &Node) -> Option<&'n str> {
-        let [arg] = self.arguments(name, "one text in quotes", args, node)?;
-        match &arg.kind {
-            Kind::Text(text) => Some(text),
-            _ => {
-                let message = format!("`{name}` is read at load");
-                self.faults.push(Fault::at(arg.span.clone(), message, "expected a text in quotes, nothing computed"));
-                None
-            }
-        }
-    }
-
     /// So many arguments, or a fault.
-    fn arguments<'n, const N: usize>(&mut self, name: &str, takes: &str, args: &'n [Node], node: &Node) -> Option<&'n [Node; N]> {
+    pub(super) fn arguments<'n, const N: usize>(
+        &mut self,
+        name: &str,
+        takes: &str,
+        args: &'n [Node],
+        node: &Node,
+    ) -> Option<&'n [Node; N]> {
         let found = args.try_into().ok();
         if found.is_none() {
             let given = match args.len() {
@@ -615,7 +373,7 @@ impl Checker<'_> {
     }
 
     /// A part of the given type.
-    fn expect(&mut self, node: &Node, ty: Type, what: &str) -> Ir {
+    pub(super) fn expect(&mut self, node: &Node, ty: Type, what: &str) -> Ir {
         let (ir, found) = self.lower(node);
         if found != ty && found != Type::Wrong {
             self.mismatch(node, found, what);
@@ -624,7 +382,7 @@ impl Checker<'_> {
     }
 
     /// A part that is a text.
-    fn text(&mut self, node: &Node, what: &str) -> Ir {
+    pub(super) fn text(&mut self, node: &Node, what: &str) -> Ir {
         let (ir, found) = self.lower(node);
         if let Type::Word(closed) = found {
             let fault = Fault::at(
@@ -639,7 +397,7 @@ impl Checker<'_> {
         ir
     }
 
-    fn mismatch(&mut self, node: &Node, found: Type, what: &str) {
+    pub(super) fn mismatch(&mut self, node: &Node, found: Type, what: &str) {
         let mut fault = Fault::at(node.span.clone(), format!("`{}` is {found}", self.shown(node)), format!("expected {what}"));
         fault = match (found, what) {
             (Type::Text | Type::Word(_), what) if what.starts_with("true or false") => {
@@ -653,36 +411,21 @@ impl Checker<'_> {
         self.faults.push(fault);
     }
 
-    fn wrong(&mut self, fault: Fault) -> Lowered {
+    pub(super) fn wrong(&mut self, fault: Fault) -> Lowered {
         let ir = Ir { span: fault.span.clone(), op: Op::Bool(false) };
         self.faults.push(fault);
         (ir, Type::Wrong)
     }
 
     /// The part as it was written, short enough for a message.
-    fn shown(&self, node: &Node) -> String {
+    pub(super) fn shown(&self, node: &Node) -> String {
         crate::text::cut(&crate::text::one_line(&self.text[node.span.clone()]), 60)
     }
 }
 
-fn wrong(node: &Node) -> Lowered {
+/// A part that was reported.
+pub(super) fn wrong(node: &Node) -> Lowered {
     (Ir { span: node.span.clone(), op: Op::Bool(false) }, Type::Wrong)
-}
-
-fn part_of_time(name: &str) -> Option<Part> {
-    Some(match name {
-        "getFullYear" => Part::FullYear,
-        "getMonth" => Part::Month,
-        "getDate" => Part::Date,
-        "getDayOfMonth" => Part::DayOfMonth,
-        "getDayOfWeek" => Part::DayOfWeek,
-        "getDayOfYear" => Part::DayOfYear,
-        "getHours" => Part::Hours,
-        "getMinutes" => Part::Minutes,
-        "getSeconds" => Part::Seconds,
-        "getMilliseconds" => Part::Milliseconds,
-        _ => return None,
-    })
 }
 
 /// How two parts of different types could meet.
@@ -698,6 +441,7 @@ fn conversion(left: &str, a: Type, right: &str, b: Type) -> Option<String> {
     let inner = text.trim_matches(['"', '\'']);
     let literal = inner != text;
     match ty {
+        Type::Int | Type::Double if literal && inner.parse::<f64>().is_ok() => Some(format!("write {inner} without quotes")),
         Type::Int if literal => nearest(inner, &["true", "false"]).is_none().then(|| format!("`string({other})` is a text")),
         Type::Int | Type::Double => Some(format!("`double({text})` is a number")),
         Type::Bool if literal && matches!(inner, "true" | "false") => Some(format!("write {inner} without quotes")),

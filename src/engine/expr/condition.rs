@@ -57,6 +57,10 @@ impl Expr {
         &self.0.text
     }
 
+    pub(super) fn ir(&self) -> &Ir {
+        &self.0.ir
+    }
+
     /// The sentence of why it does not hold.
     fn why_not(&self, view: &View<'_>) -> String {
         let part = first_false(&self.0.ir, view);

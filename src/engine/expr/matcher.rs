@@ -18,7 +18,7 @@ pub struct Matcher {
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparer {
+pub(super) enum Comparer {
     Equal,
     NotEqual,
     Like,
@@ -92,9 +92,8 @@ impl Matcher {
             }
             [b'=', ..] => (Comparer::Equal, 1),
             _ => {
-                let end = text.len().max(at + usize::from(rest.is_empty()));
-                let fault =
-                    Fault::at(at.min(text.len())..end.min(text.len()), "a matcher without its sign", "expected `=`, `!=`, `=~` or `!~`");
+                let place = if rest.is_empty() { 0..text.len() } else { at..text.len() };
+                let fault = Fault::at(place, "a matcher without its sign", "expected `=`, `!=`, `=~` or `!~`");
                 return Err(fault.help("a matcher is written `name=\"value\"`; expressions stand under `when`"));
             }
         };
@@ -127,6 +126,10 @@ impl Matcher {
     /// The value or regex, without its quotes.
     pub fn value(&self) -> &str {
         &self.value
+    }
+
+    pub(super) fn comparer(&self) -> Comparer {
+        self.comparer
     }
 
     /// Whether its value is a regex.

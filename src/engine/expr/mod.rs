@@ -4,10 +4,13 @@
 //! with it: a dozen parentheses overflow that parser's stack and end the process. Here depth and length are bounded, so compiling and
 //! evaluating need no special thread; in tests the cel crate is the oracle of both.
 
+mod calls;
 mod check;
 mod condition;
+mod dynamic;
 mod eval;
 mod functions;
+mod index;
 mod lex;
 mod matcher;
 mod names;
@@ -20,10 +23,13 @@ mod view;
 use std::ops::Range;
 
 pub use condition::{Condition, Expr, Held};
+pub use dynamic::{DynExpr, Message};
 pub use eval::RunFault;
+pub use index::RuleIndex;
 pub use matcher::Matcher;
 pub use names::Section;
 pub use template::{Path, TextTemplate};
+use value::order_of_numbers;
 pub use view::{AlertView, CiView, IncidentView, NO_LABELS, ServiceView, View};
 
 /// One thing that is wrong with an expression; a policy file adds where the expression itself stands.

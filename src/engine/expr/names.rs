@@ -59,6 +59,11 @@ impl Field {
         FIELDS.iter().find(|field| field.path.strip_prefix(root).and_then(|rest| rest.strip_prefix('.')) == Some(name))
     }
 
+    /// The field of a whole path.
+    pub(super) fn of_path(path: &str) -> Option<&'static Field> {
+        FIELDS.iter().find(|field| field.path == path)
+    }
+
     /// The field that a root alone stands for, where it is a value: `at`, and in texts `ci` for `ci.id`.
     pub(super) fn of_root(root: &str) -> Option<&'static Field> {
         let path = match root {
@@ -69,7 +74,7 @@ impl Field {
             "incident" => "incident.id",
             _ => return None,
         };
-        FIELDS.iter().find(|field| field.path == path)
+        Field::of_path(path)
     }
 
     /// The names below a root.

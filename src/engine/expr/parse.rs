@@ -314,6 +314,10 @@ impl Parser<'_> {
                 return Ok(inner);
             }
             TokenKind::Sign("[") => Kind::List(self.list("]")?),
+            TokenKind::Sign("{") if self.is_sign("{") => {
+                let fault = Fault::at(start..self.peek().span.end, "`{{…}}` belongs into texts such as `title`", "expected a value");
+                return Err(fault.help("an expression names the path itself, without braces: `ci.id`"));
+            }
             TokenKind::Sign("{") => Kind::Map(self.entries()?),
             TokenKind::Name(name) => match name.as_str() {
                 "true" => Kind::Bool(true),
@@ -331,7 +335,7 @@ impl Parser<'_> {
                     let lower = name.to_ascii_lowercase();
                     return Err(Fault::at(token.span, format!("`{name}` is no value"), "").help(format!("it is written `{lower}`")));
                 }
-                "not" if !self.ends_value() => {
+                other if !self.ends_value() && FOREIGN.iter().any(|(word, _)| word.eq_ignore_ascii_case(other)) => {
                     self.at -= 1;
                     return Err(self.unexpected("a value"));
                 }
@@ -427,8 +431,6 @@ impl Parser<'_> {
                 }
             }
             TokenKind::Text(_) => Fault::at(token.span.clone(), "a text is not expected here", label),
-            TokenKind::Sign("{") => Fault::at(token.span.clone(), "`{` is not expected here", label)
-                .help("`{{path}}` belongs into texts such as `title`; an expression names the path itself"),
             TokenKind::Int(_) | TokenKind::Double(_) | TokenKind::Sign(_) => {
                 let written = &self.text[token.span.clone()];
                 Fault::at(token.span.clone(), format!("`{written}` is not expected here"), label)

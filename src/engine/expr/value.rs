@@ -51,8 +51,8 @@ impl<'a> Val<'a> {
             (Val::Bool(a), Val::Bool(b)) => Some(a.cmp(b)),
             (Val::Int(a), Val::Int(b)) => Some(a.cmp(b)),
             (Val::Double(a), Val::Double(b)) => a.partial_cmp(b),
-            (Val::Int(a), Val::Double(b)) => int_with_double(*a, *b),
-            (Val::Double(a), Val::Int(b)) => int_with_double(*b, *a).map(Ordering::reverse),
+            (Val::Int(a), Val::Double(b)) => order_of_numbers(*a, *b),
+            (Val::Double(a), Val::Int(b)) => order_of_numbers(*b, *a).map(Ordering::reverse),
             (Val::Time(a), Val::Time(b)) => Some(a.cmp(b)),
             (Val::Span(a), Val::Span(b)) => Some(a.cmp(b)),
             _ => None,
@@ -86,8 +86,8 @@ impl<'a> Val<'a> {
     }
 }
 
-/// Exact: a double beyond the whole numbers is above or below all of them.
-fn int_with_double(int: i64, double: f64) -> Option<Ordering> {
+/// The order of a whole number and a double, exact: a double beyond the whole numbers is above or below all of them.
+pub(super) fn order_of_numbers(int: i64, double: f64) -> Option<Ordering> {
     // 2^63, the first double above every i64; its negative is i64::MIN itself.
     const BEYOND: f64 = 9_223_372_036_854_775_808.0;
     if double.is_nan() {
