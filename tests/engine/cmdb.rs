@@ -89,6 +89,13 @@ fn addresses_and_version_numbers_have_no_short_form() {
 }
 
 #[test]
+fn items_stand_in_the_order_of_their_ids_without_case() {
+    let sorted = ["a", "B", "b-1", "C", "host-00000000001", "host-0000000000Z", "host-0000000000é", "host-0000000000é-1", "ä"];
+    let cmdb = cmdb([8, 3, 7, 0, 5, 2, 6, 1, 4].map(|n| item(sorted[n])));
+    assert_eq!(cmdb.items().map(|ci| ci.id.as_str()).collect::<Vec<_>>(), sorted);
+}
+
+#[test]
 fn an_empty_cmdb_knows_nothing() {
     let cmdb = Cmdb::empty();
     assert_eq!((cmdb.len(), cmdb.version(), cmdb.find("db-1")), (0, 0, None));

@@ -1,10 +1,11 @@
 //! Identity: ids, aliases and the short forms of host names, found whatever the case.
 //!
-//! The index holds hashes and points into the records, so a name is stored once.
+//! The index is two flat arrays over one text, so a million names cost tens of megabytes and finding one allocates nothing.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::Range;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -18,7 +19,12 @@ pub fn same_name(a: &str, b: &str) -> bool {
 
 /// The order of names: without case first, then as written.
 pub(super) fn compare_names(a: &str, b: &str) -> Ordering {
-    folded(a).cmp(folded(b)).then_with(|| a.cmp(b))
+    let without_case = if a.is_ascii() && b.is_ascii() {
+        a.bytes().map(|b| b.to_ascii_lowercase()).cmp(b.bytes().map(|b| b.to_ascii_lowercase()))
+    } else {
+        folded(a).cmp(folded(b))
+    };
+    without_case.then_with(|| a.cmp(b))
 }
 
 /// `name` without case, for keys.
@@ -36,101 +42,129 @@ pub(super) fn short_form(name: &str) -> Option<&str> {
     is_host.then_some(short)
 }
 
+/// A key that sorts as [`compare_names`] does wherever two keys differ: the first bytes of the name without case.
+pub(super) fn sort_key(name: &str) -> u128 {
+    let mut key = [0_u8; 16];
+    let mut filled = 0;
+    let mut utf8 = [0_u8; 4];
+    for c in folded(name) {
+        let bytes = c.encode_utf8(&mut utf8).as_bytes();
+        let fitting = bytes.len().min(key.len() - filled);
+        key[filled..filled + fitting].copy_from_slice(&bytes[..fitting]);
+        filled += fitting;
+        if filled == key.len() {
+            break;
+        }
+    }
+    u128::from_be_bytes(key)
+}
+
 /// Every name of every item.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
-    /// Open addressing: positions in `entries` plus one, 0 for a free place; a power of two long.
+    /// All names without case, one behind the other.
+    text: String,
+    /// Open addressing: positions in `entries` plus one, 0 for a free place; a power of two long, or empty.
     table: Vec<u32>,
     entries: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    ci: CiNo,
-    /// A part of the name's hash that its place does not use, compared before any record is read.
+    /// Where in `text` the name begins.
+    start: u32,
+    /// Its bytes; a short form is the beginning of another name.
+    length: u32,
+    /// A part of the name's hash that its place does not use, compared before the name.
     tag: u32,
+    ci: CiNo,
     kind: Kind,
-    /// Whether full names of several items have this short form.
-    ambiguous: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Id,
-    Alias(u32),
-    /// The short form of the id, or of an alias.
-    ShortId,
-    ShortAlias(u32),
+    /// An id or alias.
+    Full,
+    /// The short form of one.
+    Short,
+    /// A short form that names of several items share.
+    Ambiguous,
 }
 
 impl Names {
     /// Names of `items`. Of an id or alias that two items claim, the first in order of number has it: readers refuse such files.
     pub(super) fn new(items: &BTreeMap<CiNo, Ci>) -> Names {
-        let count: usize = items.values().map(|ci| (1 + ci.aliases.len()) * 2).sum();
-        let mut names = Names { table: vec![0; (count * 2).next_power_of_two().max(8)], entries: Vec::with_capacity(count) };
-        for ci in items.values() {
-            names.put(items, &ci.id, ci.no, Kind::Id);
+        let names =
+            || items.values().map(|ci| (ci.no, &ci.id)).chain(items.values().flat_map(|ci| ci.aliases.iter().map(|alias| (ci.no, alias))));
+        let count: usize = names().map(|(_, name)| 1 + usize::from(short_form(name).is_some())).sum();
+        let mut index = Names {
+            text: String::with_capacity(names().map(|(_, name)| name.len()).sum()),
+            table: vec![0; if count == 0 { 0 } else { (count * 2).next_power_of_two() }],
+            entries: Vec::with_capacity(count),
+        };
+        for (ci, name) in names() {
+            let start = index.text.len();
+            index.text.extend(folded(name));
+            index.put(start..index.text.len(), ci, Kind::Full);
         }
-        for ci in items.values() {
-            for (n, alias) in (0..).zip(&ci.aliases) {
-                names.put(items, alias, ci.no, Kind::Alias(n));
+        // Only now: a full name comes before a short one, whichever item has it.
+        let mut start = 0;
+        for (ci, name) in names() {
+            let end = start + folded(name).map(char::len_utf8).sum::<usize>();
+            if let Some(length) = short_form(&index.text[start..end]).map(str::len) {
+                index.put(start..start + length, ci, Kind::Short);
             }
+            start = end;
         }
-        for ci in items.values() {
-            if let Some(short) = short_form(&ci.id) {
-                names.put(items, short, ci.no, Kind::ShortId);
-            }
-            for (n, alias) in (0..).zip(&ci.aliases) {
-                if let Some(short) = short_form(alias) {
-                    names.put(items, short, ci.no, Kind::ShortAlias(n));
-                }
-            }
-        }
-        names.entries.shrink_to_fit();
-        names
+        index.entries.shrink_to_fit();
+        index
     }
 
     /// The item that has `name` as its id, an alias, or the short form of a full name that no other item shares.
-    pub(super) fn find(&self, items: &BTreeMap<CiNo, Ci>, name: &str) -> Option<CiNo> {
-        self.entry(items, name).filter(|entry| !entry.ambiguous).map(|entry| entry.ci)
+    pub(super) fn find(&self, name: &str) -> Option<CiNo> {
+        self.entry(name).filter(|entry| entry.kind != Kind::Ambiguous).map(|entry| entry.ci)
     }
 
     /// The item that has `name` as its id or an alias.
-    pub(super) fn find_exact(&self, items: &BTreeMap<CiNo, Ci>, name: &str) -> Option<CiNo> {
-        self.entry(items, name).filter(|entry| matches!(entry.kind, Kind::Id | Kind::Alias(_))).map(|entry| entry.ci)
+    pub(super) fn find_exact(&self, name: &str) -> Option<CiNo> {
+        self.entry(name).filter(|entry| entry.kind == Kind::Full).map(|entry| entry.ci)
     }
 
-    fn put(&mut self, items: &BTreeMap<CiNo, Ci>, name: &str, ci: CiNo, kind: Kind) {
-        let hash = hash(name);
-        match self.look(items, name, hash) {
+    fn put(&mut self, name: Range<usize>, ci: CiNo, kind: Kind) {
+        let text = &self.text[name.clone()];
+        let hash = hash(text);
+        match self.look(text, hash) {
             Place::Free(place) => {
-                self.entries.push(Entry { ci, tag: tag(hash), kind, ambiguous: false });
-                self.table[place] = u32::try_from(self.entries.len()).expect("fewer names than 4 billion fit in memory");
+                let fits = |n: usize| u32::try_from(n).expect("names of fewer than 4 GiB");
+                self.entries.push(Entry { start: fits(name.start), length: fits(name.len()), tag: tag(hash), ci, kind });
+                self.table[place] = fits(self.entries.len());
             }
             Place::Taken(at) => {
                 let first = &mut self.entries[at];
-                first.ambiguous |= first.ci != ci && matches!(first.kind, Kind::ShortId | Kind::ShortAlias(_));
+                if first.ci != ci && first.kind == Kind::Short {
+                    first.kind = Kind::Ambiguous;
+                }
             }
         }
     }
 
-    fn entry(&self, items: &BTreeMap<CiNo, Ci>, name: &str) -> Option<Entry> {
+    fn entry(&self, name: &str) -> Option<Entry> {
         if self.table.is_empty() {
             return None;
         }
-        match self.look(items, name, hash(name)) {
+        match self.look(name, hash(name)) {
             Place::Free(_) => None,
             Place::Taken(at) => Some(self.entries[at]),
         }
     }
 
-    fn look(&self, items: &BTreeMap<CiNo, Ci>, name: &str, hash: u64) -> Place {
+    fn look(&self, name: &str, hash: u64) -> Place {
         let mask = self.table.len() - 1;
         let mut place = (hash & 0xffff_ffff) as usize & mask;
         loop {
             let Some(at) = (self.table[place] as usize).checked_sub(1) else { return Place::Free(place) };
             let entry = self.entries[at];
-            if entry.tag == tag(hash) && is_named(items, entry, name) {
+            if entry.tag == tag(hash) && same_name(&self.text[entry.start as usize..(entry.start + entry.length) as usize], name) {
                 return Place::Taken(at);
             }
             place = (place + 1) & mask;
@@ -143,18 +177,6 @@ enum Place {
     Free(usize),
     /// In the entries.
     Taken(usize),
-}
-
-fn is_named(items: &BTreeMap<CiNo, Ci>, entry: Entry, name: &str) -> bool {
-    let Some(ci) = items.get(&entry.ci) else { return false };
-    let alias = |n: u32| ci.aliases.get(n as usize).map(String::as_str);
-    let known = match entry.kind {
-        Kind::Id => Some(ci.id.as_str()),
-        Kind::Alias(n) => alias(n),
-        Kind::ShortId => short_form(&ci.id),
-        Kind::ShortAlias(n) => alias(n).and_then(short_form),
-    };
-    known.is_some_and(|known| same_name(known, name))
 }
 
 fn tag(hash: u64) -> u32 {

@@ -141,9 +141,14 @@ fn breadth_first(cmdb: &Cmdb, from: CiNo, to: Option<CiNo>, neighbours: impl Fn(
         if level.is_empty() {
             break;
         }
-        level.sort_unstable_by_key(|(rank, _)| *rank);
         begin = all.len();
-        all.extend(level.drain(..).map(|(_, reached)| reached).take(limits::WALK_MAX - begin));
+        let room = limits::WALK_MAX - begin;
+        if level.len() > room {
+            level.select_nth_unstable_by_key(room, |(rank, _)| *rank);
+            level.truncate(room);
+        }
+        level.sort_unstable_by_key(|(rank, _)| *rank);
+        all.extend(level.drain(..).map(|(_, reached)| reached));
         if all.len() >= limits::WALK_MAX || to.is_some_and(|to| all[begin..].iter().any(|reached| reached.ci == to)) {
             break;
         }

@@ -1,5 +1,6 @@
 //! CMDB files: what they hold, what is wrong with them, and what an import changes.
 
+use proptest::prelude::*;
 use watchkeeper_engine::cmdb::files::{self, read_inline};
 use watchkeeper_engine::cmdb::{Cmdb, Inventory, MinUp, diff};
 use watchkeeper_engine::ids::CiNo;
@@ -53,7 +54,7 @@ fn findings(files: &[SourceFile]) -> Vec<String> {
     }
 }
 
-fn id<'a>(inventory: &'a Inventory, no: u32) -> &'a str {
+fn id(inventory: &Inventory, no: u32) -> &str {
     &inventory.items[&CiNo(no)].id
 }
 
@@ -379,6 +380,7 @@ fn a_stored_item_keeps_its_bytes() {
 
 /// The recorded topologies name their keys otherwise, and tell two names apart by case; they are written in ours before they are read.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the recorded topologies lie in a folder that the environment names")]
 fn recorded_topologies_load() {
     let corpus = std::env::var("WATCHKEEPER_CORPUS").expect("WATCHKEEPER_CORPUS names the folder of shared test data");
     let root = std::path::Path::new(&corpus).join("topology/petshop/alerts");
@@ -398,4 +400,47 @@ fn recorded_topologies_load() {
         }
     }
     assert_eq!(read, 78);
+}
+
+fn rough_text() -> impl Strategy<Value = String> {
+    let pieces = [
+        "id",
+        "aliases",
+        "relations",
+        "labels",
+        "a",
+        "B",
+        "é",
+        "\"",
+        "\"\"",
+        ",",
+        ";",
+        ":",
+        "=",
+        "\n",
+        "\r\n",
+        " ",
+        "min_up",
+        "50%",
+        "{",
+        "[",
+        "- ",
+        "\u{feff}",
+    ];
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_file_holds_its_faults_stand_inside_it(table in rough_text(), yaml in rough_text()) {
+        let files = [file("a.csv", &format!("id,aliases,relations,labels,min_up\n{table}")), file("b.csv", &table), file("c.yaml", &format!("items:\n- {{id: x}}\n- {yaml}"))];
+        if let Err(found) = files::read(&files, &Inventory::default()) {
+            for finding in found {
+                let of = files.iter().find(|file| file.path == finding.path).unwrap();
+                prop_assert!(of.text.get(finding.span.clone()).is_some(), "{:?}", finding);
+            }
+        }
+    }
 }

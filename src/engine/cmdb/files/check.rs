@@ -10,7 +10,7 @@ use crate::cmdb::{Ci, Edge, Inventory, MinUp};
 use crate::ids::CiNo;
 use crate::limits;
 use crate::source::{Diagnostic, SourceFile, Spanned};
-use crate::text::cut;
+use crate::text::{cut, one_line};
 use crate::words::Relation;
 
 /// Reports all contradictions to `found` and builds what remains without them.
@@ -268,5 +268,5 @@ impl<'a> Check<'a> {
 }
 
 fn shown(name: &str) -> String {
-    cut(name, 60)
+    cut(&one_line(name), 60)
 }
