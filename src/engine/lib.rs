@@ -13,11 +13,24 @@ pub mod time;
 pub mod words;
 
 pub mod input;
-
 pub mod source;
 
 pub mod expr;
-
-pub mod policy;
+pub mod schedule;
 
 pub mod cmdb;
+pub mod policy;
+
+pub mod model;
+
+pub mod event;
+pub mod fact;
+pub mod effect;
+pub mod block;
+
+pub mod state;
+pub mod sight;
+
+pub mod decide;
+
+pub mod step;

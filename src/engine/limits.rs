@@ -72,3 +72,9 @@ pub const NESTED_LOOPS_MAX: usize = 2;
 pub const ELEMENTS_MAX: u32 = 100_000;
 /// Bytes that `+` may join; a longer text fails the evaluation.
 pub const TEXT_RESULT_BYTES_MAX: usize = 65_536;
+/// Steps of its last judgements that an alert's row keeps; the oldest go first. A judgement has six, so this is the last five or so.
+pub const JUDGEMENT_STEPS_MAX: usize = 32;
+/// How long beyond its `group_wait` a first mail waits at most for causes still within their `for`.
+pub const COMPANY_WAIT_MAX: Span = Span::minutes(10);
+/// Symptoms that a mail names before it counts the rest.
+pub const SYMPTOMS_NAMED: usize = 5;

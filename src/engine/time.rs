@@ -23,6 +23,9 @@ pub struct Span(#[n(0)] pub i64);
 pub struct NotADuration(pub String);
 
 impl Time {
+    /// Further away than anything that ends: what a door gives an alert that fires until its sender clears it. The last millisecond of 9999.
+    pub const NEVER: Time = Time(253_402_300_799_999);
+
     /// The instant of an RFC 3339 text; `None` where it is none, or the zero time by which Go says "not set".
     pub fn parse_rfc3339(text: &str) -> Option<Time> {
         let timestamp: Timestamp = text.parse().ok()?;

@@ -1,0 +1,292 @@
+//! What happens to the engine: one enum, one variant a door.
+
+use std::sync::Arc;
+
+use minicbor::{Decode, Encode};
+
+use crate::cmdb::Cmdb;
+use crate::ids::{AlertId, IncidentId, MessageId, SilenceId};
+use crate::input::{AlertInput, Refused};
+use crate::model::silence::StoredMatcher;
+use crate::policy::Policy;
+use crate::time::Time;
+use crate::words::Priority;
+
+/// What `step` decides by: immutable, swapped whole.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The rules.
+    pub policy: Arc<Policy>,
+    /// The CMDB.
+    pub cmdb: Arc<Cmdb>,
+    /// What the daemon's configuration gives the engine.
+    pub settings: Arc<Settings>,
+}
+
+/// What the daemon's configuration gives the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// `[mail] to`: who hears what reaches nobody else.
+    pub last_resort: Vec<String>,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The daemon started after the state was loaded.
+    Started,
+    /// One request of one door. It is never split: all its good members are taken in one batch.
+    Alerts {
+        /// Its members that were understood.
+        inputs: Vec<AlertInput>,
+        /// Its members that were not, counted and kept as facts: the source and why.
+        refused: Vec<(String, Refused)>,
+    },
+    /// An operator wants something.
+    Command(Command),
+    /// Another World was built, from the versions the daemon then knew.
+    World(World),
+    /// A message was rendered.
+    Rendered {
+        /// Which.
+        id: MessageId,
+        /// The whole message.
+        bytes: Vec<u8>,
+        /// Why the built-in text was used, or empty.
+        fallback: String,
+    },
+    /// A message went out.
+    Delivered {
+        /// Which.
+        id: MessageId,
+    },
+    /// A message did not go out.
+    DeliveryFailed {
+        /// Which.
+        id: MessageId,
+        /// Why.
+        error: String,
+        /// When it is tried again; `None`: given up.
+        retry_at: Option<Time>,
+    },
+}
+
+/// What an operator wants, and which revision they saw.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Command {
+    /// Who.
+    #[n(0)]
+    pub actor: String,
+    /// The version they saw (`If-Match`); `None` where they do not care.
+    #[n(1)]
+    pub expected: Option<u64>,
+    /// What.
+    #[n(2)]
+    pub action: Action,
+}
+
+/// What an operator can want.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Action {
+    /// They have it.
+    #[n(0)]
+    Acknowledge {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+    },
+    /// Somebody has it.
+    #[n(1)]
+    Assign {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// Who.
+        #[n(1)]
+        to: String,
+    },
+    /// They write something down.
+    #[n(2)]
+    Note {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// What.
+        #[n(1)]
+        text: String,
+    },
+    /// It waits.
+    #[n(3)]
+    Hold {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// `waiting_for_customer`, `waiting_for_vendor` or `waiting_for_change`.
+        #[n(1)]
+        reason: String,
+        /// Until when at most.
+        #[n(2)]
+        until: Option<Time>,
+    },
+    /// It no longer waits.
+    #[n(4)]
+    Resume {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+    },
+    /// It is over.
+    #[n(5)]
+    Resolve {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// What helped.
+        #[n(1)]
+        words: String,
+    },
+    /// It is not over.
+    #[n(6)]
+    Reopen {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// Why.
+        #[n(1)]
+        words: String,
+    },
+    /// It is history.
+    #[n(7)]
+    Close {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+    },
+    /// An alert does not belong there.
+    #[n(8)]
+    Detach {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// The alert.
+        #[n(1)]
+        alert: AlertId,
+    },
+    /// Its priority is another.
+    #[n(9)]
+    SetPriority {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// Which.
+        #[n(1)]
+        priority: Priority,
+        /// Why.
+        #[n(2)]
+        words: String,
+    },
+    /// A silence is made, or changed where `id` names one.
+    #[n(10)]
+    SetSilence {
+        /// Which to change.
+        #[n(0)]
+        id: Option<SilenceId>,
+        /// What must hold.
+        #[n(1)]
+        matchers: Vec<StoredMatcher>,
+        /// From.
+        #[n(2)]
+        starts_at: Time,
+        /// Until.
+        #[n(3)]
+        ends_at: Time,
+        /// Why.
+        #[n(4)]
+        comment: String,
+    },
+    /// A silence ends.
+    #[n(11)]
+    ExpireSilence {
+        /// Which.
+        #[n(0)]
+        id: SilenceId,
+    },
+    /// A dead message is tried again.
+    #[n(12)]
+    RetryMessage {
+        /// Which.
+        #[n(0)]
+        id: MessageId,
+    },
+}
+
+impl Action {
+    /// Its name in paths and on the command line.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Action::Acknowledge { .. } => "acknowledge",
+            Action::Assign { .. } => "assign",
+            Action::Note { .. } => "note",
+            Action::Hold { .. } => "hold",
+            Action::Resume { .. } => "resume",
+            Action::Resolve { .. } => "resolve",
+            Action::Reopen { .. } => "reopen",
+            Action::Close { .. } => "close",
+            Action::Detach { .. } => "detach",
+            Action::SetPriority { .. } => "priority",
+            Action::SetSilence { .. } => "silence",
+            Action::ExpireSilence { .. } => "expire",
+            Action::RetryMessage { .. } => "retry",
+        }
+    }
+}
+
+/// What the asker is told after the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// A request was taken: what became of each input, in their order.
+    Taken(Vec<Taken>),
+    /// A command was done, or what it wants holds already.
+    Done {
+        /// What it was about: the incident's, silence's or message's id.
+        id: String,
+        /// Its version now.
+        version: u64,
+        /// Whether anything changed.
+        changed: bool,
+    },
+    /// Nothing of that id lives.
+    NotFound {
+        /// The id.
+        id: String,
+    },
+    /// Somebody changed it meanwhile.
+    Stale {
+        /// The id.
+        id: String,
+        /// Its version now.
+        version: u64,
+    },
+    /// Its state does not allow that.
+    NotAllowed {
+        /// Where it is.
+        state: &'static str,
+        /// What is allowed there.
+        allowed: &'static [&'static str],
+    },
+    /// The command itself is wrong.
+    Invalid(Refused),
+    /// A World was adopted.
+    Adopted,
+}
+
+/// What became of one input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// It is this alert.
+    Alert(AlertId),
+    /// It was over before it was known: nothing to remember.
+    Over,
+    /// It was refused.
+    Refused(Refused),
+}

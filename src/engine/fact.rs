@@ -1,0 +1,28 @@
+//! What is remembered of an event: past tense, one variant a feature, with the encoding that blocks keep.
+
+use minicbor::{Decode, Encode};
+
+use crate::model::{alert, digest, incident, message, silence, system};
+
+/// What happened. Indices are never reused.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Fact {
+    /// To an alert.
+    #[n(0)]
+    Alert(#[n(0)] alert::Fact),
+    /// To an incident.
+    #[n(1)]
+    Incident(#[n(0)] incident::Fact),
+    /// To a message.
+    #[n(2)]
+    Message(#[n(0)] message::Fact),
+    /// To a silence.
+    #[n(3)]
+    Silence(#[n(0)] silence::Fact),
+    /// To a digest.
+    #[n(4)]
+    Digest(#[n(0)] digest::Fact),
+    /// To the daemon.
+    #[n(5)]
+    System(#[n(0)] system::Fact),
+}

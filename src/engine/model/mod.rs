@@ -1,0 +1,8 @@
+//! What is remembered: one file a feature with its record, its facts, and how a fact is applied to the record.
+
+pub mod alert;
+pub mod digest;
+pub mod incident;
+pub mod message;
+pub mod silence;
+pub mod system;

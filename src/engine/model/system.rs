@@ -1,0 +1,114 @@
+//! The daemon's own facts: starts, the World in force, sweeps; and the counters that ids come from.
+
+use minicbor::{Decode, Encode};
+
+use crate::ids::{AlertId, StoreId};
+use crate::model::alert::Grace;
+use crate::time::Time;
+
+/// One row that every commit rewrites.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Counters {
+    /// The store this is.
+    #[n(0)]
+    pub store: StoreId,
+    /// The last block's sequence; 0 before the first.
+    #[n(1)]
+    pub seq: u64,
+    /// The last block's time: `now` never goes back behind it.
+    #[n(2)]
+    pub last_now: Time,
+    /// The last alert's number.
+    #[n(3)]
+    pub alerts: u64,
+    /// The last incident's number.
+    #[n(4)]
+    pub incidents: u64,
+    /// The last message's number.
+    #[n(5)]
+    pub messages: u64,
+    /// The last silence's number.
+    #[n(6)]
+    pub silences: u64,
+    /// The policy in force, by its content hash.
+    #[n(7)]
+    pub policy: String,
+    /// The CMDB version in force.
+    #[n(8)]
+    pub cmdb: u64,
+    /// What waits for a refresh after a start.
+    #[n(9)]
+    pub grace: Grace,
+    /// How far a sweep over the alerts has come; `None` where none is under way.
+    #[n(10)]
+    pub sweep: Option<AlertId>,
+    /// When silence rules next begin or end.
+    #[n(11)]
+    pub silence_rules_at: Option<Time>,
+}
+
+impl Counters {
+    /// Of a store without any block.
+    pub fn new(store: StoreId) -> Counters {
+        Counters {
+            store,
+            seq: 0,
+            last_now: Time::default(),
+            alerts: 0,
+            incidents: 0,
+            messages: 0,
+            silences: 0,
+            policy: String::new(),
+            cmdb: 0,
+            grace: Grace::default(),
+            sweep: None,
+            silence_rules_at: None,
+        }
+    }
+}
+
+/// What happened to the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Fact {
+    /// It started; ends that passed meanwhile wait for a refresh.
+    #[n(0)]
+    Started {
+        /// The grace.
+        #[n(0)]
+        grace: Grace,
+    },
+    /// Another World is in force.
+    #[n(1)]
+    WorldAdopted {
+        /// The policy's content hash.
+        #[n(0)]
+        policy: String,
+        /// The CMDB's version.
+        #[n(1)]
+        cmdb: u64,
+        /// When silence rules next begin or end.
+        #[n(2)]
+        silence_rules_at: Option<Time>,
+    },
+    /// What fires is looked at again, from the first on or from where it was.
+    #[n(2)]
+    Swept {
+        /// The next alert to look at; `None`: done.
+        #[n(0)]
+        next: Option<AlertId>,
+    },
+    /// A source was heard of for the first time.
+    #[n(3)]
+    SourceNamed {
+        /// Its name.
+        #[n(0)]
+        name: String,
+    },
+    /// Silence rules next begin or end at another time.
+    #[n(4)]
+    SilenceRulesArmed {
+        /// When.
+        #[n(0)]
+        at: Option<Time>,
+    },
+}

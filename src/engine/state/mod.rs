@@ -1,0 +1,231 @@
+//! Everything remembered in memory, and the indexes derived from it. [`State::apply`] is the only mutation.
+
+mod apply;
+mod index;
+pub mod rows;
+mod vitals;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cmdb::health::HealthMap;
+use crate::expr::Matcher;
+use crate::ids::{AlertId, CiNo, IncidentId, MessageId, SilenceId, Slot, SourceNo, StoreId};
+use crate::lookup::Lookup;
+use crate::model::alert::{Alert, Vitals};
+use crate::model::digest::Digest;
+use crate::model::incident::{Entry, Incident, Member};
+use crate::model::message::Message;
+use crate::model::silence::Silence;
+use crate::model::system::Counters;
+use crate::time::Time;
+
+/// The engine's memory. Rows rebuild it; nothing in it is decided by the order of a hash.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The counters.
+    pub counters: Counters,
+    /// Sources by number.
+    pub sources: Vec<String>,
+    /// Incidents that are not closed.
+    pub incidents: BTreeMap<IncidentId, Incident>,
+    /// Members of those, present and past.
+    pub members: BTreeMap<(IncidentId, AlertId), Member>,
+    /// Messages that are not done.
+    pub messages: BTreeMap<MessageId, Message>,
+    /// Silences that are not forgotten.
+    pub silences: BTreeMap<SilenceId, LiveSilence>,
+    /// Digests by address.
+    pub digests: BTreeMap<String, Digest>,
+    /// What left memory in this batch and is still to be written.
+    pub past: Past,
+
+    cells: Vec<Option<AlertCell>>,
+    free: BTreeSet<Slot>,
+    slots: BTreeMap<AlertId, Slot>,
+    by_fingerprint: Lookup<u64, Vec<Slot>>,
+    source_numbers: Lookup<String, SourceNo>,
+    by_ci: BTreeMap<CiNo, BTreeSet<AlertId>>,
+    in_incident: BTreeMap<IncidentId, BTreeSet<AlertId>>,
+    by_group: BTreeMap<String, BTreeSet<IncidentId>>,
+    children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
+    symptoms_of: BTreeMap<IncidentId, BTreeSet<AlertId>>,
+    unknown: BTreeMap<String, BTreeSet<AlertId>>,
+    health: HealthMap,
+    health_counted: BTreeMap<AlertId, CiNo>,
+    timers: BTreeSet<(Time, Timer)>,
+    dirty_pages: BTreeMap<u32, u64>,
+}
+
+/// An alert in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertCell {
+    /// The record.
+    pub alert: Alert,
+    /// What repeats change.
+    pub vitals: Vitals,
+    /// The block whose row or page these vitals come from; only of use while loading.
+    pub as_of: u64,
+    /// The seeded hash of its identity.
+    pub fingerprint: u64,
+}
+
+/// A silence with its matchers compiled.
+#[derive(Debug, Clone)]
+pub struct LiveSilence {
+    /// The record.
+    pub record: Silence,
+    /// Its matchers.
+    pub matchers: Vec<Matcher>,
+}
+
+/// What left memory in this batch: written once, then dropped by [`State::settle`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Forgotten alerts.
+    pub alerts: BTreeMap<AlertId, AlertCell>,
+    /// Closed incidents.
+    pub incidents: BTreeMap<IncidentId, Incident>,
+    /// Their members.
+    pub members: BTreeMap<(IncidentId, AlertId), Member>,
+    /// Done messages.
+    pub messages: BTreeMap<MessageId, Message>,
+    /// Silences over.
+    pub silences: BTreeMap<SilenceId, Silence>,
+    /// New timeline entries.
+    pub timeline: BTreeMap<(IncidentId, u32), Entry>,
+}
+
+/// What becomes due. A timer is never taken out: it fires, looks whether its thing still wants it, and is armed again or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// An alert's `for` is over, or it is looked at again.
+    Judge(AlertId),
+    /// The last source's end of an alert passes.
+    Ends(AlertId),
+    /// A symptom is given back.
+    Release(AlertId),
+    /// A cleared alert is forgotten.
+    Forget(AlertId),
+    /// An incident's first mail is due.
+    Notify(IncidentId),
+    /// An incident resolves, or reopens where it was resolved by hand.
+    Settle(IncidentId),
+    /// An incident is closed.
+    Close(IncidentId),
+    /// A hold ends.
+    Hold(IncidentId),
+    /// A silence begins or ends.
+    Silence(SilenceId),
+    /// A silence is forgotten.
+    ForgetSilence(SilenceId),
+    /// Silence rules begin or end.
+    SilenceRules,
+    /// A digest by its address's position is due; the address is looked up among those due.
+    Digests,
+    /// A message is tried again.
+    Retry(MessageId),
+    /// A sweep goes on.
+    Sweep,
+}
+
+impl State {
+    /// The memory of a store without any block.
+    pub fn new(store: StoreId) -> State {
+        State {
+            counters: Counters::new(store),
+            sources: Vec::new(),
+            incidents: BTreeMap::new(),
+            members: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            silences: BTreeMap::new(),
+            digests: BTreeMap::new(),
+            past: Past::default(),
+            cells: Vec::new(),
+            free: BTreeSet::new(),
+            slots: BTreeMap::new(),
+            by_fingerprint: Lookup::default(),
+            source_numbers: Lookup::default(),
+            by_ci: BTreeMap::new(),
+            in_incident: BTreeMap::new(),
+            by_group: BTreeMap::new(),
+            children: BTreeMap::new(),
+            symptoms_of: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+            health: HealthMap::default(),
+            health_counted: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            dirty_pages: BTreeMap::new(),
+        }
+    }
+
+    /// An alert by its id.
+    pub fn cell(&self, id: AlertId) -> Option<&AlertCell> {
+        let slot = self.slots.get(&id)?;
+        self.cells[slot.0 as usize].as_ref()
+    }
+
+    /// Every live alert, by id.
+    pub fn alerts(&self) -> impl Iterator<Item = &AlertCell> {
+        self.slots.values().filter_map(|slot| self.cells[slot.0 as usize].as_ref())
+    }
+
+    /// Live alerts from `from` on, by id.
+    pub fn alerts_from(&self, from: AlertId) -> impl Iterator<Item = &AlertCell> {
+        self.slots.range(from..).filter_map(|(_, slot)| self.cells[slot.0 as usize].as_ref())
+    }
+
+    /// How many alerts live.
+    pub fn alert_count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// A source's name.
+    pub fn source(&self, no: SourceNo) -> &str {
+        self.sources.get(usize::from(no.0)).map_or("", String::as_str)
+    }
+
+    /// A source's number, where it has one.
+    pub fn source_no(&self, name: &str) -> Option<SourceNo> {
+        self.source_numbers.get(name).copied()
+    }
+
+    /// The alerts that fire on an item, pending ones among them.
+    pub fn alerts_on(&self, ci: CiNo) -> impl Iterator<Item = &Alert> {
+        self.by_ci.get(&ci).into_iter().flatten().filter_map(|id| self.cell(*id).map(|cell| &cell.alert))
+    }
+
+    /// The alerts attached to an incident, cleared ones among them, in id order.
+    pub fn alerts_in(&self, incident: IncidentId) -> impl Iterator<Item = &AlertCell> {
+        self.in_incident.get(&incident).into_iter().flatten().filter_map(|id| self.cell(*id))
+    }
+
+    /// Live incidents with these group values, oldest first.
+    pub fn incidents_with_group(&self, group: &str) -> impl Iterator<Item = &Incident> {
+        self.by_group.get(group).into_iter().flatten().filter_map(|id| self.incidents.get(id))
+    }
+
+    /// The incidents that an incident has adopted whole.
+    pub fn children_of(&self, incident: IncidentId) -> impl Iterator<Item = IncidentId> {
+        self.children.get(&incident).into_iter().flatten().copied()
+    }
+
+    /// Which CIs are down, directly and by flow.
+    pub fn health(&self) -> &HealthMap {
+        &self.health
+    }
+
+    /// What matches no CI: the value looked up, and the active alerts that have it.
+    pub fn unknown_items(&self) -> impl Iterator<Item = (&str, &BTreeSet<AlertId>)> {
+        self.unknown.iter().map(|(value, alerts)| (value.as_str(), alerts))
+    }
+
+    /// When the next timer is due.
+    pub fn next_due(&self) -> Option<Time> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Drops what left memory, after it was written.
+    pub fn settle(&mut self) {
+        self.past = Past::default();
+    }
+}
