@@ -6,7 +6,7 @@ use crate::ids::{AlertId, CiNo, IncidentId, Slot, SourceNo};
 use crate::input::{AlertInput, Refused};
 use crate::limits;
 use crate::text::{Because, Labels};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::words::{AlertState, Explains, Level, Means, Role, Severity};
 
 /// An alert as its row keeps it. What every repeat changes is in [`Vitals`].
@@ -87,9 +87,9 @@ pub struct Alert {
     /// What mutes it; empty where nothing does.
     #[n(24)]
     pub muted_by: Vec<Because>,
-    /// When a symptom whose cause cleared is given back.
+    /// Whether an operator took it out of the incident of its cause: then no cause is sought until it has cleared.
     #[n(25)]
-    pub release_at: Option<Time>,
+    pub detached: bool,
     /// When it is looked at again, where one batch could not.
     #[n(26)]
     pub rejudge_at: Option<Time>,
@@ -99,6 +99,9 @@ pub struct Alert {
     /// Counts every change but repeats: the ETag.
     #[n(28)]
     pub version: u64,
+    /// How long after it was last heard it clears, where its rule says that its sender never does.
+    #[n(29)]
+    pub expire_after: Option<Span>,
 }
 
 /// What a sender says beside the identity; a repeat that brings the same again changes nothing.
@@ -244,9 +247,10 @@ impl Vitals {
         self.sources.iter().find(|says| says.source == source)
     }
 
-    /// When the last source stops saying that it fires.
-    pub fn ends_at(&self, grace: Grace) -> Time {
-        self.sources.iter().map(|says| grace.end(says)).max().unwrap_or_default()
+    /// When the last source stops saying that it fires, or `expire_after` it was last heard, whichever is sooner.
+    pub fn ends_at(&self, grace: Grace, expire_after: Option<Span>) -> Time {
+        let end = self.sources.iter().map(|says| grace.end(says)).max().unwrap_or_default();
+        expire_after.map_or(end, |span| end.min(self.last_seen + span))
     }
 }
 
@@ -343,6 +347,9 @@ pub enum Fact {
         /// The steps so far.
         #[n(7)]
         steps: Vec<Judged>,
+        /// When it clears without being heard.
+        #[n(8)]
+        expire_after: Option<Span>,
     },
     /// Judged: it fires, is suppressed, or is only recorded.
     #[n(5)]
@@ -373,15 +380,12 @@ pub enum Fact {
         #[n(2)]
         forget_at: Option<Time>,
     },
-    /// A symptom waits to be given back.
+    /// An operator took it out of the incident of its cause.
     #[n(7)]
-    ReleaseArmed {
+    SetApart {
         /// Which.
         #[n(0)]
         id: AlertId,
-        /// When, or `None`: no longer.
-        #[n(1)]
-        at: Option<Time>,
     },
     /// It is looked at again at a later moment.
     #[n(8)]
@@ -441,12 +445,13 @@ impl Alert {
                 self.started_at = *started_at;
                 self.cleared_at = None;
                 self.forget_at = None;
-                self.release_at = None;
+                self.detached = false;
                 self.state = AlertState::Pending;
                 self.muted_by.clear();
             }
             Fact::SeverityChanged { severity, .. } => self.severity = *severity,
-            Fact::Matched { ci, rule, means, explains, urgency, judge_at, steps, .. } => {
+            Fact::Matched { ci, rule, means, explains, urgency, judge_at, steps, expire_after, .. } => {
+                self.expire_after = *expire_after;
                 self.ci = ci.clone();
                 self.rule.clone_from(rule);
                 self.means = *means;
@@ -471,7 +476,6 @@ impl Alert {
                 self.state = AlertState::Cleared;
                 self.cleared_at = Some(at);
                 self.judge_at = None;
-                self.release_at = None;
                 self.rejudge_at = None;
                 self.forget_at = *forget_at;
                 self.judgement.push(Judged {
@@ -481,7 +485,7 @@ impl Alert {
                     because: because.to_string(),
                 });
             }
-            Fact::ReleaseArmed { at, .. } => self.release_at = *at,
+            Fact::SetApart { .. } => self.detached = true,
             Fact::RejudgeArmed { at, .. } => self.rejudge_at = *at,
             Fact::ForgetArmed { at, .. } => self.forget_at = *at,
             Fact::Opened { .. }

@@ -137,6 +137,9 @@ pub struct Incident {
     /// Whether an operator set the priority; then nothing else does.
     #[n(41)]
     pub priority_by_hand: bool,
+    /// When symptoms that still fire are given back, because their cause cleared.
+    #[n(42)]
+    pub release_at: Option<Time>,
 }
 
 /// The times of the rule that opened an incident: it keeps them over reloads.
@@ -482,6 +485,26 @@ pub enum Fact {
         #[n(1)]
         muted: bool,
     },
+    /// It hurts other services than before.
+    #[n(19)]
+    Hurts {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// The services, worst first.
+        #[n(1)]
+        services: Vec<ServiceHit>,
+    },
+    /// Its cause cleared, or fires again.
+    #[n(20)]
+    ReleaseArmed {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// When symptoms are given back.
+        #[n(1)]
+        at: Option<Time>,
+    },
     /// Nobody was told where somebody should have been.
     #[n(18)]
     NobodyTold {
@@ -516,7 +539,9 @@ impl Fact {
             | Fact::NotifyArmed { id, .. }
             | Fact::Told { id, .. }
             | Fact::Muted { id, .. }
-            | Fact::NobodyTold { id, .. } => *id,
+            | Fact::NobodyTold { id, .. }
+            | Fact::Hurts { id, .. }
+            | Fact::ReleaseArmed { id, .. } => *id,
         }
     }
 
@@ -543,7 +568,8 @@ impl Fact {
             Fact::Muted { muted: true, .. } => ("muted".to_owned(), Some(&Because::AllMuted)),
             Fact::Muted { muted: false, .. } => ("no longer muted".to_owned(), None),
             Fact::NobodyTold { why, .. } => (format!("nobody told: {why}"), None),
-            Fact::SettleArmed { .. } | Fact::NotifyArmed { .. } => return None,
+            Fact::Hurts { services, .. } => (hurts(services), None),
+            Fact::SettleArmed { .. } | Fact::NotifyArmed { .. } | Fact::ReleaseArmed { .. } => return None,
         };
         let actor = match because {
             Some(Because::Operator { actor, .. }) => actor.clone(),
@@ -643,11 +669,16 @@ impl Incident {
                 self.subject.clone_from(subject);
             }
             Fact::Told { told, .. } => {
-                if !self.told.iter().any(|known| known.address == told.address) {
-                    self.told.push(told.clone());
+                match self.told.iter_mut().find(|known| known.address == told.address) {
+                    // Folded into a morning's list is not told: the first mail of their own counts.
+                    Some(known) if known.reason == Reason::Digest => *known = told.clone(),
+                    Some(_) => {}
+                    None => self.told.push(told.clone()),
                 }
             }
             Fact::Muted { muted, .. } => self.muted = *muted,
+            Fact::Hurts { services, .. } => self.services.clone_from(services),
+            Fact::ReleaseArmed { at, .. } => self.release_at = *at,
         }
         if fact.entry(at).is_some() {
             self.timeline_len += 1;
@@ -660,4 +691,12 @@ impl Incident {
     pub fn is_open(&self) -> bool {
         self.state.is_open() && self.parent.is_none()
     }
+}
+
+fn hurts(services: &[ServiceHit]) -> String {
+    if services.is_empty() {
+        return "hurts no service any more".to_owned();
+    }
+    let named: Vec<String> = services.iter().map(|hit| format!("{} ({})", hit.id, hit.health.word().replace('_', " "))).collect();
+    format!("hurts {}", named.join(", "))
 }

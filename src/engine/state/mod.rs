@@ -5,6 +5,8 @@ mod index;
 pub mod rows;
 mod vitals;
 
+pub use index::fingerprint;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cmdb::health::HealthMap;
@@ -48,7 +50,6 @@ pub struct State {
     in_incident: BTreeMap<IncidentId, BTreeSet<AlertId>>,
     by_group: BTreeMap<String, BTreeSet<IncidentId>>,
     children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
-    symptoms_of: BTreeMap<IncidentId, BTreeSet<AlertId>>,
     unknown: BTreeMap<String, BTreeSet<AlertId>>,
     health: HealthMap,
     health_counted: BTreeMap<AlertId, CiNo>,
@@ -67,6 +68,15 @@ pub struct AlertCell {
     pub as_of: u64,
     /// The seeded hash of its identity.
     pub fingerprint: u64,
+    /// When its next `Ends` timer fires: repeats that end later arm none.
+    pub armed_end: Time,
+}
+
+impl AlertCell {
+    /// When it stops firing, unless it is heard again.
+    pub fn ends_at(&self, grace: crate::model::alert::Grace) -> Time {
+        self.vitals.ends_at(grace, self.alert.expire_after)
+    }
 }
 
 /// A silence with its matchers compiled.
@@ -102,8 +112,8 @@ pub enum Timer {
     Judge(AlertId),
     /// The last source's end of an alert passes.
     Ends(AlertId),
-    /// A symptom is given back.
-    Release(AlertId),
+    /// Symptoms whose cause cleared are given back.
+    Release(IncidentId),
     /// A cleared alert is forgotten.
     Forget(AlertId),
     /// An incident's first mail is due.
@@ -120,7 +130,7 @@ pub enum Timer {
     ForgetSilence(SilenceId),
     /// Silence rules begin or end.
     SilenceRules,
-    /// A digest by its address's position is due; the address is looked up among those due.
+    /// Digests are due; which, is looked up among them.
     Digests,
     /// A message is tried again.
     Retry(MessageId),
@@ -149,7 +159,6 @@ impl State {
             in_incident: BTreeMap::new(),
             by_group: BTreeMap::new(),
             children: BTreeMap::new(),
-            symptoms_of: BTreeMap::new(),
             unknown: BTreeMap::new(),
             health: HealthMap::default(),
             health_counted: BTreeMap::new(),
@@ -222,6 +231,18 @@ impl State {
     /// When the next timer is due.
     pub fn next_due(&self) -> Option<Time> {
         self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the first timer that is due at `now`.
+    pub(crate) fn take_due(&mut self, now: Time) -> Option<Timer> {
+        self.timers.first().filter(|(at, _)| *at <= now)?;
+        self.timers.pop_first().map(|(_, timer)| timer)
+    }
+
+    pub(crate) fn arm(&mut self, at: Option<Time>, timer: Timer) {
+        if let Some(at) = at {
+            self.timers.insert((at, timer));
+        }
     }
 
     /// Drops what left memory, after it was written.

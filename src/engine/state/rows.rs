@@ -10,6 +10,7 @@ use crate::model::incident::{Entry, Incident, Member};
 use crate::model::message::Message;
 use crate::model::silence::Silence;
 use crate::model::system::Counters;
+use crate::time::Time;
 
 /// A table of the store. Keys ascend: big-endian numbers, or text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -230,7 +231,7 @@ impl State {
             Table::Sources => self.sources.push(decode::<String>(name, bytes)?),
             Table::Alerts => {
                 let row: AlertRow = decode(name, bytes)?;
-                self.place(AlertCell { alert: row.alert, vitals: row.vitals, as_of: row.as_of, fingerprint: 0 });
+                self.place(AlertCell { alert: row.alert, vitals: row.vitals, as_of: row.as_of, fingerprint: 0, armed_end: Time::NEVER });
             }
             Table::Incidents => {
                 let incident: Incident = decode(name, bytes)?;

@@ -1,0 +1,209 @@
+//! Which firing alert explains another: the cause upstream of it or on its item, and whom a new cause explains.
+
+use std::collections::BTreeSet;
+
+use crate::cmdb::walk::{self, Reached};
+use crate::event::World;
+use crate::ids::{AlertId, CiNo, IncidentId};
+use crate::limits;
+use crate::model::alert::{Alert, CiRef};
+use crate::policy::correlate::Correlate;
+use crate::state::State;
+use crate::text::Because;
+use crate::time::Time;
+use crate::words::{AlertState, Explains, Means, Role};
+
+/// An alert that explains another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Which.
+    pub alert: AlertId,
+    /// The open incident it stands in.
+    pub incident: IncidentId,
+    /// What the explained alert is there: a symptom, or another alert of the same item.
+    pub role: Role,
+    /// The way, or the item they share.
+    pub because: Because,
+}
+
+/// Alerts nearest to the explained one that are weighed; beyond so many, nearness has decided.
+const CANDIDATES_MAX: usize = 64;
+
+/// The alert that explains `alert`, if one fires: upstream of its item or on it, begun at most `adopt_within` after it.
+///
+/// Among rivals: none that explains firing upstream of it, then the earliest, then the nearest, then the id.
+pub fn of(state: &State, world: &World, alert: &Alert) -> Option<Cause> {
+    let CiRef::Known(ci) = alert.ci else { return None };
+    if alert.detached {
+        return None;
+    }
+    let upstream = walk::upstream(&world.cmdb, state.health(), ci);
+    let mut rivals: Vec<Rival<'_>> = Vec::new();
+    for other in state.alerts_on(ci) {
+        if earlier(other, alert) || !explains(state, alert, Explains::Ci) {
+            rivals.extend(rival(state, world, other, alert, Explains::Ci, ci, 0));
+        }
+    }
+    for reached in upstream.iter().take_while(|_| rivals.len() < CANDIDATES_MAX) {
+        for other in state.alerts_on(reached.ci) {
+            rivals.extend(rival(state, world, other, alert, Explains::Downstream, reached.ci, reached.hops));
+        }
+    }
+    // On a cycle two alerts lie upstream of each other: the earlier one explains the later.
+    if explains(state, alert, Explains::Downstream) {
+        rivals.retain(|rival| rival.ci == ci || earlier(rival.alert, alert) || !lies_upstream(state, world, ci, rival.ci));
+    }
+    let best = best_of(state, world, rivals)?;
+    let because = if best.ci == ci {
+        Because::SameItem { ci: world.cmdb.id(ci).to_owned(), alert: best.alert.name.clone() }
+    } else {
+        Because::Upstream { hops: walk::hops(&world.cmdb, &upstream, best.ci) }
+    };
+    let role = if best.ci == ci { Role::Member } else { Role::Symptom };
+    Some(Cause { alert: best.alert.id, incident: best.incident, role, because })
+}
+
+/// The alerts that a cause may explain, in the order they began: whatever fires on its item or downstream of it, in another incident.
+pub fn explained_by(state: &State, world: &World, cause: &Alert) -> Vec<AlertId> {
+    let CiRef::Known(ci) = cause.ci else { return Vec::new() };
+    let reached = match cause.explains {
+        Explains::Nothing => return Vec::new(),
+        Explains::Ci => Vec::new(),
+        Explains::Downstream => walk::downstream(&world.cmdb, state.health(), ci),
+    };
+    let items = std::iter::once(ci).chain(reached.iter().map(|reached| reached.ci));
+    let mut found: Vec<(Time, AlertId)> = items
+        .flat_map(|item| state.alerts_on(item))
+        .filter(|alert| alert.id != cause.id && alert.state == AlertState::Firing && alert.incident != cause.incident)
+        .map(|alert| (alert.started_at, alert.id))
+        .collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, id)| id).collect()
+}
+
+/// A group that is below `min_up` with more than one of its members down by themselves: their incidents are one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collected {
+    /// The group.
+    pub group: CiNo,
+    /// The alerts of its members that stand in an open incident, the oldest incident's first.
+    pub alerts: Vec<(IncidentId, AlertId)>,
+    /// How many are up, and how many it needs.
+    pub because: Because,
+}
+
+/// The group that an alert of one of its members takes below `min_up`, with all members' alerts.
+pub fn collected(state: &State, world: &World, alert: &Alert) -> Option<Collected> {
+    let CiRef::Known(ci) = alert.ci else { return None };
+    if alert.means != Means::Down {
+        return None;
+    }
+    world.cmdb.groups_of(ci).find_map(|group| {
+        let counts = state.health().group(&world.cmdb, group).filter(|counts| counts.is_below())?;
+        let mut alerts: Vec<(IncidentId, AlertId)> = world
+            .cmdb
+            .members_of(group)
+            .flat_map(|member| state.alerts_on(member))
+            .filter(|other| other.means == Means::Down && other.state == AlertState::Firing && other.role != Role::Symptom)
+            .filter_map(|other| Some((open_incident(state, other)?, other.id)))
+            .collect();
+        alerts.sort_unstable();
+        let items: BTreeSet<_> = alerts.iter().filter_map(|(_, id)| state.cell(*id)?.alert.ci.known()).collect();
+        let because = Because::BelowMinUp {
+            group: world.cmdb.id(group).to_owned(),
+            up: counts.up,
+            of: counts.of,
+            needs: counts.needs,
+        };
+        (items.len() > 1).then_some(Collected { group, alerts, because })
+    })
+}
+
+/// Until when a first mail should wait, because a possible cause upstream is still within its `for`.
+pub fn awaited(state: &State, world: &World, incident: IncidentId, now: Time) -> Option<Time> {
+    let firing = state.alerts_in(incident).filter(|cell| cell.alert.state == AlertState::Firing && cell.alert.role != Role::Symptom);
+    let items: BTreeSet<CiNo> = firing.filter_map(|cell| cell.alert.ci.known()).take(CANDIDATES_MAX).collect();
+    let waiting = |ci: CiNo| {
+        state.alerts_on(ci).filter(|alert| alert.state == AlertState::Pending && alert.explains == Explains::Downstream)
+    };
+    let upstream = items.iter().flat_map(|ci| walk::upstream(&world.cmdb, state.health(), *ci)).map(|reached| reached.ci);
+    let pending = upstream.flat_map(waiting).filter_map(|alert| alert.judge_at);
+    pending.filter(|at| *at > now).max()
+}
+
+struct Rival<'a> {
+    alert: &'a Alert,
+    incident: IncidentId,
+    ci: CiNo,
+    hops: u32,
+}
+
+fn rival<'a>(
+    state: &State,
+    world: &World,
+    other: &'a Alert,
+    alert: &Alert,
+    needs: Explains,
+    ci: CiNo,
+    hops: u32,
+) -> Option<Rival<'a>> {
+    let adopt_within = world.policy.correlate.by_name(&other.rule).map_or(crate::policy::correlate::ADOPT_WITHIN, adopt_within);
+    let qualifies = other.id != alert.id
+        && other.realm == alert.realm
+        && explains(state, other, needs)
+        && alert.started_at >= other.started_at - adopt_within;
+    let incident = open_incident(state, other).filter(|_| qualifies)?;
+    Some(Rival { alert: other, incident, ci, hops })
+}
+
+fn adopt_within(rule: &Correlate) -> crate::time::Span {
+    rule.adopt_within
+}
+
+fn explains(_state: &State, alert: &Alert, needs: Explains) -> bool {
+    alert.state == AlertState::Firing
+        && match needs {
+            Explains::Downstream => alert.explains == Explains::Downstream,
+            Explains::Ci => alert.explains != Explains::Nothing,
+            Explains::Nothing => true,
+        }
+}
+
+fn open_incident(state: &State, alert: &Alert) -> Option<IncidentId> {
+    let incident = state.incidents.get(&alert.incident?)?;
+    incident.is_open().then_some(incident.id)
+}
+
+fn earlier(a: &Alert, b: &Alert) -> bool {
+    (a.started_at, a.id) < (b.started_at, b.id)
+}
+
+fn lies_upstream(state: &State, world: &World, ci: CiNo, of: CiNo) -> bool {
+    walk::upstream(&world.cmdb, state.health(), of).iter().any(|reached: &Reached| reached.ci == ci)
+}
+
+fn best_of<'a>(state: &State, world: &World, mut rivals: Vec<Rival<'a>>) -> Option<Rival<'a>> {
+    rivals.truncate(CANDIDATES_MAX.max(limits::ALERT_SOURCES_MAX));
+    if rivals.len() > 1 {
+        let explaining: BTreeSet<CiNo> =
+            rivals.iter().filter(|rival| rival.alert.explains == Explains::Downstream).map(|rival| rival.ci).collect();
+        let roots: Vec<bool> = rivals
+            .iter()
+            .map(|rival| {
+                let upstream = walk::upstream(&world.cmdb, state.health(), rival.ci);
+                !upstream.iter().any(|reached| reached.ci != rival.ci && explaining.contains(&reached.ci))
+            })
+            .collect();
+        if roots.contains(&true) {
+            let mut keep = roots.into_iter();
+            rivals.retain(|_| keep.next().unwrap_or(false));
+        }
+    }
+    rivals.into_iter().min_by(|a, b| {
+        let rank = |rival: &Rival<'_>| (rival.alert.started_at, rival.hops);
+        rank(a)
+            .cmp(&rank(b))
+            .then_with(|| world.cmdb.id(a.ci).cmp(world.cmdb.id(b.ci)))
+            .then_with(|| a.alert.id.cmp(&b.alert.id))
+    })
+}

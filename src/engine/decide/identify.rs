@@ -1,0 +1,37 @@
+//! Which item an alert is about: the first identify rule whose value the CMDB knows.
+
+use crate::event::World;
+use crate::expr::View;
+use crate::model::alert::CiRef;
+
+/// What was found, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identified {
+    /// The item.
+    pub ci: CiRef,
+    /// The rule that named it and the value, as a sentence.
+    pub because: String,
+}
+
+/// Looks every rule's value up, in order. What no rule finds is known by the first value it was looked up by, else by the alert's name.
+pub fn identify(world: &World, view: &View<'_>) -> Identified {
+    let candidates = world.policy.identify.candidates(view);
+    for (rule, value) in &candidates {
+        if let Some(no) = world.cmdb.find(value) {
+            let id = world.cmdb.id(no);
+            let because = if id == value { format!("identify {rule}") } else { format!("identify {rule}, looked up by {value}") };
+            return Identified { ci: CiRef::Known(no), because };
+        }
+    }
+    match candidates.first() {
+        Some((_, value)) => {
+            let mut tried: Vec<String> = candidates.iter().map(|(rule, value)| format!("{rule}={value}")).collect();
+            tried.dedup();
+            Identified { ci: CiRef::Unknown(value.clone()), because: format!("no item has this id or alias: {}", tried.join(", ")) }
+        }
+        None => Identified {
+            ci: CiRef::Unknown(view.alert.name.to_owned()),
+            because: "no identify rule found a value in it".to_owned(),
+        },
+    }
+}

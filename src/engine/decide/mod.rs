@@ -1,0 +1,10 @@
+//! Judgements: each reads State and World and returns what it found with its reason. None changes anything, none calls another.
+
+pub mod attach;
+pub mod cause;
+pub mod command;
+pub mod identify;
+pub mod mute;
+pub mod notify;
+pub mod rate;
+pub mod rule;

@@ -1,0 +1,233 @@
+//! What a mail says, taken from State and World at the moment it is planned.
+
+use std::collections::BTreeSet;
+
+use super::Mail;
+use crate::event::World;
+use crate::limits;
+use crate::model::alert::CiRef;
+use crate::model::digest::Digest;
+use crate::model::incident::Incident;
+use crate::model::message::{Before, Content, DigestLine, Hurt, Item, Quote};
+use crate::sight;
+use crate::state::{AlertCell, State};
+use crate::text::cut;
+use crate::time::{Span, Time};
+use crate::words::{AlertState, Means, Priority, Reason, Role};
+
+/// Characters of a sender's summary that a mail quotes.
+const QUOTE_BYTES_MAX: usize = 200;
+
+/// Everything one mail's content is taken from.
+pub(super) struct Told<'a> {
+    pub(super) state: &'a State,
+    pub(super) world: &'a World,
+    pub(super) incident: &'a Incident,
+    pub(super) mail: &'a Mail,
+    pub(super) symptoms: &'a [&'a AlertCell],
+    pub(super) others: Vec<String>,
+    pub(super) first: bool,
+    pub(super) priority_before: Priority,
+    pub(super) now: Time,
+}
+
+/// What one mail about an incident says.
+pub(super) fn of(told: &Told<'_>) -> Content {
+    let Told { state, world, incident, mail, .. } = told;
+    let members: Vec<&AlertCell> = state.alerts_in(incident.id).collect();
+    let symptoms = items(world, members.iter().filter(|cell| cell.alert.role == Role::Symptom).copied());
+    let cause = incident.cause.and_then(|id| state.cell(id)).or_else(|| members.first().copied());
+    let yours = items(world, told.symptoms.iter().copied());
+    let resolved = mail.reason == Reason::Resolved;
+    Content {
+        incident: incident.id.to_string(),
+        priority: incident.priority.word().to_owned(),
+        priority_before: if mail.reason == Reason::Raised { told.priority_before.word().to_owned() } else { String::new() },
+        state: incident.state.word().to_owned(),
+        now: told.now,
+        since: incident.began_at.min(incident.opened_at),
+        until: incident.resolved_at.unwrap_or_default(),
+        holder: incident.assignee.clone(),
+        item: item(world, incident),
+        title: incident.title.clone(),
+        quote: cause.map(|cell| quote(state, cell)).unwrap_or_default(),
+        hurts: hurts(incident),
+        cause: incident.because.to_string(),
+        symptoms: count(members.iter().filter(|cell| cell.alert.role == Role::Symptom).count()),
+        symptom_items: symptoms.iter().take(limits::SYMPTOMS_NAMED).cloned().collect(),
+        symptom_more: count(symptoms.len().saturating_sub(limits::SYMPTOMS_NAMED)),
+        alerts: count(members.len()),
+        cleared: count(members.iter().filter(|cell| cell.alert.state == AlertState::Cleared).count()),
+        yours_since: told.symptoms.iter().map(|cell| cell.alert.started_at).min().unwrap_or_default(),
+        yours_because: told.symptoms.first().map(|cell| because_of(state, incident, cell)).unwrap_or_default(),
+        yours_incident: told.symptoms.iter().filter_map(|cell| cell.alert.own_incident).min().map(|id| id.to_string()).unwrap_or_default(),
+        yours,
+        team: incident.team.clone(),
+        check: note(world, told),
+        before: before(state, incident),
+        runbook: incident.runbook.clone(),
+        told: told.others.clone(),
+        rule: incident.rule.clone(),
+        notify: mail.rule.clone(),
+        by: if resolved { incident.resolved_by.clone() } else { incident.assignee.clone() },
+        words: if resolved { resolution(incident) } else { String::new() },
+        reopens_until: incident.resolved_at.filter(|_| resolved).map(|at| at + incident.times.reopen_within).unwrap_or_default(),
+        reopened: incident.reopened,
+        lines: Vec::new(),
+        lines_since: Time::default(),
+        first: told.first,
+        left_over: if resolved { left_over(state, world, incident) } else { Vec::new() },
+        acknowledged_at: incident.acknowledged_at.unwrap_or_default(),
+    }
+}
+
+/// What a digest says: each incident as it is now.
+pub fn digest(state: &State, digest: &Digest, now: Time) -> Content {
+    let lines: Vec<DigestLine> = digest
+        .incidents
+        .iter()
+        .filter_map(|id| super::incident_for_digest(state, *id))
+        .map(|incident| DigestLine {
+            incident: incident.id.to_string(),
+            priority: incident.priority.word().to_owned(),
+            state: incident.state.word().to_owned(),
+            title: incident.title.clone(),
+            since: incident.began_at.min(incident.opened_at),
+            until: incident.resolved_at.unwrap_or_default(),
+            holder: incident.assignee.clone(),
+            item: incident.item.clone(),
+        })
+        .collect();
+    Content {
+        now,
+        lines,
+        lines_since: digest.since,
+        team: digest.team.clone(),
+        notify: digest.rule.clone(),
+        first: true,
+        ..Content::default()
+    }
+}
+
+/// The subject of an incident: `P1 sw-1 down: shop, mail [INC0000042]`, at most 70 characters, cut inside the list of services, never in the number.
+pub fn subject(state: &State, world: &World, incident: &Incident) -> String {
+    cut_subject(incident.priority.word(), state, world, incident)
+}
+
+/// The subject of a raised incident: people must not miss it.
+pub(super) fn raised_subject(state: &State, world: &World, incident: &Incident) -> String {
+    cut_subject(&format!("{} now:", incident.priority), state, world, incident)
+}
+
+fn cut_subject(head: &str, state: &State, world: &World, incident: &Incident) -> String {
+    let tail = format!(" [{}]", incident.id);
+    let room = limits::SUBJECT_CHARS_MAX.saturating_sub(tail.chars().count());
+    let start = format!("{head} {}", what(state, world, incident));
+    let names: Vec<&str> = incident.services.iter().map(|hit| hit.id.as_str()).filter(|id| *id != incident.item).collect();
+    for shown in (1..=names.len()).rev() {
+        let more = names.len() - shown;
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let text = format!("{start}: {}{more}", names[..shown].join(", "));
+        if text.chars().count() <= room {
+            return format!("{text}{tail}");
+        }
+    }
+    if start.chars().count() <= room {
+        return format!("{start}{tail}");
+    }
+    let kept: String = start.chars().take(room.saturating_sub(1)).collect();
+    format!("{kept}…{tail}")
+}
+
+/// `sw-1 down`, `db-1 degraded`, or the item and what is said of it where it neither is down nor degraded.
+fn what(state: &State, world: &World, incident: &Incident) -> String {
+    let cause = incident.cause.and_then(|id| state.cell(id));
+    let group_down = incident.ci.known().is_some_and(|no| state.health().is_below(&world.cmdb, no));
+    match cause.map(|cell| cell.alert.means) {
+        _ if group_down => format!("{} down", incident.item),
+        Some(Means::Down) => format!("{} down", incident.item),
+        Some(Means::Degraded) => format!("{} degraded", incident.item),
+        Some(Means::Nothing) | None => {
+            let name = cause.map_or("", |cell| cell.alert.name.as_str());
+            if name.is_empty() || name == incident.item { incident.item.clone() } else { format!("{} {name}", incident.item) }
+        }
+    }
+}
+
+fn items<'a>(world: &World, cells: impl Iterator<Item = &'a AlertCell>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    cells.map(|cell| sight::item_name(world, &cell.alert.ci).to_owned()).filter(|item| seen.insert(item.clone())).collect()
+}
+
+fn item(world: &World, incident: &Incident) -> Item {
+    match incident.ci.known().and_then(|no| world.cmdb.ci(no)) {
+        Some(ci) => Item {
+            id: ci.id.clone(),
+            class: ci.class.clone(),
+            owner: ci.owner.clone(),
+            site: ci.labels.get("site").to_owned(),
+            known: true,
+        },
+        None => Item { id: incident.item.clone(), ..Item::default() },
+    }
+}
+
+fn quote(state: &State, cell: &AlertCell) -> Quote {
+    Quote {
+        name: cell.alert.name.clone(),
+        summary: cut(&cell.alert.said.summary, QUOTE_BYTES_MAX),
+        source: state.source(cell.alert.source).to_owned(),
+        url: cell.alert.said.url.clone(),
+    }
+}
+
+fn hurts(incident: &Incident) -> Vec<Hurt> {
+    let hurt = |hit: &crate::model::incident::ServiceHit| Hurt {
+        id: hit.id.clone(),
+        tier: hit.tier.clone(),
+        health: hit.health.word().to_owned(),
+    };
+    incident.services.iter().map(hurt).collect()
+}
+
+fn because_of(state: &State, incident: &Incident, cell: &AlertCell) -> String {
+    state.members.get(&(incident.id, cell.alert.id)).map(|member| member.because.to_string()).unwrap_or_default()
+}
+
+fn note(world: &World, told: &Told<'_>) -> String {
+    let refs = told.symptoms.iter().map(|cell| &cell.alert.ci).chain(std::iter::once(&told.incident.ci));
+    let notes = refs.filter_map(CiRef::known).filter_map(|no| world.cmdb.ci(no)).map(|ci| ci.note.as_str());
+    notes.into_iter().find(|note| !note.is_empty()).unwrap_or("").to_owned()
+}
+
+fn before(state: &State, incident: &Incident) -> Before {
+    let Some(earlier) = incident.recurrence_of.and_then(|id| state.incidents.get(&id)) else { return Before::default() };
+    let ended = earlier.resolved_at.unwrap_or(earlier.updated_at);
+    Before {
+        incident: earlier.id.to_string(),
+        opened_at: earlier.opened_at,
+        lasted: (ended - earlier.opened_at).max(Span::ZERO),
+        words: earlier.resolution.clone(),
+    }
+}
+
+fn resolution(incident: &Incident) -> String {
+    if incident.resolved_by.is_empty() { String::new() } else { incident.resolution.clone() }
+}
+
+/// What still fires on the incident's items, elsewhere.
+fn left_over(state: &State, world: &World, incident: &Incident) -> Vec<String> {
+    let items: BTreeSet<_> = state.alerts_in(incident.id).filter_map(|cell| cell.alert.ci.known()).collect();
+    let firing = items.iter().flat_map(|ci| state.alerts_on(*ci)).filter(|alert| alert.incident != Some(incident.id));
+    firing
+        .take(limits::SYMPTOMS_NAMED)
+        .map(|alert| {
+            let place = alert.incident.map_or_else(|| "recorded only".to_owned(), |id| id.to_string());
+            format!("{} still fires ({}): {place}", sight::item_name(world, &alert.ci), alert.name)
+        })
+        .collect()
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,312 @@
+//! Who is told what: notify rules against an incident, one mail per person and event, and what each mail says, frozen.
+
+mod content;
+mod recipients;
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Time as Clock;
+use jiff::tz::TimeZone;
+
+pub use content::{digest, subject};
+
+use crate::event::World;
+use crate::expr::View;
+use crate::ids::IncidentId;
+use crate::limits;
+use crate::model::incident::{Incident, Told};
+use crate::model::message::Content;
+use crate::policy::notify::Notify;
+use crate::sight::{self, IncidentTexts};
+use crate::state::{AlertCell, State};
+use crate::time::Time;
+use crate::words::{AlertState, Priority, Reason, Role};
+
+/// The name that stands where no notify rule but the configuration sent a mail.
+pub const LAST_RESORT: &str = "[mail] to";
+
+/// One thing to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Planned {
+    /// A mail to one address.
+    Mail(Box<Mail>),
+    /// A line in an address's next digest.
+    Fold {
+        /// The address.
+        address: String,
+        /// Its team.
+        team: String,
+        /// The rule.
+        rule: String,
+        /// When that digest is due, where none waits yet.
+        due_at: Time,
+    },
+    /// Nobody can be told, and somebody should.
+    Nobody(String),
+}
+
+/// A mail to one address, before it has an id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The address.
+    pub address: String,
+    /// Why.
+    pub reason: Reason,
+    /// The notify rule.
+    pub rule: String,
+    /// The template.
+    pub template: String,
+    /// The team whose zone and list it belongs to.
+    pub team: String,
+    /// What it says.
+    pub content: Content,
+    /// Its subject, where it is not the incident's.
+    pub subject: Option<String>,
+}
+
+/// Who hears that an incident is there: `reason` is opened, or reopened or released, which those who were told before hear too.
+///
+/// A rule's `opened` is due when its condition first holds, so this is asked whenever an open incident was touched after its first mail.
+pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Reason, now: Time) -> Vec<Planned> {
+    let texts = IncidentTexts::of(incident);
+    let again = matches!(reason, Reason::Reopened | Reason::Released);
+    let mut round = Round::new(state, world, incident, now);
+    let cause = cause_of(state, incident);
+    let view = view_of(state, world, incident, &texts, cause, now);
+    for rule in &world.policy.notify {
+        if !(rule.sends(reason) || again && rule.sends(Reason::Opened)) || !rule.condition.holds(&view).is_yes() {
+            continue;
+        }
+        for to in recipients::of(world, incident, &view, rule) {
+            if again || !is_told(incident, &to.address, rule) {
+                round.tell(to, rule, reason, None);
+            }
+        }
+    }
+    if !round.any() && !again && incident.told.is_empty() && incident.priority <= Priority::P2 {
+        round.last_resort(reason);
+    }
+    let symptoms: Vec<&AlertCell> = state
+        .alerts_in(incident.id)
+        .filter(|cell| cell.alert.role == Role::Symptom && cell.alert.state == AlertState::Firing)
+        .collect();
+    for symptom in symptoms {
+        let view = view_of(state, world, incident, &texts, Some(symptom), now);
+        for rule in &world.policy.notify {
+            if rule.digest || !rule.sends(Reason::Affected) || !rule.condition.holds(&view).is_yes() {
+                continue;
+            }
+            for to in recipients::of(world, incident, &view, rule) {
+                if !is_told(incident, &to.address, rule) {
+                    round.tell(to, rule, Reason::Affected, Some(symptom));
+                }
+            }
+        }
+    }
+    round.planned()
+}
+
+/// Who hears that something happened to an incident they know: raised and resolved go to those who were told, by the rule that told them.
+pub fn of_told(state: &State, world: &World, incident: &Incident, reason: Reason, before: Priority, now: Time) -> Vec<Planned> {
+    let mut round = Round::new(state, world, incident, now);
+    round.priority_before = before;
+    for told in &incident.told {
+        if matches!(told.reason, Reason::Digest | Reason::Affected) {
+            continue;
+        }
+        let rule = world.policy.notify.iter().find(|rule| rule.name == told.rule);
+        if rule.is_none_or(|rule| rule.sends(reason)) {
+            round.tell_again(told, rule, reason);
+        }
+    }
+    round.planned()
+}
+
+/// Who hears of what an operator did, because a rule names that reason: acknowledged, assigned, held, closed.
+pub fn of_command(state: &State, world: &World, incident: &Incident, reason: Reason, now: Time) -> Vec<Planned> {
+    let texts = IncidentTexts::of(incident);
+    let mut round = Round::new(state, world, incident, now);
+    let view = view_of(state, world, incident, &texts, cause_of(state, incident), now);
+    for rule in &world.policy.notify {
+        if !rule.digest && rule.sends(reason) && rule.condition.holds(&view).is_yes() {
+            for to in recipients::of(world, incident, &view, rule) {
+                round.tell(to, rule, reason, None);
+            }
+        }
+    }
+    round.planned()
+}
+
+/// The next moment of the morning's list in a team's zone, after `now`.
+pub fn digest_due(world: &World, team: &str, now: Time) -> Time {
+    let zone = zone_of(world, team);
+    let at = Clock::constant(limits::DIGEST_HOUR, 0, 0, 0);
+    let local = now.in_zone(&zone);
+    let today = local.date().to_datetime(at);
+    let day = if local < today { Some(today) } else { local.date().tomorrow().ok().map(|day| day.to_datetime(at)) };
+    // In a gap of that zone, the first instant after it.
+    let due = day.and_then(|day| zone.to_ambiguous_zoned_datetime(day).compatible().ok());
+    due.map_or(now + crate::time::Span::days(1), |due| Time(due.timestamp().as_millisecond()))
+}
+
+fn zone_of(world: &World, team: &str) -> TimeZone {
+    let name = world.cmdb.team(team).map_or("", |team| team.zone.as_str());
+    if name.is_empty() { TimeZone::UTC } else { TimeZone::get(name).unwrap_or(TimeZone::UTC) }
+}
+
+fn cause_of<'a>(state: &'a State, incident: &Incident) -> Option<&'a AlertCell> {
+    incident.cause.and_then(|id| state.cell(id)).or_else(|| state.alerts_in(incident.id).next())
+}
+
+fn view_of<'a>(
+    state: &'a State,
+    world: &'a World,
+    incident: &'a Incident,
+    texts: &'a IncidentTexts,
+    cell: Option<&'a AlertCell>,
+    now: Time,
+) -> View<'a> {
+    let view = cell.map_or_else(|| View { at: now, ..View::default() }, |cell| sight::alert(state, cell, now));
+    let ci = cell.filter(|cell| cell.alert.role == Role::Symptom).map_or(&incident.ci, |cell| &cell.alert.ci);
+    sight::with_incident(sight::with_ci(view, state, world, ci), state, incident, texts, now)
+}
+
+/// A folded line is not yet being told, except by another fold.
+fn is_told(incident: &Incident, address: &str, rule: &Notify) -> bool {
+    incident.told.iter().any(|told| told.address == address && (rule.digest || told.reason != Reason::Digest))
+}
+
+/// One event of one incident: each address once, the soonest first.
+struct Round<'a> {
+    state: &'a State,
+    world: &'a World,
+    incident: &'a Incident,
+    now: Time,
+    priority_before: Priority,
+    mails: BTreeMap<String, (Mail, Vec<&'a AlertCell>)>,
+    order: Vec<String>,
+    folds: BTreeMap<String, Planned>,
+    nobody: Option<String>,
+}
+
+impl<'a> Round<'a> {
+    fn new(state: &'a State, world: &'a World, incident: &'a Incident, now: Time) -> Round<'a> {
+        Round {
+            state,
+            world,
+            incident,
+            now,
+            priority_before: incident.priority,
+            mails: BTreeMap::new(),
+            order: Vec::new(),
+            folds: BTreeMap::new(),
+            nobody: None,
+        }
+    }
+
+    fn any(&self) -> bool {
+        !self.mails.is_empty() || !self.folds.is_empty()
+    }
+
+    fn tell(&mut self, to: recipients::To, rule: &Notify, reason: Reason, symptom: Option<&'a AlertCell>) {
+        if rule.digest {
+            let due_at = digest_due(self.world, &to.team, self.now);
+            let fold = Planned::Fold { address: to.address.clone(), team: to.team, rule: rule.name.clone(), due_at };
+            self.folds.entry(to.address).or_insert(fold);
+            return;
+        }
+        if let Some((mail, symptoms)) = self.mails.get_mut(&to.address) {
+            if mail.reason == Reason::Affected {
+                symptoms.extend(symptom);
+            }
+            return;
+        }
+        let template = rule.template.clone().unwrap_or_else(|| reason.word().to_owned());
+        let mail = Mail {
+            address: to.address.clone(),
+            reason,
+            rule: rule.name.clone(),
+            template,
+            team: to.team,
+            content: Content::default(),
+            subject: None,
+        };
+        self.order.push(to.address.clone());
+        self.mails.insert(to.address, (mail, symptom.into_iter().collect()));
+    }
+
+    fn tell_again(&mut self, told: &Told, rule: Option<&Notify>, reason: Reason) {
+        let mail = Mail {
+            address: told.address.clone(),
+            reason,
+            rule: told.rule.clone(),
+            template: rule.and_then(|rule| rule.template.clone()).unwrap_or_else(|| reason.word().to_owned()),
+            team: recipients::team_of_address(self.world, self.incident, &told.address),
+            content: Content::default(),
+            subject: (reason == Reason::Raised).then(|| content::raised_subject(self.state, self.world, self.incident)),
+        };
+        self.order.push(told.address.clone());
+        self.mails.insert(told.address.clone(), (mail, Vec::new()));
+    }
+
+    fn last_resort(&mut self, reason: Reason) {
+        if self.world.settings.last_resort.is_empty() {
+            self.nobody = Some("no rule reaches anybody and [mail] to names nobody".to_owned());
+        }
+        for address in &self.world.settings.last_resort {
+            let mail = Mail {
+                address: address.clone(),
+                reason,
+                rule: LAST_RESORT.to_owned(),
+                template: reason.word().to_owned(),
+                team: self.incident.team.clone(),
+                content: Content::default(),
+                subject: None,
+            };
+            self.order.push(address.clone());
+            self.mails.insert(address.clone(), (mail, Vec::new()));
+        }
+    }
+
+    fn planned(mut self) -> Vec<Planned> {
+        let room = limits::TOLD_MAX.saturating_sub(self.incident.told.len());
+        let known: Vec<String> = self.order.clone();
+        let mut out: Vec<Planned> = Vec::new();
+        let mut new = 0;
+        for address in &known {
+            let Some((mut mail, symptoms)) = self.mails.remove(address) else { continue };
+            let told_before = self.incident.told.iter().any(|told| &told.address == address && told.reason != Reason::Digest);
+            if !told_before {
+                new += 1;
+                if new > room {
+                    self.nobody = Some(format!("more than {} people; the rest is left out", limits::TOLD_MAX));
+                    break;
+                }
+            }
+            let others = known.iter().filter(|other| *other != address).cloned().collect();
+            mail.content = content::of(&content::Told {
+                state: self.state,
+                world: self.world,
+                incident: self.incident,
+                mail: &mail,
+                symptoms: &symptoms,
+                others,
+                first: !told_before,
+                priority_before: self.priority_before,
+                now: self.now,
+            });
+            out.push(Planned::Mail(Box::new(mail)));
+        }
+        out.extend(self.folds.into_values().filter(|fold| match fold {
+            Planned::Fold { address, .. } => !known.contains(address),
+            Planned::Mail(_) | Planned::Nobody(_) => true,
+        }));
+        out.extend(self.nobody.map(Planned::Nobody));
+        out
+    }
+}
+
+/// The incident a digest names, live or just closed.
+pub fn incident_for_digest(state: &State, id: IncidentId) -> Option<&Incident> {
+    state.incidents.get(&id).or_else(|| state.past.incidents.get(&id))
+}

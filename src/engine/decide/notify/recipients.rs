@@ -1,0 +1,73 @@
+//! Whom a notify rule means: teams, people, stakeholders and addresses; an unknown owner is the last resort.
+
+use crate::event::World;
+use crate::expr::View;
+use crate::model::incident::Incident;
+use crate::policy::notify::{Notify, Recipient};
+
+/// An address and the team through which it was found: its zone and list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct To {
+    pub(super) address: String,
+    pub(super) team: String,
+}
+
+/// The addresses of a rule, each once, in the order the rule names them.
+pub(super) fn of(world: &World, incident: &Incident, view: &View<'_>, rule: &Notify) -> Vec<To> {
+    let mut found: Vec<To> = Vec::new();
+    for recipient in &rule.to {
+        for to in addresses(world, incident, view, recipient) {
+            if !found.iter().any(|known| known.address == to.address) {
+                found.push(to);
+            }
+        }
+    }
+    found
+}
+
+/// The team whose zone suits an address that was told before: one that has the address, else the incident's.
+pub(super) fn team_of_address(world: &World, incident: &Incident, address: &str) -> String {
+    let teams = &world.cmdb.inventory().teams;
+    let own = teams.values().find(|team| team.mail.iter().any(|mail| mail.eq_ignore_ascii_case(address)));
+    own.map_or_else(|| incident.team.clone(), |team| team.id.clone())
+}
+
+fn addresses(world: &World, incident: &Incident, view: &View<'_>, recipient: &Recipient) -> Vec<To> {
+    match recipient {
+        // Without a rota, who is on call is the owner.
+        Recipient::Owner | Recipient::Oncall => team(world, view.ci.owner),
+        Recipient::Lead => match world.cmdb.team(view.ci.owner).map(|team| team.lead.as_str()) {
+            Some(lead) if !lead.is_empty() => person(world, lead, view.ci.owner),
+            Some(_) | None => Vec::new(),
+        },
+        Recipient::Assignee => person(world, &incident.assignee, &incident.team),
+        Recipient::Stakeholders => incident
+            .services
+            .iter()
+            .filter_map(|hit| world.cmdb.ci(world.cmdb.find(&hit.id)?))
+            .flat_map(|service| to_all(&service.stakeholders, &service.owner))
+            .collect(),
+        Recipient::Vendor => {
+            let contract = world.cmdb.find(view.ci.id).and_then(|no| world.cmdb.contract_covering(no));
+            contract.map_or_else(Vec::new, |contract| to_all(&contract.mail, view.ci.owner))
+        }
+        Recipient::Team(id) => team(world, id),
+        Recipient::Person(id) => person(world, id, view.ci.owner),
+        Recipient::Address(address) => to_all(std::slice::from_ref(address), view.ci.owner),
+    }
+}
+
+fn team(world: &World, id: &str) -> Vec<To> {
+    match world.cmdb.team(id) {
+        Some(team) if !team.mail.is_empty() => to_all(&team.mail, &team.id),
+        Some(_) | None => to_all(&world.settings.last_resort, id),
+    }
+}
+
+fn person(world: &World, id: &str, team: &str) -> Vec<To> {
+    world.cmdb.person(id).map_or_else(Vec::new, |person| to_all(&person.mail, team))
+}
+
+fn to_all(addresses: &[String], team: &str) -> Vec<To> {
+    addresses.iter().map(|address| To { address: address.to_ascii_lowercase(), team: team.to_owned() }).collect()
+}

@@ -1,0 +1,83 @@
+//! How bad an incident is: impact from what its item carries, urgency from its alerts, priority from the matrix.
+
+use crate::cmdb::walk;
+use crate::event::World;
+use crate::ids::CiNo;
+use crate::model::alert::{Alert, CiRef};
+use crate::model::incident::ServiceHit;
+use crate::state::State;
+use crate::words::{AlertState, Health, Level, Means, Priority};
+
+/// A rating.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rating {
+    /// Impact.
+    pub impact: Level,
+    /// Why that impact: a service and its state, or the item's own criticality.
+    pub because: String,
+    /// Urgency.
+    pub urgency: Level,
+    /// Priority.
+    pub priority: Priority,
+    /// Services, worst first.
+    pub services: Vec<ServiceHit>,
+}
+
+/// Services that an incident names at most; a fault of a whole site hurts all, and the mail says how many more.
+const SERVICES_MAX: usize = 32;
+
+/// Rates an incident on `ci` by the alerts that are not symptoms.
+pub fn rate<'a>(state: &State, world: &World, ci: &CiRef, alerts: impl Iterator<Item = &'a Alert>) -> Rating {
+    let alerts: Vec<&Alert> = alerts.filter(|alert| alert.state == AlertState::Firing).collect();
+    let urgency = alerts.iter().map(|alert| alert.urgency).min().unwrap_or(Level::Low);
+    let mut faults: Vec<(CiNo, Means)> =
+        alerts.iter().filter(|alert| alert.means != Means::Nothing).filter_map(|alert| Some((alert.ci.known()?, alert.means))).collect();
+    if let CiRef::Known(group) = ci
+        && state.health().is_below(&world.cmdb, *group)
+    {
+        faults.push((*group, Means::Down));
+    }
+    faults.sort_unstable();
+    faults.dedup();
+    let hits = walk::impact(&world.cmdb, state.health(), &faults);
+    let (impact, because) = impact(world, ci, &hits);
+    let services = hits.iter().take(SERVICES_MAX).filter_map(|hit| {
+        let service = world.cmdb.ci(hit.service)?;
+        Some(ServiceHit { id: service.id.clone(), tier: service.tier.clone(), health: hit.health })
+    });
+    Rating { impact, because, urgency, priority: world.policy.matrix.priority(impact, urgency), services: services.collect() }
+}
+
+fn impact(world: &World, ci: &CiRef, hits: &[walk::ServiceImpact]) -> (Level, String) {
+    let item = ci.known().and_then(|no| world.cmdb.ci(no));
+    if let Some(item) = item
+        && !is_production(&item.environment)
+    {
+        return (Level::Low, format!("{} is {}", item.id, item.environment));
+    }
+    let of_services = hits.iter().filter_map(|hit| {
+        let service = world.cmdb.ci(hit.service)?;
+        let level = match hit.health {
+            _ if !is_production(&service.environment) => Level::Low,
+            Health::Down => service.criticality,
+            Health::Degraded => one_less(service.criticality),
+            Health::AtRisk | Health::Ok => Level::Low,
+        };
+        Some((level, format!("{} is {}", service.id, hit.health.word().replace('_', " "))))
+    });
+    of_services.min_by_key(|(level, _)| *level).unwrap_or_else(|| match item {
+        Some(item) => (item.criticality, format!("criticality of {}", item.id)),
+        None => (Level::Medium, "the item is not in the CMDB".to_owned()),
+    })
+}
+
+fn is_production(environment: &str) -> bool {
+    environment.is_empty() || environment.eq_ignore_ascii_case("production") || environment.eq_ignore_ascii_case("prod")
+}
+
+const fn one_less(level: Level) -> Level {
+    match level {
+        Level::High => Level::Medium,
+        Level::Medium | Level::Low => Level::Low,
+    }
+}

@@ -1,0 +1,156 @@
+//! What conditions see of State and World: views built from records.
+
+use crate::cmdb::walk;
+use crate::event::World;
+use crate::expr::{AlertView, CiView, IncidentView, ServiceView, View};
+use crate::ids::CiNo;
+use crate::input::AlertInput;
+use crate::model::alert::CiRef;
+use crate::model::incident::Incident;
+use crate::state::{AlertCell, State};
+use crate::time::Time;
+use crate::words::{Health, Role};
+
+/// The view of a live alert alone: what `identify` sees.
+pub fn alert<'a>(state: &'a State, cell: &'a AlertCell, now: Time) -> View<'a> {
+    let alert = &cell.alert;
+    View {
+        alert: AlertView {
+            name: &alert.name,
+            source: state.source(alert.source),
+            severity: alert.severity,
+            summary: &alert.said.summary,
+            key: &alert.key,
+            labels: &alert.labels,
+            annotations: &alert.said.annotations,
+            url: &alert.said.url,
+            value: &alert.said.value,
+            count: cell.vitals.count,
+            starts_at: alert.started_at,
+        },
+        at: now,
+        ..View::default()
+    }
+}
+
+/// The view of an alert that has not happened.
+pub fn input(input: &AlertInput, now: Time) -> View<'_> {
+    View {
+        alert: AlertView {
+            name: &input.name,
+            source: &input.source,
+            severity: input.severity,
+            summary: &input.summary,
+            key: &input.key,
+            labels: &input.labels,
+            annotations: &input.annotations,
+            url: &input.url,
+            value: &input.value,
+            count: 1,
+            starts_at: input.starts_at.unwrap_or(now),
+        },
+        at: now,
+        ..View::default()
+    }
+}
+
+/// `view` with an item and the most critical service it carries.
+pub fn with_ci<'a>(view: View<'a>, state: &State, world: &'a World, ci: &'a CiRef) -> View<'a> {
+    let (ci, service) = match ci {
+        CiRef::Known(no) => (ci_view(state, world, *no), service_view(state, world, *no)),
+        CiRef::Unknown(value) => (CiView { id: value, ..CiView::default() }, ServiceView::default()),
+    };
+    View { ci, service, ..view }
+}
+
+/// `view` with an incident; `id` and `services` hold its texts.
+pub fn with_incident<'a>(view: View<'a>, state: &State, incident: &'a Incident, texts: &'a IncidentTexts, now: Time) -> View<'a> {
+    let members = || state.alerts_in(incident.id);
+    View {
+        incident: IncidentView {
+            id: &texts.id,
+            state: incident.state,
+            priority: incident.priority,
+            impact: incident.impact,
+            urgency: incident.urgency,
+            rule: &incident.rule,
+            team: &incident.team,
+            assignee: &incident.assignee,
+            services: &texts.services,
+            alerts: members().count() as u64,
+            symptoms: members().filter(|cell| cell.alert.role == Role::Symptom).count() as u64,
+            age: now - incident.opened_at,
+            acknowledged: incident.acknowledged_at.is_some(),
+            major: false,
+            reopened: u64::from(incident.reopened),
+            hold: &incident.hold_reason,
+            problem: "",
+        },
+        ..view
+    }
+}
+
+/// Texts of an incident that a view borrows.
+#[derive(Debug, Clone)]
+pub struct IncidentTexts {
+    id: String,
+    services: Vec<String>,
+}
+
+impl IncidentTexts {
+    /// Of one incident.
+    pub fn of(incident: &Incident) -> IncidentTexts {
+        IncidentTexts { id: incident.id.to_string(), services: incident.services.iter().map(|hit| hit.id.clone()).collect() }
+    }
+}
+
+/// An item's id as people write it.
+pub fn item_name<'a>(world: &'a World, ci: &'a CiRef) -> &'a str {
+    match ci {
+        CiRef::Known(no) => world.cmdb.id(*no),
+        CiRef::Unknown(value) => value,
+    }
+}
+
+fn ci_view<'a>(state: &State, world: &'a World, no: CiNo) -> CiView<'a> {
+    let Some(ci) = world.cmdb.ci(no) else { return CiView::default() };
+    CiView {
+        id: &ci.id,
+        known: true,
+        class: &ci.class,
+        owner: &ci.owner,
+        domain: &ci.domain,
+        environment: &ci.environment,
+        criticality: ci.criticality,
+        health: health(state, world, no),
+        labels: &ci.labels,
+    }
+}
+
+fn service_view<'a>(state: &State, world: &'a World, no: CiNo) -> ServiceView<'a> {
+    let Some(service) = walk::most_critical_service(&world.cmdb, no) else { return ServiceView::default() };
+    let Some(ci) = world.cmdb.ci(service) else { return ServiceView::default() };
+    ServiceView {
+        id: &ci.id,
+        tier: &ci.tier,
+        owner: &ci.owner,
+        domain: &ci.domain,
+        criticality: ci.criticality,
+        health: health(state, world, service),
+        labels: &ci.labels,
+    }
+}
+
+/// Down where a fault reaches it, at risk where it is a group that lost a member; degradation is not tracked beyond the alerts themselves.
+fn health(state: &State, world: &World, no: CiNo) -> Health {
+    if state.health().is_down(no) {
+        return Health::Down;
+    }
+    if state.alerts_on(no).any(|alert| alert.means == crate::words::Means::Degraded) {
+        return Health::Degraded;
+    }
+    match state.health().group(&world.cmdb, no) {
+        Some(group) if group.has_lost_redundancy() => Health::AtRisk,
+        Some(_) | None => Health::Ok,
+    }
+}

@@ -1,0 +1,389 @@
+//! Alerts on their way: heard, matched, judged, attached, cleared.
+
+use super::Turn;
+use crate::decide::attach::{self, Verdict};
+use crate::decide::{cause, identify, mute, rule};
+use crate::event::{Reply, Taken};
+use crate::fact::Fact;
+use crate::ids::{AlertId, IncidentId, SourceNo};
+use crate::input::{AlertInput, Refused};
+use crate::limits;
+use crate::model::alert::{self, Alert, CiRef, Judged, Said, SourceSays};
+use crate::model::{incident, system};
+use crate::sight;
+use crate::state::fingerprint;
+use crate::text::Because;
+use crate::words::{AlertState, Explains, Level, Means, Role};
+
+impl Turn<'_> {
+    /// One request: every good member is taken, every bad one is a fact.
+    pub(super) fn take_alerts(&mut self, inputs: Vec<AlertInput>, refused: Vec<(String, Refused)>) {
+        for (source, refused) in refused {
+            self.put(alert::Fact::Rejected { source, refused });
+        }
+        let mut taken = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            taken.push(self.take(input));
+        }
+        self.out.reply = Some(Reply::Taken(taken));
+    }
+
+    fn take(&mut self, input: AlertInput) -> Taken {
+        let fingerprint = fingerprint(self.state.counters.store, &input);
+        if let Some(id) = self.state.find(fingerprint, &input) {
+            self.hear(id, input);
+            return Taken::Alert(id);
+        }
+        let source = self.source(&input.source);
+        let says = SourceSays::of(&input, source, self.now);
+        if !says.fires(self.now) {
+            self.put(alert::Fact::OverBeforeKnown { source: input.source, name: input.name });
+            return Taken::Over;
+        }
+        if self.state.alert_count() >= limits::ALERTS_MAX {
+            let expected = format!("fewer than {} live alerts in all", limits::ALERTS_MAX);
+            let refused = Refused { place: "store".to_owned(), expected };
+            self.put(alert::Fact::Rejected { source: input.source, refused: refused.clone() });
+            return Taken::Refused(refused);
+        }
+        let id = AlertId(self.state.counters.alerts + 1);
+        self.put(alert::Fact::Opened { alert: Box::new(self.new_alert(id, input, source, says)), says });
+        self.match_rule(id);
+        Taken::Alert(id)
+    }
+
+    fn new_alert(&self, id: AlertId, input: AlertInput, source: SourceNo, says: SourceSays) -> Alert {
+        Alert {
+            id,
+            slot: self.state.next_slot(),
+            realm: input.realm,
+            source,
+            key: input.key,
+            name: input.name,
+            severity: input.severity,
+            labels: input.labels,
+            said: Said { summary: input.summary, annotations: input.annotations, url: input.url, value: input.value },
+            state: AlertState::Pending,
+            occurrence: 1,
+            first_seen: self.now,
+            started_at: says.starts_at.min(self.now),
+            cleared_at: None,
+            judge_at: None,
+            ci: CiRef::Unknown(String::new()),
+            rule: String::new(),
+            means: Means::Nothing,
+            explains: Explains::Nothing,
+            urgency: Level::Low,
+            incident: None,
+            role: Role::Member,
+            own_incident: None,
+            judgement: Vec::new(),
+            muted_by: Vec::new(),
+            detached: false,
+            rejudge_at: None,
+            forget_at: None,
+            version: 1,
+            expire_after: None,
+        }
+    }
+
+    /// A known alert is heard again: the hot path. It is judged only when it begins to fire or its severity changes.
+    fn hear(&mut self, id: AlertId, input: AlertInput) {
+        let source = self.source(&input.source);
+        let newer = SourceSays::of(&input, source, self.now);
+        let Some(cell) = self.state.cell(id) else { return };
+        let says = cell.vitals.says(source).map_or(newer, |older| older.merged(newer));
+        let was_active = cell.alert.is_active();
+        let severity = (cell.alert.severity != input.severity).then_some(input.severity);
+        let said = Said { summary: input.summary, annotations: input.annotations, url: input.url, value: input.value };
+        let said = (said != cell.alert.said && says.fires(self.now)).then_some(said);
+        self.put(alert::Fact::Seen { id, says, said });
+        let fires = self.ends_at(id) > self.now;
+        if let Some(severity) = severity.filter(|_| says.fires(self.now)) {
+            self.put(alert::Fact::SeverityChanged { id, severity });
+        }
+        match (was_active, fires) {
+            (true, false) => self.clear(id, Because::SourceCleared { source: input.source }),
+            (false, true) => {
+                self.put(alert::Fact::Refired { id, started_at: says.starts_at.min(self.now) });
+                self.match_rule(id);
+            }
+            (true, true) if severity.is_some() => self.match_rule(id),
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    fn ends_at(&self, id: AlertId) -> crate::time::Time {
+        self.state.cell(id).map(|cell| cell.ends_at(self.state.counters.grace)).unwrap_or_default()
+    }
+
+    /// The number of a source; the first alert of a new one names it.
+    fn source(&mut self, name: &str) -> SourceNo {
+        if let Some(no) = self.state.source_no(name) {
+            return no;
+        }
+        if self.state.sources.len() + 1 >= limits::SOURCES_MAX {
+            return match self.state.source_no("other") {
+                Some(no) => no,
+                None => self.name_source("other"),
+            };
+        }
+        self.name_source(name)
+    }
+
+    fn name_source(&mut self, name: &str) -> SourceNo {
+        self.put(system::Fact::SourceNamed { name: name.to_owned() });
+        self.state.source_no(name).unwrap_or(SourceNo(0))
+    }
+
+    /// Ties an alert to its item and rule; judges it, unless it must still fire after the rule's `for`.
+    pub(super) fn match_rule(&mut self, id: AlertId) {
+        let Some(cell) = self.state.cell(id) else { return };
+        let view = sight::alert(self.state, cell, self.now);
+        let identified = identify::identify(self.world, &view);
+        let view = sight::with_ci(view, self.state, self.world, &identified.ci);
+        let matched = rule::matched(self.world, &view);
+        let began = cell.alert.started_at;
+        let waits = cell.alert.state == AlertState::Pending;
+        let judge_at = Some(began + matched.rule.hold_for).filter(|at| waits && *at > self.now);
+        let mut steps = vec![
+            self.step("identified", sight::item_name(self.world, &identified.ci), identified.because.clone()),
+            self.step(
+                "rule",
+                &matched.rule.name,
+                format!("means {}, explains {}, urgency {}", matched.means, matched.explains, matched.urgency),
+            ),
+        ];
+        if judge_at.is_some() {
+            steps.push(self.step("waits", &matched.rule.hold_for.words(), Because::Waits { hold: matched.rule.hold_for }.to_string()));
+        }
+        let fact = alert::Fact::Matched {
+            id,
+            ci: identified.ci.clone(),
+            rule: matched.rule.name.clone(),
+            means: matched.means,
+            explains: matched.explains,
+            urgency: matched.urgency,
+            judge_at,
+            steps,
+            expire_after: matched.rule.expire_after,
+        };
+        self.put(fact);
+        if judge_at.is_none() {
+            self.judge(id);
+        }
+    }
+
+    /// Judges an alert that fires: muted, only recorded, or attached to an incident.
+    pub(super) fn judge(&mut self, id: AlertId) {
+        let Some(cell) = self.state.cell(id) else { return };
+        if !cell.alert.is_active() {
+            return;
+        }
+        let view = sight::with_ci(sight::alert(self.state, cell, self.now), self.state, self.world, &cell.alert.ci);
+        let muted_by = mute::mutes(self.state, self.world, &view, self.now);
+        let rule = self.world.policy.correlate.by_name(&cell.alert.rule).unwrap_or_else(|| self.world.policy.correlate.first_match(&view));
+        let recorded = rule::only_recorded(rule, &cell.alert.name, cell.alert.severity);
+        let (state, steps) = if let Some(because) = recorded {
+            (AlertState::Recorded, vec![self.step("recorded", "", because.to_string())])
+        } else if muted_by.is_empty() {
+            (AlertState::Firing, Vec::new())
+        } else {
+            let steps = muted_by.iter().map(|because| self.step("muted", "", because.to_string())).collect();
+            (AlertState::Suppressed, steps)
+        };
+        let incident = cell.alert.incident;
+        self.put(alert::Fact::Judged { id, state, muted_by, steps });
+        match state {
+            AlertState::Firing => {
+                self.attach(id, None);
+                self.adopt(id);
+            }
+            AlertState::Pending | AlertState::Suppressed | AlertState::Recorded | AlertState::Cleared => {
+                self.incidents.extend(incident);
+            }
+        }
+    }
+
+    /// Finds the incident a firing alert belongs to and puts it there. `leaving` is one it is being released from.
+    pub(super) fn attach(&mut self, id: AlertId, leaving: Option<IncidentId>) {
+        let Some(cell) = self.state.cell(id) else { return };
+        let alert = &cell.alert;
+        let view = sight::with_ci(sight::alert(self.state, cell, self.now), self.state, self.world, &alert.ci);
+        let correlate = &self.world.policy.correlate;
+        let rule = correlate.by_name(&alert.rule).unwrap_or_else(|| correlate.first_match(&view));
+        let group = rule::group(rule, &alert.realm, &view);
+        let title = rule::title(rule, &view);
+        let cause = cause::of(self.state, self.world, alert);
+        let verdict = attach::verdict(self.state, alert, rule, &group, cause, leaving, self.now);
+        let place = alert.incident;
+        match verdict {
+            Verdict::Stays => self.incidents.extend(place),
+            Verdict::WaitsForRelease(incident) => {
+                self.incidents.insert(incident);
+                self.arm_release(incident);
+            }
+            Verdict::Joins { incident, role, because } => self.join(id, incident, role, because),
+            Verdict::GivesBack { incident } => self.give_back(id, incident, leaving),
+            Verdict::Reopens { incident, because } => {
+                let times = self.state.incidents.get(&incident).map(|incident| incident.times);
+                let notify_at = self.now + times.map_or(rule.group_wait, |times| times.group_wait);
+                self.put(incident::Fact::Reopened { id: incident, because: because.clone(), notify_at });
+                self.join(id, incident, Role::Cause, because);
+            }
+            Verdict::Opens { recurrence_of, because } => {
+                let runbook = rule.runbook.as_ref().map(|template| template.render(&view)).unwrap_or_default();
+                let incident = self.new_incident(alert, rule, group, title, runbook, recurrence_of, because.clone(), leaving);
+                let opened = incident.id;
+                self.put(incident::Fact::Opened { incident: Box::new(incident) });
+                self.join(id, opened, Role::Cause, because);
+            }
+        }
+        self.collect(id);
+    }
+
+    /// Puts an alert into an incident, out of the one it was in; one that is left without any becomes a child.
+    pub(super) fn join(&mut self, id: AlertId, incident: IncidentId, role: Role, because: Because) {
+        let Some(cell) = self.state.cell(id) else { return };
+        let left = cell.alert.incident.filter(|left| *left != incident && self.state.incidents.contains_key(left));
+        let member = incident::Member {
+            incident,
+            alert: id,
+            role,
+            joined_at: self.now,
+            left_at: None,
+            because: because.clone(),
+            name: cell.alert.name.clone(),
+            item: sight::item_name(self.world, &cell.alert.ci).to_owned(),
+        };
+        if cell.alert.incident != Some(incident) || cell.alert.role != role {
+            if let Some(left) = left {
+                self.put(incident::Fact::Detached { id: left, alert: id, because: because.clone() });
+            }
+            self.put(incident::Fact::Attached { member });
+        }
+        let step = self.step("attached", &format!("{incident} as {role}"), because.to_string());
+        let state = self.state.cell(id).map_or(AlertState::Firing, |cell| cell.alert.state);
+        let muted_by = self.state.cell(id).map(|cell| cell.alert.muted_by.clone()).unwrap_or_default();
+        self.put(alert::Fact::Judged { id, state, muted_by, steps: vec![step] });
+        if let Some(left) = left
+            && self.is_open(left)
+            && self.state.alerts_in(left).next().is_none()
+        {
+            self.put(incident::Fact::Emptied { id: left, by: incident });
+        }
+        self.incidents.insert(incident);
+    }
+
+    /// A child stands on its own again with this alert.
+    fn give_back(&mut self, id: AlertId, incident: IncidentId, leaving: Option<IncidentId>) {
+        let because = self.release_because(leaving);
+        let wait = self.state.incidents.get(&incident).map(|incident| incident.times.group_wait).unwrap_or_default();
+        self.put(incident::Fact::GivenBack { id: incident, because: because.clone(), notify_at: self.now + wait });
+        self.released.insert(incident);
+        self.join(id, incident, Role::Cause, because);
+    }
+
+    pub(super) fn release_because(&self, leaving: Option<IncidentId>) -> Because {
+        let cause = leaving.and_then(|id| self.state.incidents.get(&id));
+        let cleared = cause.and_then(|incident| self.state.cell(incident.cause?)).and_then(|cell| cell.alert.cleared_at);
+        match (cause, cleared) {
+            (Some(incident), Some(at)) => Because::CauseCleared { cause: incident.item.clone(), ago: self.now - at },
+            _ => Because::OwnIncident,
+        }
+    }
+
+    /// A new cause adopts what it explains, wherever that was.
+    fn adopt(&mut self, cause_id: AlertId) {
+        let Some(cell) = self.state.cell(cause_id) else { return };
+        let explained = cause::explained_by(self.state, self.world, &cell.alert);
+        for (n, id) in explained.into_iter().enumerate() {
+            if n < limits::CURSOR_ITEMS_MAX {
+                self.follow_cause(id);
+            } else {
+                self.put(alert::Fact::RejudgeArmed { id, at: Some(self.now) });
+            }
+        }
+    }
+
+    /// Moves an alert to the incident of its cause, where it has one elsewhere.
+    pub(super) fn follow_cause(&mut self, id: AlertId) {
+        let Some(cell) = self.state.cell(id) else { return };
+        if cell.alert.state == AlertState::Firing
+            && let Some(cause) = cause::of(self.state, self.world, &cell.alert)
+            && cell.alert.incident != Some(cause.incident)
+            && cause.role == Role::Symptom
+        {
+            self.join(id, cause.incident, cause.role, cause.because);
+        }
+    }
+
+    /// A group below `min_up` is itself down: the incidents of its members become one, named after it.
+    fn collect(&mut self, id: AlertId) {
+        let Some(cell) = self.state.cell(id) else { return };
+        if cell.alert.role == Role::Symptom {
+            return;
+        }
+        let Some(collected) = cause::collected(self.state, self.world, &cell.alert) else { return };
+        let Some((into, first)) = collected.alerts.first().copied() else { return };
+        let Some(incident) = self.state.incidents.get(&into) else { return };
+        let group = CiRef::Known(collected.group);
+        if incident.ci != group {
+            let ci = self.world.cmdb.ci(collected.group);
+            let named = incident::Fact::CauseNamed {
+                id: into,
+                cause: incident.cause.or(Some(first)),
+                ci: group,
+                item: self.world.cmdb.id(collected.group).to_owned(),
+                title: collected.because.to_string(),
+                team: ci.map(|ci| ci.owner.clone()).filter(|owner| !owner.is_empty()).unwrap_or_else(|| incident.team.clone()),
+                because: collected.because.clone(),
+            };
+            self.put(named);
+        }
+        for (from, alert) in collected.alerts {
+            if from != into {
+                self.join(alert, into, Role::Member, collected.because.clone());
+            }
+        }
+        let below = self.world.cmdb.flows_to(collected.group).map(|flow| flow.ci).collect::<Vec<_>>();
+        let carried: Vec<AlertId> = below.into_iter().flat_map(|ci| self.state.alerts_on(ci)).map(|alert| alert.id).collect();
+        for alert in carried.into_iter().take(limits::CURSOR_ITEMS_MAX) {
+            self.follow_cause(alert);
+        }
+    }
+
+    /// No source says any more that it fires.
+    pub(super) fn clear(&mut self, id: AlertId, because: Because) {
+        let Some(cell) = self.state.cell(id) else { return };
+        let incident = cell.alert.incident.filter(|id| self.state.incidents.contains_key(id));
+        let forget_at = incident.is_none().then_some(self.now + limits::FORGET_AFTER);
+        let was_cause = cell.alert.role != Role::Symptom;
+        self.put(alert::Fact::Cleared { id, because, forget_at });
+        if let Some(incident) = incident {
+            self.incidents.insert(incident);
+            if was_cause {
+                self.arm_release(incident);
+            }
+        }
+    }
+
+    /// Symptoms that still fire are given back a while after their cause cleared.
+    fn arm_release(&mut self, incident: IncidentId) {
+        let symptom = self.state.alerts_in(incident).any(|cell| cell.alert.role == Role::Symptom && cell.alert.is_active());
+        let armed = self.state.incidents.get(&incident).and_then(|incident| incident.release_at);
+        if symptom && armed.is_none() {
+            self.put(incident::Fact::ReleaseArmed { id: incident, at: Some(self.now + limits::RELEASE_AFTER) });
+        }
+    }
+
+    pub(super) fn step(&self, what: &str, outcome: &str, because: String) -> Judged {
+        Judged { at: self.now, what: what.to_owned(), outcome: outcome.to_owned(), because }
+    }
+}
+
+impl From<alert::Fact> for Fact {
+    fn from(fact: alert::Fact) -> Fact {
+        Fact::Alert(fact)
+    }
+}

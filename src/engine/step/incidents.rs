@@ -1,0 +1,303 @@
+//! Incidents on their way: opened, settled after whatever touched them, resolved, closed.
+
+use super::Turn;
+use crate::decide::rate;
+use crate::fact::Fact;
+use crate::ids::{AlertId, IncidentId};
+use crate::limits;
+use crate::model::alert::{self, Alert};
+use crate::model::incident::{self, Incident, Times};
+use crate::policy::correlate::Correlate;
+use crate::sight;
+use crate::text::Because;
+use crate::words::{AlertState, IncidentState, Reason, Role};
+
+impl Turn<'_> {
+    #[expect(clippy::too_many_arguments, reason = "the parts of one record, each used once")]
+    pub(super) fn new_incident(
+        &self,
+        alert: &Alert,
+        rule: &Correlate,
+        group: String,
+        title: String,
+        runbook: String,
+        recurrence_of: Option<IncidentId>,
+        because: Because,
+        leaving: Option<IncidentId>,
+    ) -> Incident {
+        let rating = rate::rate(self.state, self.world, &alert.ci, std::iter::once(alert));
+        let team = alert.ci.known().and_then(|no| self.world.cmdb.ci(no)).map(|ci| ci.owner.clone()).unwrap_or_default();
+        Incident {
+            id: IncidentId(self.state.counters.incidents + 1),
+            group,
+            rule: rule.name.clone(),
+            state: IncidentState::New,
+            ci: alert.ci.clone(),
+            item: sight::item_name(self.world, &alert.ci).to_owned(),
+            title,
+            subject: String::new(),
+            impact: rating.impact,
+            urgency: rating.urgency,
+            priority: rating.priority,
+            team,
+            assignee: String::new(),
+            services: rating.services,
+            cause: Some(alert.id),
+            because,
+            opened_at: self.now,
+            began_at: alert.started_at,
+            acknowledged_at: None,
+            resolved_at: None,
+            closed_at: None,
+            updated_at: self.now,
+            notify_at: Some(self.now + rule.group_wait),
+            notify_as: if leaving.is_some() { Reason::Released } else { Reason::Opened },
+            settle_at: None,
+            close_at: None,
+            times: Times {
+                join_within: rule.join_within,
+                resolve_after: rule.resolve_after,
+                reopen_within: rule.reopen_within,
+                close_after: rule.close_after,
+                group_wait: rule.group_wait,
+            },
+            parent: None,
+            recurrence_of,
+            reopened: 0,
+            hold_reason: String::new(),
+            hold_until: None,
+            resolved_by: String::new(),
+            resolution: String::new(),
+            alert_count: 0,
+            told: Vec::new(),
+            timeline_len: 0,
+            muted: false,
+            version: 0,
+            realm: alert.realm.clone(),
+            runbook,
+            priority_by_hand: false,
+            release_at: None,
+        }
+    }
+
+    /// After whatever touched it: its cause, its rating, its mute, its quiet clock and its mails.
+    pub(super) fn settle_incident(&mut self, id: IncidentId) {
+        if !self.is_open(id) {
+            self.settle_resolved(id);
+            return;
+        }
+        self.name_cause(id);
+        let before = self.state.incidents.get(&id).map(|incident| incident.priority);
+        self.rate(id);
+        self.settle_mute(id);
+        self.settle_quiet(id);
+        let raised = self.state.incidents.get(&id).map(|incident| incident.priority) < before;
+        if let Some(before) = before.filter(|_| raised) {
+            self.tell_told(id, Reason::Raised, before);
+        }
+        self.tell_newly_due(id);
+    }
+
+    /// Its cause is the earliest alert that is no symptom, where the one named left it.
+    fn name_cause(&mut self, id: IncidentId) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        let stays = incident.cause.and_then(|cause| self.state.cell(cause)).is_some_and(|cell| cell.alert.incident == Some(id));
+        if stays {
+            return;
+        }
+        let others = self.state.alerts_in(id).filter(|cell| cell.alert.role != Role::Symptom);
+        let Some(next) = others.min_by_key(|cell| (!cell.alert.is_active(), cell.alert.started_at, cell.alert.id)) else { return };
+        let item = sight::item_name(self.world, &next.alert.ci).to_owned();
+        let title = if item == incident.item { incident.title.clone() } else { format!("{} on {item}", next.alert.name) };
+        let team = next.alert.ci.known().and_then(|no| self.world.cmdb.ci(no)).map(|ci| ci.owner.clone());
+        self.put(incident::Fact::CauseNamed {
+            id,
+            cause: Some(next.alert.id),
+            ci: next.alert.ci.clone(),
+            item,
+            title,
+            team: team.unwrap_or_else(|| incident.team.clone()),
+            because: Because::OwnIncident,
+        });
+    }
+
+    /// Priority follows upward at once, downward only by hand; services follow both ways while something fires.
+    fn rate(&mut self, id: IncidentId) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        let causes = self.state.alerts_in(id).map(|cell| &cell.alert).filter(|alert| alert.role != Role::Symptom);
+        let causes: Vec<&Alert> = causes.collect();
+        if !causes.iter().any(|alert| alert.state == AlertState::Firing) {
+            return;
+        }
+        let rating = rate::rate(self.state, self.world, &incident.ci, causes.into_iter());
+        if rating.priority < incident.priority && !incident.priority_by_hand {
+            self.put(incident::Fact::Rated {
+                id,
+                impact: rating.impact,
+                urgency: rating.urgency,
+                priority: rating.priority,
+                because: Because::Matrix { impact: rating.impact, because: rating.because, urgency: rating.urgency },
+                services: rating.services,
+                by_hand: false,
+            });
+        } else if rating.services != incident.services {
+            self.put(incident::Fact::Hurts { id, services: rating.services });
+        }
+    }
+
+    /// An incident whose every firing alert is muted sends no mail; what clears under the mute leaves it so.
+    fn settle_mute(&mut self, id: IncidentId) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        let active = || self.state.alerts_in(id).filter(|cell| cell.alert.is_active());
+        if active().next().is_none() {
+            return;
+        }
+        let muted = active().all(|cell| matches!(cell.alert.state, AlertState::Suppressed | AlertState::Recorded));
+        if muted != incident.muted {
+            let untold = incident.told.is_empty();
+            let subject = incident.subject.clone();
+            self.put(incident::Fact::Muted { id, muted });
+            if !muted && untold {
+                self.put(incident::Fact::NotifyArmed { id, at: Some(self.now), subject });
+            }
+        }
+    }
+
+    /// It resolves once everything has been clear for a while; a return breaks the quiet.
+    fn settle_quiet(&mut self, id: IncidentId) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        let fires = self.state.alerts_in(id).any(|cell| cell.alert.is_active());
+        let last = self.state.alerts_in(id).filter_map(|cell| cell.alert.cleared_at).max();
+        let at = if fires { None } else { last.map(|last| last + incident.times.resolve_after) };
+        if at != incident.settle_at {
+            self.put(incident::Fact::SettleArmed { id, at });
+        }
+    }
+
+    /// Resolved by hand while it fires, it reopens by itself; what clears meanwhile ends that.
+    fn settle_resolved(&mut self, id: IncidentId) {
+        let resolved = self.state.incidents.get(&id).filter(|incident| incident.state == IncidentState::Resolved);
+        let armed = resolved.is_some_and(|incident| incident.settle_at.is_some());
+        if armed && !self.state.alerts_in(id).any(|cell| cell.alert.is_active()) {
+            self.put(incident::Fact::SettleArmed { id, at: None });
+        }
+    }
+
+    /// Its time to settle has come: quiet long enough, or resolved by hand and still firing.
+    pub(super) fn settle_due(&mut self, id: IncidentId) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        if incident.settle_at.is_none_or(|at| at > self.now) || incident.parent.is_some() {
+            return;
+        }
+        let firing = self.state.alerts_in(id).filter(|cell| cell.alert.is_active()).count();
+        let alerts = u32::try_from(firing).unwrap_or(u32::MAX);
+        match incident.state {
+            IncidentState::Resolved if firing > 0 => {
+                let notify_at = self.now + incident.times.group_wait;
+                self.put(incident::Fact::Reopened { id, because: Because::StillFires { alerts }, notify_at });
+            }
+            IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold
+                if firing == 0 =>
+            {
+                let because = Because::AllCleared {
+                    alerts: u32::try_from(self.state.alerts_in(id).count()).unwrap_or(u32::MAX),
+                    quiet: incident.times.resolve_after,
+                };
+                let close_at = self.now + incident.times.close_after;
+                self.put(incident::Fact::Resolved {
+                    id,
+                    because,
+                    by: String::new(),
+                    words: String::new(),
+                    settle_at: None,
+                    close_at,
+                });
+                self.resolved(id);
+            }
+            IncidentState::New
+            | IncidentState::Acknowledged
+            | IncidentState::InProgress
+            | IncidentState::OnHold
+            | IncidentState::Resolved
+            | IncidentState::Closed => {}
+        }
+    }
+
+    /// What follows from a resolution: its mails, and its children end with it.
+    pub(super) fn resolved(&mut self, id: IncidentId) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        let (muted, priority) = (incident.muted, incident.priority);
+        if !muted {
+            self.tell_told(id, Reason::Resolved, priority);
+        }
+        for child in self.state.children_of(id).collect::<Vec<_>>() {
+            let Some(incident) = self.state.incidents.get(&child).filter(|child| child.state.is_open()) else { continue };
+            let close_at = self.now + incident.times.close_after;
+            self.put(incident::Fact::Resolved {
+                id: child,
+                because: Because::Emptied { by: id },
+                by: String::new(),
+                words: String::new(),
+                settle_at: None,
+                close_at,
+            });
+        }
+    }
+
+    /// Its time to close has come.
+    pub(super) fn close_due(&mut self, id: IncidentId) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        let Some(at) = incident.close_at.filter(|at| *at <= self.now && incident.state == IncidentState::Resolved) else { return };
+        let span = incident.resolved_at.map(|resolved| at - resolved).unwrap_or_default();
+        self.put(incident::Fact::Closed { id, because: Because::ResolvedFor { span } });
+        self.closed(id);
+    }
+
+    /// What follows from a closing: its cleared alerts are no longer kept for it.
+    pub(super) fn closed(&mut self, id: IncidentId) {
+        self.incidents.remove(&id);
+        let cleared: Vec<AlertId> =
+            self.state.alerts_in(id).filter(|cell| !cell.alert.is_active()).map(|cell| cell.alert.id).collect();
+        for alert in cleared {
+            self.put(alert::Fact::ForgetArmed { id: alert, at: Some(self.now + limits::FORGET_AFTER) });
+        }
+    }
+
+    /// A hold that has ended by its own time.
+    pub(super) fn hold_due(&mut self, id: IncidentId) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        if incident.hold_until.is_some_and(|until| until <= self.now) && self.in_state(id, IncidentState::OnHold) {
+            let because = Because::Rule { section: "hold".to_owned(), name: "its time is over".to_owned() };
+            self.put(incident::Fact::Moved { id, to: IncidentState::InProgress, because });
+        }
+    }
+
+    /// Symptoms that still fire after their cause cleared go to another cause, or back to an incident of their own.
+    pub(super) fn release_due(&mut self, id: IncidentId) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        if incident.release_at.is_none_or(|at| at > self.now) {
+            return;
+        }
+        self.put(incident::Fact::ReleaseArmed { id, at: None });
+        let symptoms: Vec<AlertId> = self
+            .state
+            .alerts_in(id)
+            .filter(|cell| cell.alert.role == Role::Symptom && cell.alert.state == AlertState::Firing)
+            .map(|cell| cell.alert.id)
+            .collect();
+        for alert in symptoms {
+            let cause = self.state.cell(alert).and_then(|cell| crate::decide::cause::of(self.state, self.world, &cell.alert));
+            match cause {
+                Some(cause) if cause.incident == id => {}
+                Some(cause) => self.join(alert, cause.incident, cause.role, cause.because),
+                None => self.attach(alert, Some(id)),
+            }
+        }
+    }
+}
+
+impl From<incident::Fact> for Fact {
+    fn from(fact: incident::Fact) -> Fact {
+        Fact::Incident(fact)
+    }
+}

@@ -1,0 +1,193 @@
+//! Telling people: what the notify judgement planned becomes messages, digest lines and timeline entries.
+
+use super::Turn;
+use crate::decide::cause;
+use crate::decide::notify::{self, Mail, Planned};
+use crate::effect::Effect;
+use crate::fact::Fact;
+use crate::ids::{IncidentId, MessageId};
+use crate::limits;
+use crate::model::incident::{self, Told};
+use crate::model::message::{self, Message, MessageState};
+use crate::model::{digest, silence, system};
+use crate::words::{Priority, Reason};
+
+impl Turn<'_> {
+    /// The first mail of an incident, or the first after a return, is due: it goes, or waits for a cause still within its `for`.
+    pub(super) fn notify_due(&mut self, id: IncidentId) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        if incident.notify_at.is_none_or(|at| at > self.now) || !incident.is_open() {
+            return;
+        }
+        let (subject, reason, muted) = (incident.subject.clone(), incident.notify_as, incident.muted);
+        let longest = incident.updated_at.max(incident.opened_at) + incident.times.group_wait + limits::COMPANY_WAIT_MAX;
+        if let Some(at) = cause::awaited(self.state, self.world, id, self.now)
+            && at <= longest
+        {
+            self.put(incident::Fact::NotifyArmed { id, at: Some(at), subject });
+            return;
+        }
+        let subject = if subject.is_empty() {
+            self.state.incidents.get(&id).map(|incident| notify::subject(self.state, self.world, incident)).unwrap_or_default()
+        } else {
+            subject
+        };
+        self.put(incident::Fact::NotifyArmed { id, at: None, subject });
+        if !muted {
+            self.tell(id, reason);
+        }
+    }
+
+    /// What became due because a condition first holds now: for an open incident after its first mail.
+    pub(super) fn tell_newly_due(&mut self, id: IncidentId) {
+        let due = |incident: &incident::Incident| incident.is_open() && incident.notify_at.is_none() && !incident.muted;
+        if self.state.incidents.get(&id).is_some_and(due) {
+            self.tell(id, Reason::Opened);
+        }
+    }
+
+    fn tell(&mut self, id: IncidentId, reason: Reason) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        let planned = notify::of_incident(self.state, self.world, incident, reason, self.now);
+        self.carry_out(id, planned);
+    }
+
+    /// What those who were told must hear too.
+    pub(super) fn tell_told(&mut self, id: IncidentId, reason: Reason, before: Priority) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        if incident.notify_at.is_some() || incident.muted || incident.parent.is_some() {
+            return;
+        }
+        let planned = notify::of_told(self.state, self.world, incident, reason, before, self.now);
+        self.carry_out(id, planned);
+    }
+
+    /// What a rule wants told of an operator's command.
+    pub(super) fn tell_command(&mut self, id: IncidentId, reason: Reason) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        if incident.notify_at.is_some() || incident.muted {
+            return;
+        }
+        let planned = notify::of_command(self.state, self.world, incident, reason, self.now);
+        self.carry_out(id, planned);
+    }
+
+    fn carry_out(&mut self, id: IncidentId, planned: Vec<Planned>) {
+        for one in planned {
+            match one {
+                Planned::Mail(mail) => self.plan_mail(id, *mail),
+                Planned::Fold { address, team, rule, due_at } => {
+                    self.put(digest::Fact::Folded { address: address.clone(), incident: id, due_at, team, rule: rule.clone() });
+                    let told = Told { address, reason: Reason::Digest, at: self.now, rule, first: MessageId(0) };
+                    self.put(incident::Fact::Told { id, told });
+                }
+                Planned::Nobody(why) => self.put(incident::Fact::NobodyTold { id, why }),
+            }
+        }
+    }
+
+    fn plan_mail(&mut self, id: IncidentId, mail: Mail) {
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        let number = MessageId(self.state.counters.messages + 1);
+        let told = incident.told.iter().find(|told| told.address == mail.address && told.reason != Reason::Digest);
+        let thread = told.map_or(number, |told| told.first);
+        let subject = mail.subject.clone().unwrap_or_else(|| incident.subject.clone());
+        let zone = self.world.cmdb.team(&mail.team).map(|team| team.zone.clone()).unwrap_or_default();
+        let entry = Told { address: mail.address.clone(), reason: mail.reason, at: self.now, rule: mail.rule.clone(), first: thread };
+        self.plan(Message {
+            id: number,
+            incident: Some(id),
+            to: mail.address,
+            reason: mail.reason,
+            template: mail.template,
+            subject,
+            thread,
+            notify_rule: mail.rule,
+            team: mail.team,
+            zone,
+            planned_at: self.now,
+            content: mail.content,
+            state: MessageState::Planned,
+            attempts: 0,
+            bytes: Vec::new(),
+            fallback: String::new(),
+            last_error: String::new(),
+            done_at: None,
+            retry_at: None,
+        });
+        self.put(incident::Fact::Told { id, told: entry });
+    }
+
+    fn plan(&mut self, message: Message) {
+        let id = message.id;
+        self.put(message::Fact::Planned { message: Box::new(message) });
+        self.out.effects.push(Effect::Render(id));
+    }
+
+    /// Every digest whose morning has come becomes one mail.
+    pub(super) fn digests_due(&mut self) {
+        let due: Vec<digest::Digest> = self.state.digests.values().filter(|digest| digest.due_at <= self.now).cloned().collect();
+        for digest in due {
+            let content = notify::digest(self.state, &digest, self.now);
+            self.put(digest::Fact::Sent { address: digest.address.clone() });
+            if content.lines.is_empty() {
+                continue;
+            }
+            let number = MessageId(self.state.counters.messages + 1);
+            let zone = self.world.cmdb.team(&digest.team).map(|team| team.zone.clone()).unwrap_or_default();
+            self.plan(Message {
+                id: number,
+                incident: None,
+                to: digest.address,
+                reason: Reason::Digest,
+                template: Reason::Digest.word().to_owned(),
+                subject: digest_subject(&content, &digest.team),
+                thread: number,
+                notify_rule: digest.rule,
+                team: digest.team,
+                zone,
+                planned_at: self.now,
+                content,
+                state: MessageState::Planned,
+                attempts: 0,
+                bytes: Vec::new(),
+                fallback: String::new(),
+                last_error: String::new(),
+                done_at: None,
+                retry_at: None,
+            });
+        }
+    }
+}
+
+/// `Morning list: 2 open, 5 over (network)`.
+fn digest_subject(content: &message::Content, team: &str) -> String {
+    let over = content.lines.iter().filter(|line| line.until != crate::time::Time::default()).count();
+    let open = content.lines.len() - over;
+    let team = if team.is_empty() { String::new() } else { format!(" ({})", crate::text::cut(team, 30)) };
+    format!("Morning list: {open} open, {over} over{team}")
+}
+
+impl From<message::Fact> for Fact {
+    fn from(fact: message::Fact) -> Fact {
+        Fact::Message(fact)
+    }
+}
+
+impl From<digest::Fact> for Fact {
+    fn from(fact: digest::Fact) -> Fact {
+        Fact::Digest(fact)
+    }
+}
+
+impl From<silence::Fact> for Fact {
+    fn from(fact: silence::Fact) -> Fact {
+        Fact::Silence(fact)
+    }
+}
+
+impl From<system::Fact> for Fact {
+    fn from(fact: system::Fact) -> Fact {
+        Fact::System(fact)
+    }
+}

@@ -1,0 +1,132 @@
+//! Due timers enter the pipeline: each looks whether its thing still wants what it was armed for.
+
+use std::collections::BTreeSet;
+
+use super::{Outcome, Turn};
+use crate::decide::{identify, mute};
+use crate::effect::Effect;
+use crate::event::World;
+use crate::ids::AlertId;
+use crate::limits;
+use crate::model::message::MessageState;
+use crate::model::{alert, silence, system};
+use crate::sight;
+use crate::state::{State, Timer};
+use crate::text::Because;
+use crate::time::Time;
+use crate::words::AlertState;
+
+/// Fires at most [`limits::DUE_TIMERS_MAX`] timers that are due at `now`; more may be, see [`State::next_due`].
+pub fn due(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
+    let mut turn = Turn { state, world, now, out, incidents: BTreeSet::new(), released: BTreeSet::new() };
+    for _ in 0..limits::DUE_TIMERS_MAX {
+        let Some(timer) = turn.state.take_due(now) else { break };
+        turn.fire(timer);
+        turn.settle();
+        if timer == Timer::Sweep {
+            break;
+        }
+    }
+}
+
+impl Turn<'_> {
+    fn fire(&mut self, timer: Timer) {
+        match timer {
+            Timer::Judge(id) => self.judge_due(id),
+            Timer::Ends(id) => self.end_due(id),
+            Timer::Release(id) => self.release_due(id),
+            Timer::Forget(id) => self.forget_due(id),
+            Timer::Notify(id) => self.notify_due(id),
+            Timer::Settle(id) => self.settle_due(id),
+            Timer::Close(id) => self.close_due(id),
+            Timer::Hold(id) => self.hold_due(id),
+            Timer::Silence(id) => {
+                if self.state.silences.contains_key(&id) {
+                    self.sweep_from_start();
+                }
+            }
+            Timer::ForgetSilence(id) => {
+                if self.state.silences.get(&id).is_some_and(|silence| silence.record.ends_at < self.now) {
+                    self.put(silence::Fact::Forgotten { id });
+                }
+            }
+            Timer::SilenceRules => {
+                if self.state.counters.silence_rules_at.is_some_and(|at| at <= self.now) {
+                    self.put(system::Fact::SilenceRulesArmed { at: mute::next_edge(self.world, self.now) });
+                    self.sweep_from_start();
+                }
+            }
+            Timer::Digests => self.digests_due(),
+            Timer::Retry(id) => {
+                let due = |message: &crate::model::message::Message| message.retry_at.is_some_and(|at| at <= self.now);
+                if let Some(message) = self.state.messages.get(&id).filter(|message| due(message)) {
+                    let effect = match message.state {
+                        MessageState::Planned => Effect::Render(id),
+                        MessageState::Rendered | MessageState::Delivered | MessageState::Dead => Effect::Deliver(id),
+                    };
+                    self.out.effects.push(effect);
+                }
+            }
+            Timer::Sweep => self.sweep(),
+        }
+    }
+
+    fn judge_due(&mut self, id: AlertId) {
+        let Some(cell) = self.state.cell(id) else { return };
+        let due = |at: Option<Time>| at.is_some_and(|at| at <= self.now);
+        if cell.alert.state == AlertState::Pending && due(cell.alert.judge_at) {
+            self.judge(id);
+        } else if due(cell.alert.rejudge_at) {
+            self.put(alert::Fact::RejudgeArmed { id, at: None });
+            self.follow_cause(id);
+        }
+    }
+
+    /// The last source's end has passed, unless it was heard again: then the timer follows.
+    fn end_due(&mut self, id: AlertId) {
+        self.state.disarm_end(id);
+        let Some(cell) = self.state.cell(id).filter(|cell| cell.alert.is_active()) else { return };
+        if cell.ends_at(self.state.counters.grace) > self.now {
+            self.state.arm_end(id);
+        } else {
+            self.clear(id, Because::EndPassed);
+        }
+    }
+
+    fn forget_due(&mut self, id: AlertId) {
+        let Some(cell) = self.state.cell(id) else { return };
+        if !cell.alert.is_active() && cell.alert.forget_at.is_some_and(|at| at <= self.now) {
+            self.put(alert::Fact::Forgotten { id });
+        }
+    }
+
+    /// A slice of a sweep: silences and items are judged again for what fires.
+    fn sweep(&mut self) {
+        let Some(from) = self.state.counters.sweep else { return };
+        let slice: Vec<AlertId> = self.state.alerts_from(from).take(limits::CURSOR_ITEMS_MAX).map(|cell| cell.alert.id).collect();
+        let next = slice.last().filter(|_| slice.len() == limits::CURSOR_ITEMS_MAX).map(|last| AlertId(last.0 + 1));
+        self.put(system::Fact::Swept { next });
+        for id in slice {
+            self.look_again(id);
+        }
+    }
+
+    /// What fires is judged again where its mutes or its item changed; what is attached stays where it is.
+    fn look_again(&mut self, id: AlertId) {
+        let Some(cell) = self.state.cell(id) else { return };
+        let judged = matches!(cell.alert.state, AlertState::Firing | AlertState::Suppressed | AlertState::Recorded);
+        if !judged {
+            return;
+        }
+        let view = sight::alert(self.state, cell, self.now);
+        if identify::identify(self.world, &view).ci != cell.alert.ci {
+            self.match_rule(id);
+            return;
+        }
+        let view = sight::with_ci(view, self.state, self.world, &cell.alert.ci);
+        let mutes = mute::mutes(self.state, self.world, &view, self.now);
+        if mutes != cell.alert.muted_by {
+            self.judge(id);
+        }
+    }
+}
