@@ -16,7 +16,6 @@ pub mod input;
 pub mod source;
 
 pub mod expr;
-pub mod schedule;
 
 pub mod cmdb;
 pub mod policy;
