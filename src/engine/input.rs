@@ -118,9 +118,9 @@ impl AlertInput {
             return refuse("endsAt", format!("a time not before startsAt {starts}, this is {ends}"));
         }
         let annotations = self.annotations.iter().take(limits::ANNOTATIONS_MAX);
-        self.annotations = Labels::new(annotations.map(|(name, value)| {
-            (cut(name, limits::LABEL_NAME_BYTES_MAX), cut(value, limits::ANNOTATION_BYTES_MAX))
-        }));
+        self.annotations = Labels::new(
+            annotations.map(|(name, value)| (cut(name, limits::LABEL_NAME_BYTES_MAX), cut(value, limits::ANNOTATION_BYTES_MAX))),
+        );
         self.name = one_line(&self.name);
         self.summary = one_line(&cut(&self.summary, limits::ANNOTATION_BYTES_MAX));
         self.url = cut(&self.url, limits::ANNOTATION_BYTES_MAX);

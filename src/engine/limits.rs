@@ -78,3 +78,5 @@ pub const JUDGEMENT_STEPS_MAX: usize = 32;
 pub const COMPANY_WAIT_MAX: Span = Span::minutes(10);
 /// Symptoms that a mail names before it counts the rest.
 pub const SYMPTOMS_NAMED: usize = 5;
+/// `adopt_within` of an alert whose rule a reload took away: the default.
+pub const ADOPT_WITHIN: Span = Span::minutes(10);

@@ -21,6 +21,7 @@ use crate::effect::Effect;
 use crate::event::{Action, Command, Event, Reply, World};
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId};
+use crate::limits;
 use crate::model::alert::Grace;
 use crate::model::message::{self, MessageState};
 use crate::model::{incident, system};
@@ -28,7 +29,6 @@ use crate::state::State;
 use crate::state::rows::Row;
 use crate::time::Time;
 use crate::words::{IncidentState, Reason};
-use crate::limits;
 
 pub use timers::due;
 
@@ -47,7 +47,7 @@ pub struct Outcome {
 
 /// Decides one event and applies what it decides. For [`Event::World`], `world` is the one it brings.
 pub fn step(state: &mut State, world: &World, event: Event, now: Time, out: &mut Outcome) {
-    let mut turn = Turn { state, world, now, out, incidents: BTreeSet::new(), released: BTreeSet::new() };
+    let mut turn = Turn { state, world, now, out, incidents: BTreeSet::new() };
     match event {
         Event::Started => turn.started(),
         Event::Alerts { inputs, refused } => turn.take_alerts(inputs, refused),
@@ -68,8 +68,6 @@ struct Turn<'a> {
     out: &'a mut Outcome,
     /// Incidents to settle at the end.
     incidents: BTreeSet<IncidentId>,
-    /// Of those, the ones that exist or stand alone because a cause released their alerts.
-    released: BTreeSet<IncidentId>,
 }
 
 impl Turn<'_> {

@@ -6,14 +6,15 @@ use std::ops::{Add, Sub};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
+use serde::Serialize;
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z. Milliseconds, because that is what every sender we know writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode, Serialize)]
 #[cbor(transparent)]
 pub struct Time(#[n(0)] pub i64);
 
 /// A length of time in milliseconds; may be negative where two instants are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode, Serialize)]
 #[cbor(transparent)]
 pub struct Span(#[n(0)] pub i64);
 

@@ -7,7 +7,6 @@ use crate::event::World;
 use crate::ids::{AlertId, CiNo, IncidentId};
 use crate::limits;
 use crate::model::alert::{Alert, CiRef};
-use crate::policy::correlate::Correlate;
 use crate::state::State;
 use crate::text::Because;
 use crate::time::Time;
@@ -40,17 +39,20 @@ pub fn of(state: &State, world: &World, alert: &Alert) -> Option<Cause> {
     let upstream = walk::upstream(&world.cmdb, state.health(), ci);
     let mut rivals: Vec<Rival<'_>> = Vec::new();
     for other in state.alerts_on(ci) {
-        if earlier(other, alert) || !explains(state, alert, Explains::Ci) {
+        if earlier(other, alert) || !explains(alert, Explains::Ci) {
             rivals.extend(rival(state, world, other, alert, Explains::Ci, ci, 0));
         }
     }
-    for reached in upstream.iter().take_while(|_| rivals.len() < CANDIDATES_MAX) {
+    for reached in &upstream {
+        if rivals.len() >= CANDIDATES_MAX {
+            break;
+        }
         for other in state.alerts_on(reached.ci) {
             rivals.extend(rival(state, world, other, alert, Explains::Downstream, reached.ci, reached.hops));
         }
     }
     // On a cycle two alerts lie upstream of each other: the earlier one explains the later.
-    if explains(state, alert, Explains::Downstream) {
+    if explains(alert, Explains::Downstream) {
         rivals.retain(|rival| rival.ci == ci || earlier(rival.alert, alert) || !lies_upstream(state, world, ci, rival.ci));
     }
     let best = best_of(state, world, rivals)?;
@@ -109,12 +111,7 @@ pub fn collected(state: &State, world: &World, alert: &Alert) -> Option<Collecte
             .collect();
         alerts.sort_unstable();
         let items: BTreeSet<_> = alerts.iter().filter_map(|(_, id)| state.cell(*id)?.alert.ci.known()).collect();
-        let because = Because::BelowMinUp {
-            group: world.cmdb.id(group).to_owned(),
-            up: counts.up,
-            of: counts.of,
-            needs: counts.needs,
-        };
+        let because = Because::BelowMinUp { group: world.cmdb.id(group).to_owned(), up: counts.up, of: counts.of, needs: counts.needs };
         (items.len() > 1).then_some(Collected { group, alerts, because })
     })
 }
@@ -123,9 +120,8 @@ pub fn collected(state: &State, world: &World, alert: &Alert) -> Option<Collecte
 pub fn awaited(state: &State, world: &World, incident: IncidentId, now: Time) -> Option<Time> {
     let firing = state.alerts_in(incident).filter(|cell| cell.alert.state == AlertState::Firing && cell.alert.role != Role::Symptom);
     let items: BTreeSet<CiNo> = firing.filter_map(|cell| cell.alert.ci.known()).take(CANDIDATES_MAX).collect();
-    let waiting = |ci: CiNo| {
-        state.alerts_on(ci).filter(|alert| alert.state == AlertState::Pending && alert.explains == Explains::Downstream)
-    };
+    let waiting =
+        |ci: CiNo| state.alerts_on(ci).filter(|alert| alert.state == AlertState::Pending && alert.explains == Explains::Downstream);
     let upstream = items.iter().flat_map(|ci| walk::upstream(&world.cmdb, state.health(), *ci)).map(|reached| reached.ci);
     let pending = upstream.flat_map(waiting).filter_map(|alert| alert.judge_at);
     pending.filter(|at| *at > now).max()
@@ -138,29 +134,15 @@ struct Rival<'a> {
     hops: u32,
 }
 
-fn rival<'a>(
-    state: &State,
-    world: &World,
-    other: &'a Alert,
-    alert: &Alert,
-    needs: Explains,
-    ci: CiNo,
-    hops: u32,
-) -> Option<Rival<'a>> {
-    let adopt_within = world.policy.correlate.by_name(&other.rule).map_or(crate::policy::correlate::ADOPT_WITHIN, adopt_within);
-    let qualifies = other.id != alert.id
-        && other.realm == alert.realm
-        && explains(state, other, needs)
-        && alert.started_at >= other.started_at - adopt_within;
+fn rival<'a>(state: &State, world: &World, other: &'a Alert, alert: &Alert, needs: Explains, ci: CiNo, hops: u32) -> Option<Rival<'a>> {
+    let adopt_within = world.policy.correlate.by_name(&other.rule).map_or(limits::ADOPT_WITHIN, |rule| rule.adopt_within);
+    let qualifies =
+        other.id != alert.id && other.realm == alert.realm && explains(other, needs) && alert.started_at >= other.started_at - adopt_within;
     let incident = open_incident(state, other).filter(|_| qualifies)?;
     Some(Rival { alert: other, incident, ci, hops })
 }
 
-fn adopt_within(rule: &Correlate) -> crate::time::Span {
-    rule.adopt_within
-}
-
-fn explains(_state: &State, alert: &Alert, needs: Explains) -> bool {
+fn explains(alert: &Alert, needs: Explains) -> bool {
     alert.state == AlertState::Firing
         && match needs {
             Explains::Downstream => alert.explains == Explains::Downstream,
@@ -183,7 +165,7 @@ fn lies_upstream(state: &State, world: &World, ci: CiNo, of: CiNo) -> bool {
 }
 
 fn best_of<'a>(state: &State, world: &World, mut rivals: Vec<Rival<'a>>) -> Option<Rival<'a>> {
-    rivals.truncate(CANDIDATES_MAX.max(limits::ALERT_SOURCES_MAX));
+    rivals.truncate(CANDIDATES_MAX);
     if rivals.len() > 1 {
         let explaining: BTreeSet<CiNo> =
             rivals.iter().filter(|rival| rival.alert.explains == Explains::Downstream).map(|rival| rival.ci).collect();
@@ -201,9 +183,6 @@ fn best_of<'a>(state: &State, world: &World, mut rivals: Vec<Rival<'a>>) -> Opti
     }
     rivals.into_iter().min_by(|a, b| {
         let rank = |rival: &Rival<'_>| (rival.alert.started_at, rival.hops);
-        rank(a)
-            .cmp(&rank(b))
-            .then_with(|| world.cmdb.id(a.ci).cmp(world.cmdb.id(b.ci)))
-            .then_with(|| a.alert.id.cmp(&b.alert.id))
+        rank(a).cmp(&rank(b)).then_with(|| world.cmdb.id(a.ci).cmp(world.cmdb.id(b.ci))).then_with(|| a.alert.id.cmp(&b.alert.id))
     })
 }

@@ -128,9 +128,7 @@ pub fn decide(state: &State, action: &Action, actor: &str, now: Time) -> Answer 
         Action::Resume { id } => on(state, *id, |incident| match incident.state {
             IncidentState::OnHold => Answer::Facts(vec![moved(*id, IncidentState::InProgress, said(""))]),
             IncidentState::InProgress => Answer::Holds,
-            IncidentState::New | IncidentState::Acknowledged | IncidentState::Resolved | IncidentState::Closed => {
-                not_allowed(incident)
-            }
+            IncidentState::New | IncidentState::Acknowledged | IncidentState::Resolved | IncidentState::Closed => not_allowed(incident),
         }),
         Action::Resolve { id, words } => on(state, *id, |incident| {
             if words.len() > limits::NOTE_BYTES_MAX {
@@ -162,20 +160,14 @@ pub fn decide(state: &State, action: &Action, actor: &str, now: Time) -> Answer 
                     because: said(words),
                     notify_at: now + incident.times.group_wait,
                 })]),
-                IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold => {
-                    Answer::Holds
-                }
+                IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold => Answer::Holds,
                 IncidentState::Closed => not_allowed(incident),
             }
         }),
         Action::Close { id } => on(state, *id, |incident| match incident.state {
-            IncidentState::Resolved => {
-                Answer::Facts(vec![Fact::Incident(incident::Fact::Closed { id: *id, because: said("") })])
-            }
+            IncidentState::Resolved => Answer::Facts(vec![Fact::Incident(incident::Fact::Closed { id: *id, because: said("") })]),
             IncidentState::Closed => Answer::Holds,
-            IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold => {
-                not_allowed(incident)
-            }
+            IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold => not_allowed(incident),
         }),
         Action::Detach { id, alert } => on(state, *id, |incident| {
             if !incident.state.is_open() {

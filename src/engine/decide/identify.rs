@@ -29,9 +29,6 @@ pub fn identify(world: &World, view: &View<'_>) -> Identified {
             tried.dedup();
             Identified { ci: CiRef::Unknown(value.clone()), because: format!("no item has this id or alias: {}", tried.join(", ")) }
         }
-        None => Identified {
-            ci: CiRef::Unknown(view.alert.name.to_owned()),
-            because: "no identify rule found a value in it".to_owned(),
-        },
+        None => Identified { ci: CiRef::Unknown(view.alert.name.to_owned()), because: "no identify rule found a value in it".to_owned() },
     }
 }

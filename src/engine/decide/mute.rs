@@ -2,8 +2,8 @@
 
 use crate::event::World;
 use crate::expr::View;
-use crate::policy::silences::{SilenceRule, Window};
 use crate::model::silence::SilenceState;
+use crate::policy::silences::{SilenceRule, Window};
 use crate::state::State;
 use crate::text::Because;
 use crate::time::Time;
@@ -32,9 +32,6 @@ pub fn mutes(state: &State, world: &World, view: &View<'_>, now: Time) -> Vec<Be
 pub fn next_edge(world: &World, now: Time) -> Option<Time> {
     let edges = world.policy.silences.iter().flat_map(|rule| match &rule.when {
         Window::Between { from, until } => [*from, *until],
-        Window::Every { schedule, lasts } => {
-            [schedule.next_after(now), schedule.last_at_or_before(now).map(|began| began + *lasts)]
-        }
     });
     edges.flatten().filter(|at| *at > now).min()
 }
@@ -44,10 +41,6 @@ fn open_until(rule: &SilenceRule, now: Time) -> Option<Time> {
         Window::Between { from, until } => {
             let until = until.unwrap_or(Time::NEVER);
             (from.is_none_or(|from| from <= now) && now < until).then_some(until)
-        }
-        Window::Every { schedule, lasts } => {
-            let until = schedule.last_at_or_before(now)? + *lasts;
-            (now < until).then_some(until)
         }
     }
 }

@@ -478,21 +478,14 @@ impl Alert {
                 self.judge_at = None;
                 self.rejudge_at = None;
                 self.forget_at = *forget_at;
-                self.judgement.push(Judged {
-                    at,
-                    what: "cleared".to_owned(),
-                    outcome: String::new(),
-                    because: because.to_string(),
-                });
+                self.judgement.push(Judged { at, what: "cleared".to_owned(), outcome: String::new(), because: because.to_string() });
             }
             Fact::SetApart { .. } => self.detached = true,
             Fact::RejudgeArmed { at, .. } => self.rejudge_at = *at,
             Fact::ForgetArmed { at, .. } => self.forget_at = *at,
-            Fact::Opened { .. }
-            | Fact::Seen { .. }
-            | Fact::Forgotten { .. }
-            | Fact::Rejected { .. }
-            | Fact::OverBeforeKnown { .. } => return,
+            Fact::Opened { .. } | Fact::Seen { .. } | Fact::Forgotten { .. } | Fact::Rejected { .. } | Fact::OverBeforeKnown { .. } => {
+                return;
+            }
         }
         self.version += 1;
     }
@@ -508,14 +501,11 @@ impl Vitals {
     pub fn hear(&mut self, says: SourceSays, said: Option<&Said>) {
         self.count += 1;
         self.last_seen = self.last_seen.max(says.updated_at);
-        match self.sources.iter_mut().find(|known| known.source == says.source) {
-            Some(known) => *known = says,
-            None if self.sources.len() < limits::ALERT_SOURCES_MAX => self.sources.push(says),
-            None => {
-                if let Some(last) = self.sources.last_mut() {
-                    *last = says;
-                }
-            }
+        let full = self.sources.len() >= limits::ALERT_SOURCES_MAX;
+        match self.sources.iter().position(|known| known.source == says.source) {
+            Some(at) => self.sources[at] = says,
+            None if full => self.sources[limits::ALERT_SOURCES_MAX - 1] = says,
+            None => self.sources.push(says),
         }
         if let Some(said) = said {
             self.said = Some(said.clone());

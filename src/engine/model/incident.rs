@@ -549,9 +549,7 @@ impl Fact {
     pub fn entry(&self, at: Time) -> Option<Entry> {
         let (what, because) = match self {
             Fact::Opened { incident } => (format!("opened as {}: {}", incident.priority, incident.title), Some(&incident.because)),
-            Fact::Attached { member } => {
-                (format!("{} {} on {} joined", member.role, member.name, member.item), Some(&member.because))
-            }
+            Fact::Attached { member } => (format!("{} {} on {} joined", member.role, member.name, member.item), Some(&member.because)),
             Fact::Detached { alert, because, .. } => (format!("{alert} left"), Some(because)),
             Fact::Emptied { by, .. } => (format!("became a child of {by}"), None),
             Fact::GivenBack { because, .. } => ("stands on its own again".to_owned(), Some(because)),

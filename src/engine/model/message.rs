@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::ids::{IncidentId, MessageId};
 use crate::time::Time;
-use crate::words::{Priority, Reason};
+use crate::words::Reason;
 
 /// A message as its row keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

@@ -209,11 +209,7 @@ impl State {
     }
 
     pub(super) fn put_silence(&mut self, record: Silence) {
-        let matchers = record
-            .matchers
-            .iter()
-            .filter_map(|m| Matcher::new(&m.name, &m.value, m.is_regex, m.is_equal).ok())
-            .collect();
+        let matchers = record.matchers.iter().filter_map(|m| Matcher::new(&m.name, &m.value, m.is_regex, m.is_equal).ok()).collect();
         let id = record.id;
         self.arm(Some(record.starts_at), Timer::Silence(id));
         self.arm(Some(record.ends_at), Timer::Silence(id));

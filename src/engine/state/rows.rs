@@ -121,9 +121,7 @@ impl Row {
             Row::Alert(id) => (Table::Alerts, id.0.to_be_bytes().to_vec()),
             Row::Incident(id) => (Table::Incidents, id.0.to_be_bytes().to_vec()),
             Row::Member(incident, alert) => (Table::Members, [incident.0.to_be_bytes(), alert.0.to_be_bytes()].concat()),
-            Row::Timeline(incident, position) => {
-                (Table::Timeline, [&incident.0.to_be_bytes()[..], &position.to_be_bytes()[..]].concat())
-            }
+            Row::Timeline(incident, position) => (Table::Timeline, [&incident.0.to_be_bytes()[..], &position.to_be_bytes()[..]].concat()),
             Row::Message(id) => (Table::Messages, id.0.to_be_bytes().to_vec()),
             Row::Silence(id) => (Table::Silences, id.0.to_be_bytes().to_vec()),
             Row::Digest(address) => (Table::Digests, address.as_bytes().to_vec()),

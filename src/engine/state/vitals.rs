@@ -10,7 +10,7 @@ use crate::ids::Slot;
 use crate::model::alert;
 
 /// Alerts on a page: some tens of KiB with four sources each, well below the quarter of a MiB from which a value costs more than its size.
-pub const PAGE_SLOTS: u32 = 128;
+pub(super) const PAGE_SLOTS: u32 = 128;
 
 impl State {
     /// Pages with changes that are in blocks only, and the block of the first such change; the oldest first.

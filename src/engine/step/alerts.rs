@@ -280,7 +280,6 @@ impl Turn<'_> {
         let because = self.release_because(leaving);
         let wait = self.state.incidents.get(&incident).map(|incident| incident.times.group_wait).unwrap_or_default();
         self.put(incident::Fact::GivenBack { id: incident, because: because.clone(), notify_at: self.now + wait });
-        self.released.insert(incident);
         self.join(id, incident, Role::Cause, because);
     }
 

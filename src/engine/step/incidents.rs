@@ -196,22 +196,13 @@ impl Turn<'_> {
                 let notify_at = self.now + incident.times.group_wait;
                 self.put(incident::Fact::Reopened { id, because: Because::StillFires { alerts }, notify_at });
             }
-            IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold
-                if firing == 0 =>
-            {
+            IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold if firing == 0 => {
                 let because = Because::AllCleared {
                     alerts: u32::try_from(self.state.alerts_in(id).count()).unwrap_or(u32::MAX),
                     quiet: incident.times.resolve_after,
                 };
                 let close_at = self.now + incident.times.close_after;
-                self.put(incident::Fact::Resolved {
-                    id,
-                    because,
-                    by: String::new(),
-                    words: String::new(),
-                    settle_at: None,
-                    close_at,
-                });
+                self.put(incident::Fact::Resolved { id, because, by: String::new(), words: String::new(), settle_at: None, close_at });
                 self.resolved(id);
             }
             IncidentState::New
@@ -256,8 +247,7 @@ impl Turn<'_> {
     /// What follows from a closing: its cleared alerts are no longer kept for it.
     pub(super) fn closed(&mut self, id: IncidentId) {
         self.incidents.remove(&id);
-        let cleared: Vec<AlertId> =
-            self.state.alerts_in(id).filter(|cell| !cell.alert.is_active()).map(|cell| cell.alert.id).collect();
+        let cleared: Vec<AlertId> = self.state.alerts_in(id).filter(|cell| !cell.alert.is_active()).map(|cell| cell.alert.id).collect();
         for alert in cleared {
             self.put(alert::Fact::ForgetArmed { id: alert, at: Some(self.now + limits::FORGET_AFTER) });
         }

@@ -86,10 +86,8 @@ pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Re
     if !round.any() && !again && incident.told.is_empty() && incident.priority <= Priority::P2 {
         round.last_resort(reason);
     }
-    let symptoms: Vec<&AlertCell> = state
-        .alerts_in(incident.id)
-        .filter(|cell| cell.alert.role == Role::Symptom && cell.alert.state == AlertState::Firing)
-        .collect();
+    let symptoms: Vec<&AlertCell> =
+        state.alerts_in(incident.id).filter(|cell| cell.alert.role == Role::Symptom && cell.alert.state == AlertState::Firing).collect();
     for symptom in symptoms {
         let view = view_of(state, world, incident, &texts, Some(symptom), now);
         for rule in &world.policy.notify {
