@@ -16,6 +16,7 @@ mod timers;
 
 use std::collections::BTreeSet;
 
+use crate::block::Recorded;
 use crate::decide::{command, mute};
 use crate::effect::Effect;
 use crate::event::{Action, Command, Event, Reply, World};
@@ -33,8 +34,10 @@ use crate::words::{IncidentState, Reason};
 pub use timers::due;
 
 /// What came of an event.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outcome {
+    /// What came in, as the block keeps it.
+    pub recorded: Recorded,
     /// What is remembered, in order; applied already.
     pub facts: Vec<Fact>,
     /// What is asked of the world after the commit.
@@ -45,13 +48,22 @@ pub struct Outcome {
     pub touched: BTreeSet<Row>,
 }
 
+impl Default for Outcome {
+    fn default() -> Self {
+        Outcome { recorded: Recorded::Nothing, facts: Vec::new(), effects: Vec::new(), reply: None, touched: BTreeSet::new() }
+    }
+}
+
 /// Decides one event and applies what it decides. For [`Event::World`], `world` is the one it brings.
 pub fn step(state: &mut State, world: &World, event: Event, now: Time, out: &mut Outcome) {
     let mut turn = Turn { state, world, now, out, incidents: BTreeSet::new() };
     match event {
         Event::Started => turn.started(),
         Event::Alerts { inputs, refused } => turn.take_alerts(inputs, refused),
-        Event::Command(command) => turn.obey(&command),
+        Event::Command(command) => {
+            turn.obey(&command);
+            turn.out.recorded = Recorded::Command(command);
+        }
         Event::World(_) => turn.adopt_world(),
         Event::Rendered { id, bytes, fallback } => turn.rendered(id, bytes, fallback),
         Event::Delivered { id } => turn.put(message::Fact::Delivered { id }),

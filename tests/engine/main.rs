@@ -7,3 +7,4 @@ mod expr;
 mod expr_oracle;
 mod policy;
 mod source;
+mod core;

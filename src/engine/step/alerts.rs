@@ -1,6 +1,7 @@
 //! Alerts on their way: heard, matched, judged, attached, cleared.
 
 use super::Turn;
+use crate::block::Recorded;
 use crate::decide::attach::{self, Verdict};
 use crate::decide::{cause, identify, mute, rule};
 use crate::event::{Reply, Taken};
@@ -22,28 +23,34 @@ impl Turn<'_> {
             self.put(alert::Fact::Rejected { source, refused });
         }
         let mut taken = Vec::with_capacity(inputs.len());
+        let mut kept = Vec::new();
         for input in inputs {
-            taken.push(self.take(input));
+            let before = self.out.facts.len();
+            taken.push(self.take(&input));
+            if !matches!(self.out.facts[before..], [Fact::Alert(alert::Fact::Seen { .. })]) {
+                kept.push(input);
+            }
         }
+        self.out.recorded = Recorded::Alerts(kept);
         self.out.reply = Some(Reply::Taken(taken));
     }
 
-    fn take(&mut self, input: AlertInput) -> Taken {
-        let fingerprint = fingerprint(self.state.counters.store, &input);
-        if let Some(id) = self.state.find(fingerprint, &input) {
+    fn take(&mut self, input: &AlertInput) -> Taken {
+        let fingerprint = fingerprint(self.state.counters.store, input);
+        if let Some(id) = self.state.find(fingerprint, input) {
             self.hear(id, input);
             return Taken::Alert(id);
         }
         let source = self.source(&input.source);
-        let says = SourceSays::of(&input, source, self.now);
+        let says = SourceSays::of(input, source, self.now);
         if !says.fires(self.now) {
-            self.put(alert::Fact::OverBeforeKnown { source: input.source, name: input.name });
+            self.put(alert::Fact::OverBeforeKnown { source: input.source.clone(), name: input.name.clone() });
             return Taken::Over;
         }
         if self.state.alert_count() >= limits::ALERTS_MAX {
             let expected = format!("fewer than {} live alerts in all", limits::ALERTS_MAX);
             let refused = Refused { place: "store".to_owned(), expected };
-            self.put(alert::Fact::Rejected { source: input.source, refused: refused.clone() });
+            self.put(alert::Fact::Rejected { source: input.source.clone(), refused: refused.clone() });
             return Taken::Refused(refused);
         }
         let id = AlertId(self.state.counters.alerts + 1);
@@ -52,17 +59,17 @@ impl Turn<'_> {
         Taken::Alert(id)
     }
 
-    fn new_alert(&self, id: AlertId, input: AlertInput, source: SourceNo, says: SourceSays) -> Alert {
+    fn new_alert(&self, id: AlertId, input: &AlertInput, source: SourceNo, says: SourceSays) -> Alert {
         Alert {
             id,
             slot: self.state.next_slot(),
-            realm: input.realm,
+            realm: input.realm.clone(),
             source,
-            key: input.key,
-            name: input.name,
+            key: input.key.clone(),
+            name: input.name.clone(),
             severity: input.severity,
-            labels: input.labels,
-            said: Said { summary: input.summary, annotations: input.annotations, url: input.url, value: input.value },
+            labels: input.labels.clone(),
+            said: said_by(input),
             state: AlertState::Pending,
             occurrence: 1,
             first_seen: self.now,
@@ -88,22 +95,23 @@ impl Turn<'_> {
     }
 
     /// A known alert is heard again: the hot path. It is judged only when it begins to fire or its severity changes.
-    fn hear(&mut self, id: AlertId, input: AlertInput) {
+    fn hear(&mut self, id: AlertId, input: &AlertInput) {
         let source = self.source(&input.source);
-        let newer = SourceSays::of(&input, source, self.now);
+        let newer = SourceSays::of(input, source, self.now);
         let Some(cell) = self.state.cell(id) else { return };
         let says = cell.vitals.says(source).map_or(newer, |older| older.merged(newer));
         let was_active = cell.alert.is_active();
         let severity = (cell.alert.severity != input.severity).then_some(input.severity);
-        let said = Said { summary: input.summary, annotations: input.annotations, url: input.url, value: input.value };
-        let said = (said != cell.alert.said && says.fires(self.now)).then_some(said);
+        let old = &cell.alert.said;
+        let same = old.summary == input.summary && old.annotations == input.annotations && old.url == input.url && old.value == input.value;
+        let said = (!same && says.fires(self.now)).then(|| said_by(input));
         self.put(alert::Fact::Seen { id, says, said });
         let fires = self.ends_at(id) > self.now;
         if let Some(severity) = severity.filter(|_| says.fires(self.now)) {
             self.put(alert::Fact::SeverityChanged { id, severity });
         }
         match (was_active, fires) {
-            (true, false) => self.clear(id, Because::SourceCleared { source: input.source }),
+            (true, false) => self.clear(id, Because::SourceCleared { source: input.source.clone() }),
             (false, true) => {
                 self.put(alert::Fact::Refired { id, started_at: says.starts_at.min(self.now) });
                 self.match_rule(id);
@@ -379,6 +387,10 @@ impl Turn<'_> {
     pub(super) fn step(&self, what: &str, outcome: &str, because: String) -> Judged {
         Judged { at: self.now, what: what.to_owned(), outcome: outcome.to_owned(), because }
     }
+}
+
+fn said_by(input: &AlertInput) -> Said {
+    Said { summary: input.summary.clone(), annotations: input.annotations.clone(), url: input.url.clone(), value: input.value.clone() }
 }
 
 impl From<alert::Fact> for Fact {

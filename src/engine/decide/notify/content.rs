@@ -11,7 +11,7 @@ use crate::model::incident::Incident;
 use crate::model::message::{Before, Content, DigestLine, Hurt, Item, Quote};
 use crate::sight;
 use crate::state::{AlertCell, State};
-use crate::text::cut;
+use crate::text::{Because, cut};
 use crate::time::{Span, Time};
 use crate::words::{AlertState, Means, Priority, Reason, Role};
 
@@ -52,7 +52,7 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         title: incident.title.clone(),
         quote: cause.map(|cell| quote(state, cell)).unwrap_or_default(),
         hurts: hurts(incident),
-        cause: incident.because.to_string(),
+        cause: cause_sentence(incident, symptoms.len()),
         symptoms: count(members.iter().filter(|cell| cell.alert.role == Role::Symptom).count()),
         symptom_items: symptoms.iter().take(limits::SYMPTOMS_NAMED).cloned().collect(),
         symptom_more: count(symptoms.len().saturating_sub(limits::SYMPTOMS_NAMED)),
@@ -192,6 +192,16 @@ fn hurts(incident: &Incident) -> Vec<Hurt> {
 
 fn because_of(state: &State, incident: &Incident, cell: &AlertCell) -> String {
     state.members.get(&(incident.id, cell.alert.id)).map(|member| member.because.to_string()).unwrap_or_default()
+}
+
+/// Why that item is the cause, where there is something to say beside the item itself.
+fn cause_sentence(incident: &Incident, symptoms: usize) -> String {
+    match (&incident.because, symptoms) {
+        (Because::BelowMinUp { .. }, _) => incident.because.to_string(),
+        (_, 0) => String::new(),
+        (_, 1) => format!("{}: nothing it depends on fires, and the item below hangs off it.", incident.item),
+        (_, n) => format!("{}: nothing it depends on fires, and all {n} items below hang off it.", incident.item),
+    }
 }
 
 fn note(world: &World, told: &Told<'_>) -> String {
