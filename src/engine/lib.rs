@@ -12,6 +12,8 @@ pub mod text;
 pub mod time;
 pub mod words;
 
+pub mod schedule;
+
 pub mod input;
 pub mod source;
 

@@ -6,5 +6,6 @@ mod cmdb;
 mod expr;
 mod expr_oracle;
 mod policy;
+mod schedule;
 mod source;
 mod core;

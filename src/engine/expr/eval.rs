@@ -152,11 +152,19 @@ impl Ir {
             Op::And(parts) => decide(parts, false, |part| part.test(scope)),
             Op::Or(parts) => decide(parts, true, |part| part.test(scope)),
             Op::Not(of) => Ok(!of.test(scope)?),
+            Op::Compare(op @ (Comparison::Equal | Comparison::Unequal), sides)
+                if let (Some(left), Some(right)) = (sides[0].plain(scope), sides[1].plain(scope)) =>
+            {
+                Ok((left == right) == (*op == Comparison::Equal))
+            }
             Op::Compare(op, sides) => {
                 let (left, right) = (sides[0].eval(scope)?, sides[1].eval(scope)?);
                 Ok(compare(*op, &left, &right))
             }
-            Op::InSet { of, set } => Ok(set.contains(of.text(scope)?.as_ref())),
+            Op::InSet { of, set } => Ok(match of.plain(scope) {
+                Some(text) => set.contains(text),
+                None => set.contains(of.text(scope)?.as_ref()),
+            }),
             Op::In(sides) => {
                 let sought = sides[0].eval(scope)?;
                 Ok(match (&sought, sides[1].eval(scope)?) {
@@ -196,6 +204,22 @@ impl Ir {
                 Val::Bool(answer) => Ok(answer),
                 other => Err(self.fault(format!("`{}` is neither true nor false", other.into_text()))),
             },
+        }
+    }
+
+    /// A literal, a field or a label as it lies there: what nearly every condition compares.
+    fn plain<'a>(&'a self, scope: &Scope<'a, '_>) -> Option<&'a str> {
+        match &self.op {
+            Op::Text(text) => Some(text),
+            Op::Label { of, name } => match (of.read)(scope.view) {
+                Val::Labels(labels) => Some(labels.get(name)),
+                _ => None,
+            },
+            Op::Field(field) => match (field.read)(scope.view) {
+                Val::Text(Cow::Borrowed(text)) => Some(text),
+                _ => None,
+            },
+            _ => None,
         }
     }
 
