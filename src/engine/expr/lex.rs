@@ -134,7 +134,7 @@ impl<'t> Lexer<'t> {
         let whole = start..self.at + tail;
         if tail > 0 {
             let written = &self.text[whole.clone()];
-            let fault = Fault::at(whole.clone(), format!("`{written}` is no number"), "");
+            let fault = Fault::at(whole, format!("`{written}` is no number"), "");
             return Err(if crate::time::Span::parse(written).is_ok() {
                 fault.help(format!("a duration is written `duration(\"{written}\")`"))
             } else {
