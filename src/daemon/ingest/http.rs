@@ -1,0 +1,355 @@
+//! The listener: accepts connections on TCP and on the daemon's socket, bounds how long a client may take, and hands requests to one router.
+//!
+//! An accept loop of our own, because `axum::serve` knows neither a limit of connections nor a deadline for a header.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{Request, Response, header};
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Sleep};
+use tower::ServiceExt;
+use tracing::{debug, warn};
+
+use super::budget::{BODY_BYTES_MAX, Budget, CONNECTIONS_MAX, Share};
+use super::trust::Peer;
+
+/// From the first byte of a request, or from the connection, to the end of its header. Later the connection is closed.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// From the end of a header to the end of its body. Later it is answered with 408 and closed.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a kept-alive connection may say nothing. Longer than the minute after which Prometheus sends again: a connection closed just then costs an alert.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long an answer may wait for its reader. Later the connection is closed.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a closing connection still takes in what its client sends, so that the client reads the answer and not a reset.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a shutdown waits for requests in flight. Later they are cut off; what they committed stays.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of a request's header. A larger one is answered with 431.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+/// Headers of a request. More are answered with 431.
+const HEADERS_MAX: usize = 100;
+
+/// How long an accept loop rests after the system had no more file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Where a listener listens.
+#[derive(Debug)]
+pub enum Listener {
+    /// On an address.
+    Tcp(TcpListener),
+    /// On the daemon's socket.
+    Unix(UnixListener),
+}
+
+/// Serves `router` until `stop` turns true, then finishes what is in flight, at most for [`DRAIN_TIMEOUT`].
+///
+/// Each request carries its [`Peer`] as an extension. `connections` is shared by all listeners; a connection beyond it is closed.
+pub async fn serve(listener: Listener, router: Router, connections: Budget, mut stop: watch::Receiver<bool>) {
+    let mut open: JoinSet<()> = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener) => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+            Some(_) = open.join_next() => continue,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if is_of_one_connection(&error) => continue,
+            Err(error) => {
+                warn!(%error, "A connection could not be accepted.");
+                tokio::time::sleep(ACCEPT_REST).await;
+                continue;
+            }
+        };
+        let Some(share) = connections.take(1) else {
+            debug!(max = CONNECTIONS_MAX, "A connection was closed because too many are open.");
+            continue;
+        };
+        let router = router.clone();
+        let stop = stop.clone();
+        open.spawn(async move {
+            connection(stream, peer, router, stop).await;
+            drop(share);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, async { while open.join_next().await.is_some() {} }).await.is_err() {
+        warn!(open = open.len(), "Connections were cut off at shutdown.");
+        open.shutdown().await;
+    }
+}
+
+/// A body that was read whole, and its share of the bytes in flight, which is given back when it is dropped after the answer.
+#[derive(Debug)]
+pub struct ReadBody {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Their share of the budget.
+    pub share: Share,
+}
+
+/// Why a body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyFault {
+    /// It is larger than [`BODY_BYTES_MAX`].
+    #[error("a body may have {BODY_BYTES_MAX} bytes at most")]
+    TooLarge,
+    /// The bytes in flight are spent.
+    #[error("too much is in flight, try again")]
+    Busy,
+    /// It took longer than [`BODY_TIMEOUT`].
+    #[error("the body did not arrive within 30 s")]
+    TooSlow,
+    /// The client went away, or its framing is wrong.
+    #[error("the body ended early")]
+    Broken,
+}
+
+/// Reads a body whole, within its bounds.
+///
+/// # Errors
+/// A bound was passed, or the body ended early.
+pub async fn read_body(request: Request<Body>, bytes_in_flight: &Budget) -> Result<ReadBody, BodyFault> {
+    let told = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
+    if told > BODY_BYTES_MAX {
+        return Err(BodyFault::TooLarge);
+    }
+    let share = bytes_in_flight.take(told).ok_or(BodyFault::Busy)?;
+    let reading = collect(request.into_body(), told, share);
+    tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| BodyFault::TooSlow)?
+}
+
+async fn collect(mut body: Body, told: usize, mut share: Share) -> Result<ReadBody, BodyFault> {
+    let mut bytes: Vec<u8> = Vec::with_capacity(told);
+    loop {
+        let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else { continue };
+        if bytes.len() + data.len() > BODY_BYTES_MAX {
+            return Err(BodyFault::TooLarge);
+        }
+        let beyond = (bytes.len() + data.len()).saturating_sub(told.max(bytes.len()));
+        if !share.grow(beyond) {
+            return Err(BodyFault::Busy);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(ReadBody { bytes: bytes.into(), share })
+}
+
+async fn accept(listener: &Listener) -> io::Result<(Stream, Peer)> {
+    match listener {
+        Listener::Tcp(listener) => {
+            let (stream, address) = listener.accept().await?;
+            // Answers are small and whole: waiting for more of them to fill a packet only delays them.
+            stream.set_nodelay(true)?;
+            Ok((Box::pin(stream), Peer::Tcp(address.ip())))
+        }
+        Listener::Unix(listener) => {
+            let (stream, _) = listener.accept().await?;
+            let uid = stream.peer_cred()?.uid();
+            let ours = uid == 0 || uid == rustix::process::geteuid().as_raw();
+            Ok((Box::pin(stream), if ours { Peer::Owner } else { Peer::Stranger }))
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected | io::ErrorKind::InvalidInput)
+}
+
+async fn connection(stream: Stream, peer: Peer, router: Router, mut stop: watch::Receiver<bool>) {
+    let phase = Arc::new(Phase::default());
+    let stream = Patient::new(stream, phase.clone());
+    let service = Requests { router, peer, phase };
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEADER_BYTES_MAX).max_headers(HEADERS_MAX);
+    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        _ = stop.wait_for(|stop| *stop) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "A connection ended early.");
+    }
+}
+
+type Stream = Pin<Box<dyn Duplex>>;
+
+trait Duplex: AsyncRead + AsyncWrite + Send {}
+impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
+
+/// What a connection is about; shared by the stream, which keeps the deadlines, and the service, which knows when a request begins and ends.
+#[derive(Debug, Default)]
+struct Phase(AtomicU8);
+
+const HEADER: u8 = 0;
+const REQUEST: u8 = 1;
+const IDLE: u8 = 2;
+const CLOSING: u8 = 3;
+
+impl Phase {
+    fn is(&self) -> u8 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn set(&self, phase: u8) {
+        self.0.store(phase, Ordering::Release);
+    }
+}
+
+/// Hands requests to the router, and tells the stream when one begins and ends.
+struct Requests {
+    router: Router,
+    peer: Peer,
+    phase: Arc<Phase>,
+}
+
+impl Service<Request<hyper::body::Incoming>> for Requests {
+    type Response = Response<Body>;
+    type Error = std::convert::Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, std::convert::Infallible>> + Send>>;
+
+    fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
+        self.phase.set(REQUEST);
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(self.peer);
+        let router = self.router.clone();
+        let phase = self.phase.clone();
+        Box::pin(async move {
+            let response = router.oneshot(request).await;
+            phase.set(IDLE);
+            response
+        })
+    }
+}
+
+/// A stream that fails a read or a write which takes too long for what the connection is about.
+struct Patient {
+    stream: Stream,
+    phase: Arc<Phase>,
+    reading: Deadline,
+    writing: Deadline,
+}
+
+/// A timer that is armed for a phase and is set anew when that changes.
+struct Deadline {
+    sleep: Pin<Box<Sleep>>,
+    armed_for: Option<u8>,
+}
+
+impl Deadline {
+    fn new() -> Deadline {
+        Deadline { sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), armed_for: None }
+    }
+
+    /// Ready once `patience` has passed since it was first asked for this phase.
+    fn poll(&mut self, phase: u8, patience: Duration, context: &mut Context<'_>) -> Poll<()> {
+        if self.armed_for != Some(phase) {
+            self.armed_for = Some(phase);
+            self.sleep.as_mut().reset(Instant::now() + patience);
+        }
+        self.sleep.as_mut().poll(context)
+    }
+}
+
+impl Patient {
+    fn new(stream: Stream, phase: Arc<Phase>) -> Patient {
+        Patient { stream, phase, reading: Deadline::new(), writing: Deadline::new() }
+    }
+
+    fn write<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.writing.armed_for = None;
+            return written;
+        }
+        self.writing.poll(REQUEST, WRITE_TIMEOUT, context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Patient {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = self.stream.as_mut().poll_read(context, buffer);
+        if read.is_ready() && buffer.filled().len() > before && self.phase.is() == IDLE {
+            self.phase.set(HEADER);
+            self.reading.armed_for = None;
+        }
+        // A header's deadline also counts for reads that bring something: one byte at a time is no progress.
+        let phase = self.phase.is();
+        let late = match phase {
+            HEADER => self.reading.poll(HEADER, HEADER_TIMEOUT, context).is_ready(),
+            IDLE => self.reading.poll(IDLE, IDLE_TIMEOUT, context).is_ready(),
+            _ => {
+                self.reading.armed_for = None;
+                false
+            }
+        };
+        if late { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { read }
+    }
+}
+
+impl AsyncWrite for Patient {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = self.stream.as_mut().poll_write(context, bytes);
+        self.write(context, written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.stream.as_mut().poll_flush(context);
+        self.write(context, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        ready!(this.stream.as_mut().poll_shutdown(context))?;
+        let mut thrown_away = [0; 8 * 1024];
+        loop {
+            if this.reading.poll(CLOSING, LINGER_TIMEOUT, context).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut buffer = ReadBuf::new(&mut thrown_away);
+            match ready!(this.stream.as_mut().poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                Ok(()) | Err(_) => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let written = self.stream.as_mut().poll_write_vectored(context, slices);
+        self.write(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

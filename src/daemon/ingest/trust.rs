@@ -1,0 +1,291 @@
+//! Who may do what: named tokens with roles, compared in constant time; without any token only this machine is served.
+//!
+//! A browser is no person: requests that a page of another origin sends are refused, and where no token is needed the `Host` must be this machine's, so
+//! that a name somebody else controls cannot stand for it.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, Method, header};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+/// What a token may do. Each of `viewer`, `operator` and `admin` may do what the one before may; `source` may only send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Reads, commands, silences, and sends alerts.
+    Operator,
+    /// Sends alerts, and nothing else.
+    Source,
+    /// Everything.
+    Admin,
+}
+
+/// What a request wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Look at records and metrics.
+    Read,
+    /// Send alerts.
+    Send,
+    /// Command incidents, silences and messages.
+    Operate,
+    /// Reload, import.
+    Administer,
+}
+
+/// A named secret and what it allows. Only the hash of the secret is kept.
+#[derive(Clone)]
+pub struct Token {
+    name: String,
+    role: Role,
+    hash: [u8; 32],
+}
+
+/// Who asks, as audit and timelines name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The token's name, or `local`.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// From where a connection came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// Over TCP.
+    Tcp(IpAddr),
+    /// Over the daemon's socket, by a process of the daemon's own user or of root.
+    Owner,
+    /// Over the daemon's socket, by another user.
+    Stranger,
+}
+
+/// Why a request is not served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// It shows no token, or one that nobody has.
+    #[error("a token is needed: `Authorization: Bearer TOKEN`, or the token as the password of HTTP Basic")]
+    Unknown,
+    /// Its token does not allow that.
+    #[error("{name} is a {role} and may not {need}", role = role.word(), need = need.words())]
+    Forbidden {
+        /// The token's name.
+        name: String,
+        /// Its role.
+        role: Role,
+        /// What it wanted.
+        need: Need,
+    },
+    /// No token is configured, and the request comes from elsewhere.
+    #[error("no token is configured, so only this machine is served; add a [[token]] to daemon.toml")]
+    NotLocal,
+    /// A page of another origin sent it.
+    #[error("a page of another origin may not do that")]
+    CrossOrigin,
+    /// Another user of this machine is at the socket.
+    #[error("the socket serves the daemon's own user and root")]
+    Stranger,
+}
+
+/// The tokens of a listener, or of one hook.
+#[derive(Clone)]
+pub struct Trust {
+    tokens: Vec<Token>,
+    without_tokens: WithoutTokens,
+    origin: String,
+}
+
+/// What is served where no token is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithoutTokens {
+    /// This machine only; the default.
+    ThisMachine,
+    /// Everybody: `open = true` in daemon.toml.
+    Everybody,
+}
+
+impl Role {
+    /// The word of daemon.toml.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Operator => "operator",
+            Role::Source => "source",
+            Role::Admin => "admin",
+        }
+    }
+
+    /// Whether it allows that.
+    pub const fn may(self, need: Need) -> bool {
+        match need {
+            Need::Read => matches!(self, Role::Viewer | Role::Operator | Role::Admin),
+            Need::Send => matches!(self, Role::Source | Role::Operator | Role::Admin),
+            Need::Operate => matches!(self, Role::Operator | Role::Admin),
+            Need::Administer => matches!(self, Role::Admin),
+        }
+    }
+}
+
+impl Need {
+    /// What is wanted, after "may not".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Need::Read => "read",
+            Need::Send => "send alerts",
+            Need::Operate => "give commands",
+            Need::Administer => "administer",
+        }
+    }
+}
+
+impl Denied {
+    /// The status it is answered with.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Denied::Unknown => 401,
+            Denied::Forbidden { .. } | Denied::NotLocal | Denied::CrossOrigin | Denied::Stranger => 403,
+        }
+    }
+}
+
+impl Token {
+    /// A token by its secret, blanks at its ends left out (files end in a newline).
+    pub fn new(name: &str, role: Role, secret: &str) -> Token {
+        Token { name: name.to_owned(), role, hash: Sha256::digest(secret.trim().as_bytes()).into() }
+    }
+}
+
+/// Names it, never the secret's hash.
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Token({}, {})", self.name, self.role.word())
+    }
+}
+
+impl Trust {
+    /// The tokens of a listener that the outside knows as `external_url`.
+    pub fn new(tokens: Vec<Token>, without_tokens: WithoutTokens, external_url: &str) -> Trust {
+        Trust { tokens, without_tokens, origin: external_url.trim_end_matches('/').to_ascii_lowercase() }
+    }
+
+    /// The same, with a further token: a hook's own, which stands beside those of the listener.
+    pub fn with(&self, token: Token) -> Trust {
+        let mut trust = self.clone();
+        trust.tokens.push(token);
+        trust
+    }
+
+    /// Who asks, if they may do that.
+    ///
+    /// # Errors
+    /// They may not, and why.
+    pub fn admit(&self, peer: Peer, method: &Method, headers: &HeaderMap, need: Need) -> Result<Principal, Denied> {
+        let principal = match peer {
+            Peer::Owner => Principal { name: "local".to_owned(), role: Role::Admin },
+            Peer::Stranger => return Err(Denied::Stranger),
+            Peer::Tcp(address) => {
+                self.same_origin(method, headers)?;
+                if self.tokens.is_empty() { self.tokenless(address, headers)? } else { self.bearer(headers)? }
+            }
+        };
+        if principal.role.may(need) {
+            Ok(principal)
+        } else {
+            Err(Denied::Forbidden { name: principal.name, role: principal.role, need })
+        }
+    }
+
+    fn tokenless(&self, address: IpAddr, headers: &HeaderMap) -> Result<Principal, Denied> {
+        match self.without_tokens {
+            WithoutTokens::Everybody => Ok(Principal { name: "anybody".to_owned(), role: Role::Admin }),
+            WithoutTokens::ThisMachine if address.to_canonical().is_loopback() && self.host_is_ours(headers) => {
+                Ok(Principal { name: "local".to_owned(), role: Role::Admin })
+            }
+            WithoutTokens::ThisMachine => Err(Denied::NotLocal),
+        }
+    }
+
+    fn bearer(&self, headers: &HeaderMap) -> Result<Principal, Denied> {
+        let shown = presented(headers).ok_or(Denied::Unknown)?;
+        let hash: [u8; 32] = Sha256::digest(&shown).into();
+        // Every token is compared, whichever fits: the time tells nothing about which one was nearly right.
+        let mut found = u32::MAX;
+        for (index, token) in (0_u32..).zip(&self.tokens) {
+            let fits: Choice = token.hash.ct_eq(&hash);
+            found.conditional_assign(&index, fits);
+        }
+        let token = self.tokens.get(found as usize).ok_or(Denied::Unknown)?;
+        Ok(Principal { name: token.name.clone(), role: token.role })
+    }
+
+    fn same_origin(&self, method: &Method, headers: &HeaderMap) -> Result<(), Denied> {
+        if matches!(*method, Method::GET | Method::HEAD) {
+            return Ok(());
+        }
+        if text(headers, "sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site") {
+            return Err(Denied::CrossOrigin);
+        }
+        let Some(origin) = text(headers, "origin") else { return Ok(()) };
+        let origin = origin.to_ascii_lowercase();
+        let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+        let host = text(headers, "host").unwrap_or_default().to_ascii_lowercase();
+        if (!authority.is_empty() && authority == host) || origin == self.origin { Ok(()) } else { Err(Denied::CrossOrigin) }
+    }
+
+    fn host_is_ours(&self, headers: &HeaderMap) -> bool {
+        let Some(host) = text(headers, "host") else { return true };
+        let host = host.to_ascii_lowercase();
+        let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name),
+        };
+        let external = self.origin.split_once("://").map_or("", |(_, authority)| authority);
+        name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok() || (!external.is_empty() && host == external)
+    }
+}
+
+/// The secret a request shows: a bearer token, or the password of HTTP Basic.
+fn presented(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Some(rest.trim().as_bytes().to_vec())
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        let decoded = base64(rest.trim())?;
+        let colon = decoded.iter().position(|byte| *byte == b':')?;
+        Some(decoded[colon + 1..].to_vec())
+    } else {
+        None
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
+}
+
+/// Standard base64, padded or not; `None` where the text is none.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=');
+    let mut out = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    for byte in text.bytes() {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(six);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push(u8::try_from((bits >> held) & 0xff).expect("eight bits fit a byte"));
+        }
+    }
+    Some(out)
+}
