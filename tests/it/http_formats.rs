@@ -33,11 +33,9 @@ fn t(text: &str) -> Option<Time> {
 
 #[test]
 fn an_alert_of_prometheus_becomes_typed() {
-    let parsed = api(
-        r#"[{"labels":{"alertname":"HostDown","instance":"db-1:9100","severity":"page","empty":""},
+    let parsed = api(r#"[{"labels":{"alertname":"HostDown","instance":"db-1:9100","severity":"page","empty":""},
              "annotations":{"summary":"db-1 does\nnot answer","description":"for 1 m"},
-             "startsAt":"2026-11-24T03:02:00.5+01:00","endsAt":"2026-11-24T03:06:00Z","generatorURL":"http://prom/graph"}]"#,
-    )
+             "startsAt":"2026-11-24T03:02:00.5+01:00","endsAt":"2026-11-24T03:06:00Z","generatorURL":"http://prom/graph"}]"#)
     .unwrap();
     let input = &parsed.inputs[0];
     assert_eq!((input.source.as_str(), input.realm.as_str(), input.name.as_str(), input.key.as_str()), ("prom", "main", "HostDown", ""));
@@ -62,8 +60,7 @@ fn what_a_sender_leaves_out_stays_left_out() {
 
 #[test]
 fn a_batch_keeps_its_good_members_and_says_where_the_bad_ones_are() {
-    let parsed = api(
-        r#"[{"labels":{"alertname":"A"}},
+    let parsed = api(r#"[{"labels":{"alertname":"A"}},
             {"labels":{"alertname":"B","n":7}},
             {"labels":{}},
             {"labels":["x"]},
@@ -74,8 +71,7 @@ fn a_batch_keeps_its_good_members_and_says_where_the_bad_ones_are() {
             {"labels":{"alertname":"E","x":"\ud800"}},
             {"labels":{"alertname":"F"},"startsAt":"2026-11-24T03:02:00Z","endsAt":"2026-11-24T03:01:00Z"},
             {"labels":{"alertname":"G"},"annotations":{"a":{"b":1}}},
-            {"labels":{"alertname":"Z"}}]"#,
-    )
+            {"labels":{"alertname":"Z"}}]"#)
     .unwrap();
     assert_eq!(parsed.inputs.iter().map(|input| input.name.as_str()).collect::<Vec<_>>(), ["A", "Z"]);
     assert_eq!(parsed.places, [0, 11]);
@@ -171,12 +167,7 @@ fn a_webhook_group_gives_each_alert_its_own_status() {
     let said: Vec<_> = parsed.inputs.iter().map(|input| (input.name.as_str(), input.resolved, input.ends_at)).collect();
     assert_eq!(
         said,
-        [
-            ("A", false, Some(Time::NEVER)),
-            ("B", true, t("2026-11-24T03:05:00Z")),
-            ("C", false, Some(Time::NEVER)),
-            ("E", true, None),
-        ]
+        [("A", false, Some(Time::NEVER)), ("B", true, t("2026-11-24T03:05:00Z")), ("C", false, Some(Time::NEVER)), ("E", true, None),]
     );
     assert_eq!(faults(&parsed), [r#"alerts[3].status: `firing` or `resolved`, this is "pending""#]);
 }
@@ -229,14 +220,20 @@ fn every_body_that_others_recorded_is_understood_or_refused_with_a_reason() {
         for parsed in [api(&body), webhook(&body)] {
             match parsed {
                 Ok(parsed) => {
-                    assert!(parsed.refused.iter().all(|fault| fault.place.starts_with("alerts[") && !fault.expected.is_empty()), "{}", file.display());
+                    assert!(
+                        parsed.refused.iter().all(|fault| fault.place.starts_with("alerts[") && !fault.expected.is_empty()),
+                        "{}",
+                        file.display()
+                    );
                     taken.extend((!parsed.inputs.is_empty()).then(|| file.file_name().unwrap().to_string_lossy().into_owned()));
                 }
                 Err(fault) => assert!(!fault.place.is_empty() && !fault.expected.is_empty(), "{}", file.display()),
             }
         }
     }
-    for known in ["alerta_prometheus_v3_alert.json", "alerta_prometheus_v4_alert.json", "goalert_alertmanager_0.json", "oncall_alertmanager.json"] {
+    for known in
+        ["alerta_prometheus_v3_alert.json", "alerta_prometheus_v4_alert.json", "goalert_alertmanager_0.json", "oncall_alertmanager.json"]
+    {
         assert!(taken.iter().any(|name| name == known), "{known} is a group of alerts; taken were {taken:?}");
     }
 }
@@ -268,8 +265,10 @@ fn odd_json() -> impl Strategy<Value = String> {
     leaf.prop_recursive(5, 64, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(|list| format!("[{}]", list.join(","))),
-            prop::collection::vec((key.clone(), inner), 0..6)
-                .prop_map(|pairs| format!("{{{}}}", pairs.iter().map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>().join(","))),
+            prop::collection::vec((key.clone(), inner), 0..6).prop_map(|pairs| format!(
+                "{{{}}}",
+                pairs.iter().map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>().join(",")
+            )),
         ]
     })
 }

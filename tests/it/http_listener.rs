@@ -10,8 +10,10 @@ use axum::routing::post;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use watchkeeper::ingest::budget::{BODY_BYTES_MAX, Budget};
+use watchkeeper::ingest::budget::Budget;
 use watchkeeper::ingest::http::{BODY_TIMEOUT, BodyFault, HEADER_TIMEOUT, IDLE_TIMEOUT, Listener, read_body, serve};
+
+const BODY_BYTES_MAX: usize = 4 << 20;
 
 struct Served {
     address: std::net::SocketAddr,
@@ -21,9 +23,9 @@ struct Served {
 }
 
 async fn echo_length(State(bytes): State<Budget>, request: Request<Body>) -> (StatusCode, String) {
-    match read_body(request, &bytes).await {
+    match read_body(request, BODY_BYTES_MAX, &bytes).await {
         Ok(body) => (StatusCode::OK, body.bytes.len().to_string()),
-        Err(BodyFault::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, String::new()),
+        Err(BodyFault::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, String::new()),
         Err(BodyFault::Busy) => (StatusCode::SERVICE_UNAVAILABLE, String::new()),
         Err(BodyFault::TooSlow) => (StatusCode::REQUEST_TIMEOUT, String::new()),
         Err(BodyFault::Broken) => (StatusCode::BAD_REQUEST, String::new()),

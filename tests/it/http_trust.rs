@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
-use watchkeeper::ingest::trust::{Denied, Need, Peer, Role, Token, Trust, WithoutTokens};
+use watchkeeper::config::{Role, Secret, Token};
+use watchkeeper::ingest::trust::{Denied, Need, Peer, Trust, WithoutTokens};
 
 const HERE: Peer = Peer::Tcp(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 const ELSEWHERE: Peer = Peer::Tcp(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)));
@@ -13,12 +14,16 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     pairs.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())).collect()
 }
 
+fn token(name: &str, role: Role, secret: &str) -> Token {
+    Token { name: name.to_owned(), role, secret: Secret::new(secret) }
+}
+
 fn tokens() -> Trust {
     let tokens = vec![
-        Token::new("vera", Role::Viewer, "v-secret\n"),
-        Token::new("otto", Role::Operator, "o-secret"),
-        Token::new("prom", Role::Source, "s-secret"),
-        Token::new("ada", Role::Admin, "a-secret"),
+        token("vera", Role::Viewer, "v-secret"),
+        token("otto", Role::Operator, "o-secret"),
+        token("prom", Role::Source, "s-secret"),
+        token("ada", Role::Admin, "a-secret"),
     ];
     Trust::new(tokens, WithoutTokens::ThisMachine, "https://watch.example.org/")
 }
@@ -49,16 +54,22 @@ fn the_token_is_the_password_of_basic_whatever_the_user() {
 
 #[test]
 fn no_token_and_a_wrong_one_are_told_alike() {
-    for given in ["", "Bearer", "Bearer ", "Bearer o-secre", "Bearer o-secret-", "Basic !!!", "Basic YQ==", "Digest o-secret", "Bearer \u{fc}"] {
+    for given in
+        ["", "Bearer", "Bearer ", "Bearer o-secre", "Bearer o-secret-", "Basic !!!", "Basic YQ==", "Digest o-secret", "Bearer \u{fc}"]
+    {
         let map = if given.is_empty() { headers(&[]) } else { headers(&[("authorization", given)]) };
         assert_eq!(tokens().admit(ELSEWHERE, &Method::GET, &map, Need::Read), Err(Denied::Unknown), "{given:?}");
     }
-    assert_eq!(tokens().admit(HERE, &Method::GET, &headers(&[]), Need::Read), Err(Denied::Unknown), "with tokens, this machine needs one too");
+    assert_eq!(
+        tokens().admit(HERE, &Method::GET, &headers(&[]), Need::Read),
+        Err(Denied::Unknown),
+        "with tokens, this machine needs one too"
+    );
 }
 
 #[test]
 fn a_hooks_own_token_opens_that_hook_only() {
-    let hook = tokens().with(Token::new("hook:grafana", Role::Source, "g-secret"));
+    let hook = tokens().with(token("hook:grafana", Role::Source, "g-secret"));
     let grafana = headers(&[("authorization", "Bearer g-secret")]);
     assert_eq!(hook.admit(ELSEWHERE, &Method::POST, &grafana, Need::Send).unwrap().name, "hook:grafana");
     assert_eq!(tokens().admit(ELSEWHERE, &Method::POST, &grafana, Need::Send), Err(Denied::Unknown));
@@ -97,9 +108,4 @@ fn a_page_of_another_origin_cannot_command() {
         assert_eq!(post(&[("origin", origin)]), Err(Denied::CrossOrigin), "{origin}");
     }
     assert_eq!(post(&[("sec-fetch-site", "cross-site")]), Err(Denied::CrossOrigin));
-}
-
-#[test]
-fn a_secret_is_never_shown() {
-    assert_eq!(format!("{:?}", Token::new("ada", Role::Admin, "a-secret")), "Token(ada, admin)");
 }

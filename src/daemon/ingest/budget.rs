@@ -1,19 +1,10 @@
 //! How much may be in flight: bytes of request bodies that were read and not yet answered, and connections.
 //!
 //! Never blocks: what does not fit is answered at once with 503 and `Retry-After`, and taken again by whoever retries. Prometheus never does, so the bounds
-//! are far above what it sends.
+//! (`[limits]` of daemon.toml) are far above what it sends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Bytes of one request body. A larger one is answered with 413: 4 MiB hold over 8,000 alerts of Prometheus, which sends 256 at most.
-pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// Bytes of all bodies in flight, from their first byte to their answer. Beyond it requests are answered with 503 and `Retry-After`.
-pub const BYTES_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;
-
-/// Connections open at once. A further one is closed as soon as it is accepted.
-pub const CONNECTIONS_MAX: usize = 2_048;
 
 /// A bounded amount of something, shared by all who take from it.
 #[derive(Debug, Clone)]

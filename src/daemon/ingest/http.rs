@@ -23,7 +23,7 @@ use tokio::time::{Instant, Sleep};
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
-use super::budget::{BODY_BYTES_MAX, Budget, CONNECTIONS_MAX, Share};
+use super::budget::{Budget, Share};
 use super::trust::Peer;
 
 /// From the first byte of a request, or from the connection, to the end of its header. Later the connection is closed.
@@ -83,7 +83,7 @@ pub async fn serve(listener: Listener, router: Router, connections: Budget, mut 
             }
         };
         let Some(share) = connections.take(1) else {
-            debug!(max = CONNECTIONS_MAX, "A connection was closed because too many are open.");
+            debug!(open = open.len(), "A connection was closed because too many are open.");
             continue;
         };
         let router = router.clone();
@@ -112,9 +112,9 @@ pub struct ReadBody {
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyFault {
-    /// It is larger than [`BODY_BYTES_MAX`].
-    #[error("a body may have {BODY_BYTES_MAX} bytes at most")]
-    TooLarge,
+    /// It is larger than this many bytes.
+    #[error("a body may have {0} bytes at most")]
+    TooLarge(usize),
     /// The bytes in flight are spent.
     #[error("too much is in flight, try again")]
     Busy,
@@ -126,28 +126,28 @@ pub enum BodyFault {
     Broken,
 }
 
-/// Reads a body whole, within its bounds.
+/// Reads a body of at most `bytes_max` whole.
 ///
 /// # Errors
 /// A bound was passed, or the body ended early.
-pub async fn read_body(request: Request<Body>, bytes_in_flight: &Budget) -> Result<ReadBody, BodyFault> {
+pub async fn read_body(request: Request<Body>, bytes_max: usize, bytes_in_flight: &Budget) -> Result<ReadBody, BodyFault> {
     let told = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
-    if told > BODY_BYTES_MAX {
-        return Err(BodyFault::TooLarge);
+    if told > bytes_max {
+        return Err(BodyFault::TooLarge(bytes_max));
     }
     let share = bytes_in_flight.take(told).ok_or(BodyFault::Busy)?;
-    let reading = collect(request.into_body(), told, share);
+    let reading = collect(request.into_body(), told, bytes_max, share);
     tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| BodyFault::TooSlow)?
 }
 
-async fn collect(mut body: Body, told: usize, mut share: Share) -> Result<ReadBody, BodyFault> {
+async fn collect(mut body: Body, told: usize, bytes_max: usize, mut share: Share) -> Result<ReadBody, BodyFault> {
     let mut bytes: Vec<u8> = Vec::with_capacity(told);
     loop {
         let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else { continue };
-        if bytes.len() + data.len() > BODY_BYTES_MAX {
-            return Err(BodyFault::TooLarge);
+        if bytes.len() + data.len() > bytes_max {
+            return Err(BodyFault::TooLarge(bytes_max));
         }
         let beyond = (bytes.len() + data.len()).saturating_sub(told.max(bytes.len()));
         if !share.grow(beyond) {
@@ -176,7 +176,10 @@ async fn accept(listener: &Listener) -> io::Result<(Stream, Peer)> {
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected | io::ErrorKind::InvalidInput)
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected | io::ErrorKind::InvalidInput
+    )
 }
 
 async fn connection(stream: Stream, peer: Peer, router: Router, mut stop: watch::Receiver<bool>) {

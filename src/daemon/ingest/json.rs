@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -81,7 +81,9 @@ pub fn of_serde(error: &serde_json::Error, text: &str, wanted: &str) -> Refused 
             };
             refused("body", format!("{wanted}, this is {this}"))
         }
-        serde_json::error::Category::Eof if error.line() <= 1 && error.column() == 0 => refused("body", format!("{wanted}, the body is empty")),
+        serde_json::error::Category::Eof if error.line() <= 1 && error.column() == 0 => {
+            refused("body", format!("{wanted}, the body is empty"))
+        }
         serde_json::error::Category::Eof | serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
             refused(&place, format!("JSON, {told}"))
         }

@@ -6,21 +6,8 @@
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, Method, header};
-use sha2::{Digest, Sha256};
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-/// What a token may do. Each of `viewer`, `operator` and `admin` may do what the one before may; `source` may only send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Reads.
-    Viewer,
-    /// Reads, commands, silences, and sends alerts.
-    Operator,
-    /// Sends alerts, and nothing else.
-    Source,
-    /// Everything.
-    Admin,
-}
+use crate::config::{Role, Token};
 
 /// What a request wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,14 +20,6 @@ pub enum Need {
     Operate,
     /// Reload, import.
     Administer,
-}
-
-/// A named secret and what it allows. Only the hash of the secret is kept.
-#[derive(Clone)]
-pub struct Token {
-    name: String,
-    role: Role,
-    hash: [u8; 32],
 }
 
 /// Who asks, as audit and timelines name them.
@@ -91,7 +70,7 @@ pub enum Denied {
 }
 
 /// The tokens of a listener, or of one hook.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Trust {
     tokens: Vec<Token>,
     without_tokens: WithoutTokens,
@@ -107,29 +86,17 @@ pub enum WithoutTokens {
     Everybody,
 }
 
-impl Role {
-    /// The word of daemon.toml.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Role::Viewer => "viewer",
-            Role::Operator => "operator",
-            Role::Source => "source",
-            Role::Admin => "admin",
-        }
-    }
-
-    /// Whether it allows that.
-    pub const fn may(self, need: Need) -> bool {
-        match need {
-            Need::Read => matches!(self, Role::Viewer | Role::Operator | Role::Admin),
-            Need::Send => matches!(self, Role::Source | Role::Operator | Role::Admin),
-            Need::Operate => matches!(self, Role::Operator | Role::Admin),
-            Need::Administer => matches!(self, Role::Admin),
-        }
-    }
-}
-
 impl Need {
+    /// Whether a role is for that. Each of `viewer`, `operator` and `admin` may do what the one before may; `source` only sends.
+    pub const fn allowed_to(self, role: Role) -> bool {
+        match self {
+            Need::Read => matches!(role, Role::Viewer | Role::Operator | Role::Admin),
+            Need::Send => matches!(role, Role::Source | Role::Operator | Role::Admin),
+            Need::Operate => matches!(role, Role::Operator | Role::Admin),
+            Need::Administer => matches!(role, Role::Admin),
+        }
+    }
+
     /// What is wanted, after "may not".
     pub const fn words(self) -> &'static str {
         match self {
@@ -148,20 +115,6 @@ impl Denied {
             Denied::Unknown => 401,
             Denied::Forbidden { .. } | Denied::NotLocal | Denied::CrossOrigin | Denied::Stranger => 403,
         }
-    }
-}
-
-impl Token {
-    /// A token by its secret, blanks at its ends left out (files end in a newline).
-    pub fn new(name: &str, role: Role, secret: &str) -> Token {
-        Token { name: name.to_owned(), role, hash: Sha256::digest(secret.trim().as_bytes()).into() }
-    }
-}
-
-/// Names it, never the secret's hash.
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Token({}, {})", self.name, self.role.word())
     }
 }
 
@@ -191,7 +144,7 @@ impl Trust {
                 if self.tokens.is_empty() { self.tokenless(address, headers)? } else { self.bearer(headers)? }
             }
         };
-        if principal.role.may(need) {
+        if need.allowed_to(principal.role) {
             Ok(principal)
         } else {
             Err(Denied::Forbidden { name: principal.name, role: principal.role, need })
@@ -210,14 +163,14 @@ impl Trust {
 
     fn bearer(&self, headers: &HeaderMap) -> Result<Principal, Denied> {
         let shown = presented(headers).ok_or(Denied::Unknown)?;
-        let hash: [u8; 32] = Sha256::digest(&shown).into();
         // Every token is compared, whichever fits: the time tells nothing about which one was nearly right.
-        let mut found = u32::MAX;
-        for (index, token) in (0_u32..).zip(&self.tokens) {
-            let fits: Choice = token.hash.ct_eq(&hash);
-            found.conditional_assign(&index, fits);
+        let mut found = None;
+        for token in &self.tokens {
+            if token.secret.matches(&shown) {
+                found = Some(token);
+            }
         }
-        let token = self.tokens.get(found as usize).ok_or(Denied::Unknown)?;
+        let token = found.ok_or(Denied::Unknown)?;
         Ok(Principal { name: token.name.clone(), role: token.role })
     }
 

@@ -97,6 +97,7 @@ fn why_no_group(text: &str, error: &serde_json::Error) -> Refused {
 
 fn no_alerts(text: &str) -> Refused {
     let legacy = text.contains("\"evalMatches\"") || text.contains("\"ruleName\"");
-    let hint = if legacy { "; this looks like Grafana's alerting before version 9, which needs a format of your own in the rules" } else { "" };
+    let hint =
+        if legacy { "; this looks like Grafana's alerting before version 9, which needs a format of your own in the rules" } else { "" };
     refused("alerts", format!("a list of alerts{hint}"))
 }

@@ -73,9 +73,17 @@ impl Door<'_> {
         };
         let mut input = AlertInput::named(self.source, name);
         self.realm.clone_into(&mut input.realm);
-        input.severity =
-            SEVERITY_LABELS.iter().map(|name| labels.get(name)).find(|word| !word.is_empty()).map_or(Severity::Unknown, |word| self.severities.of(word));
-        SUMMARY_ANNOTATIONS.iter().map(|name| annotations.get(name)).find(|text| !text.is_empty()).unwrap_or_default().clone_into(&mut input.summary);
+        input.severity = SEVERITY_LABELS
+            .iter()
+            .map(|name| labels.get(name))
+            .find(|word| !word.is_empty())
+            .map_or(Severity::Unknown, |word| self.severities.of(word));
+        SUMMARY_ANNOTATIONS
+            .iter()
+            .map(|name| annotations.get(name))
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
+            .clone_into(&mut input.summary);
         input.labels = labels;
         input.annotations = annotations;
         input
