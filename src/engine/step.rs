@@ -95,7 +95,7 @@ impl Turn<'_> {
 
     /// After a start: ends that passed meanwhile wait, and every unfinished message is asked for again.
     fn started(&mut self) {
-        let grace = Grace { down_since: self.state.counters.last_now.min(self.now), until: self.now + limits::RESOLVE_TIMEOUT };
+        let grace = Grace { down_since: self.state.last_before.min(self.now), until: self.now + limits::RESOLVE_TIMEOUT };
         self.put(system::Fact::Started { grace });
         for message in self.state.messages.values() {
             match message.state {

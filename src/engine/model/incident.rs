@@ -637,7 +637,6 @@ impl Incident {
                 self.resolution.clone_from(words);
                 self.settle_at = *settle_at;
                 self.close_at = Some(*close_at);
-                self.notify_at = None;
                 self.hold_reason.clear();
                 self.hold_until = None;
             }

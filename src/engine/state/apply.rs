@@ -26,6 +26,7 @@ impl State {
     /// Opens the next batch: its sequence and time.
     pub fn begin_batch(&mut self, now: Time, touched: &mut BTreeSet<Row>) {
         self.counters.seq += 1;
+        self.last_before = self.counters.last_now;
         self.counters.last_now = self.counters.last_now.max(now);
         touched.insert(Row::Counters);
     }

@@ -40,6 +40,8 @@ pub struct State {
     pub digests: BTreeMap<String, Digest>,
     /// What left memory in this batch and is still to be written.
     pub past: Past,
+    /// The time of the batch before this one: what a start takes for the moment it went down.
+    pub(crate) last_before: Time,
 
     cells: Vec<Option<AlertCell>>,
     free: BTreeSet<Slot>,
@@ -150,6 +152,7 @@ impl State {
             silences: BTreeMap::new(),
             digests: BTreeMap::new(),
             past: Past::default(),
+            last_before: Time::default(),
             cells: Vec::new(),
             free: BTreeSet::new(),
             slots: BTreeMap::new(),

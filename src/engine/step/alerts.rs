@@ -2,6 +2,7 @@
 
 use super::Turn;
 use crate::block::Recorded;
+use crate::cmdb::walk;
 use crate::decide::attach::{self, Verdict};
 use crate::decide::{cause, identify, mute, rule};
 use crate::event::{Reply, Taken};
@@ -353,8 +354,8 @@ impl Turn<'_> {
                 self.join(alert, into, Role::Member, collected.because.clone());
             }
         }
-        let below = self.world.cmdb.flows_to(collected.group).map(|flow| flow.ci).collect::<Vec<_>>();
-        let carried: Vec<AlertId> = below.into_iter().flat_map(|ci| self.state.alerts_on(ci)).map(|alert| alert.id).collect();
+        let below = walk::downstream(&self.world.cmdb, self.state.health(), collected.group);
+        let carried: Vec<AlertId> = below.iter().flat_map(|reached| self.state.alerts_on(reached.ci)).map(|alert| alert.id).collect();
         for alert in carried.into_iter().take(limits::CURSOR_ITEMS_MAX) {
             self.follow_cause(alert);
         }

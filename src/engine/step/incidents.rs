@@ -98,15 +98,19 @@ impl Turn<'_> {
         self.tell_newly_due(id);
     }
 
-    /// Its cause is the earliest alert that is no symptom, where the one named left it.
+    /// Its cause is the earliest alert that is no symptom, where the one named left it; until the first mail, also where another one means worse.
     fn name_cause(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
-        let stays = incident.cause.and_then(|cause| self.state.cell(cause)).is_some_and(|cell| cell.alert.incident == Some(id));
-        if stays {
+        let named = incident.cause.and_then(|cause| self.state.cell(cause)).filter(|cell| cell.alert.incident == Some(id));
+        let others = self.state.alerts_in(id).filter(|cell| cell.alert.role != Role::Symptom);
+        let rank = |alert: &Alert| (!alert.is_active(), alert.means, alert.started_at, alert.id);
+        let Some(next) = others.min_by_key(|cell| rank(&cell.alert)) else { return };
+        let worse = |cell: &crate::state::AlertCell| {
+            incident.subject.is_empty() && next.alert.is_active() && next.alert.means < cell.alert.means && next.alert.ci == cell.alert.ci
+        };
+        if named.is_some_and(|cell| !worse(cell)) {
             return;
         }
-        let others = self.state.alerts_in(id).filter(|cell| cell.alert.role != Role::Symptom);
-        let Some(next) = others.min_by_key(|cell| (!cell.alert.is_active(), cell.alert.started_at, cell.alert.id)) else { return };
         let item = sight::item_name(self.world, &next.alert.ci).to_owned();
         let title = if item == incident.item { incident.title.clone() } else { format!("{} on {item}", next.alert.name) };
         let team = next.alert.ci.known().and_then(|no| self.world.cmdb.ci(no)).map(|ci| ci.owner.clone());
@@ -217,8 +221,11 @@ impl Turn<'_> {
     /// What follows from a resolution: its mails, and its children end with it.
     pub(super) fn resolved(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
-        let (muted, priority) = (incident.muted, incident.priority);
-        if !muted {
+        let (priority, subject, untold) = (incident.priority, incident.subject.clone(), incident.notify_at.is_some());
+        if untold {
+            // It came and went within its group_wait: nobody was told, nobody has to hear that it is over.
+            self.put(incident::Fact::NotifyArmed { id, at: None, subject });
+        } else {
             self.tell_told(id, Reason::Resolved, priority);
         }
         for child in self.state.children_of(id).collect::<Vec<_>>() {

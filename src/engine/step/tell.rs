@@ -2,7 +2,7 @@
 
 use super::Turn;
 use crate::decide::cause;
-use crate::decide::notify::{self, Mail, Planned};
+use crate::decide::notify::{self, Mail, Moment, Planned};
 use crate::effect::Effect;
 use crate::fact::Fact;
 use crate::ids::{IncidentId, MessageId};
@@ -34,7 +34,7 @@ impl Turn<'_> {
         };
         self.put(incident::Fact::NotifyArmed { id, at: None, subject });
         if !muted {
-            self.tell(id, reason);
+            self.tell(id, reason, Moment::First);
         }
     }
 
@@ -42,13 +42,13 @@ impl Turn<'_> {
     pub(super) fn tell_newly_due(&mut self, id: IncidentId) {
         let due = |incident: &incident::Incident| incident.is_open() && incident.notify_at.is_none() && !incident.muted;
         if self.state.incidents.get(&id).is_some_and(due) {
-            self.tell(id, Reason::Opened);
+            self.tell(id, Reason::Opened, Moment::Later);
         }
     }
 
-    fn tell(&mut self, id: IncidentId, reason: Reason) {
+    fn tell(&mut self, id: IncidentId, reason: Reason, moment: Moment) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
-        let planned = notify::of_incident(self.state, self.world, incident, reason, self.now);
+        let planned = notify::of_incident(self.state, self.world, incident, reason, moment, self.now);
         self.carry_out(id, planned);
     }
 
@@ -90,8 +90,9 @@ impl Turn<'_> {
         let Some(incident) = self.state.incidents.get(&id) else { return };
         let number = MessageId(self.state.counters.messages + 1);
         let told = incident.told.iter().find(|told| told.address == mail.address && told.reason != Reason::Digest);
-        let thread = told.map_or(number, |told| told.first);
-        let subject = mail.subject.clone().unwrap_or_else(|| incident.subject.clone());
+        let own = self.own_thread(&mail);
+        let thread = told.map(|told| told.first).or(own.as_ref().map(|own| own.0)).unwrap_or(number);
+        let subject = mail.subject.clone().or(own.map(|own| own.1)).unwrap_or_else(|| incident.subject.clone());
         let zone = self.world.cmdb.team(&mail.team).map(|team| team.zone.clone()).unwrap_or_default();
         let entry = Told { address: mail.address.clone(), reason: mail.reason, at: self.now, rule: mail.rule.clone(), first: thread };
         self.plan(Message {
@@ -116,6 +117,13 @@ impl Turn<'_> {
             retry_at: None,
         });
         self.put(incident::Fact::Told { id, told: entry });
+    }
+
+    /// Who hears that their items are symptoms hears it in the thread they had of them.
+    fn own_thread(&self, mail: &Mail) -> Option<(MessageId, String)> {
+        let own = self.state.incidents.get(&mail.content.yours_incident.parse().ok()?)?;
+        let told = own.told.iter().find(|told| told.address == mail.address && told.reason != Reason::Digest)?;
+        Some((told.first, own.subject.clone()))
     }
 
     fn plan(&mut self, message: Message) {

@@ -64,10 +64,19 @@ pub struct Mail {
     pub subject: Option<String>,
 }
 
+/// When an incident is asked about: that nobody can be told is said once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Its first mail, or the first after a return, is due.
+    First,
+    /// Something touched it after that.
+    Later,
+}
+
 /// Who hears that an incident is there: `reason` is opened, or reopened or released, which those who were told before hear too.
 ///
 /// A rule's `opened` is due when its condition first holds, so this is asked whenever an open incident was touched after its first mail.
-pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Reason, now: Time) -> Vec<Planned> {
+pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Reason, moment: Moment, now: Time) -> Vec<Planned> {
     let texts = IncidentTexts::of(incident);
     let again = matches!(reason, Reason::Reopened | Reason::Released);
     let mut round = Round::new(state, world, incident, now);
@@ -84,7 +93,7 @@ pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Re
         }
     }
     if !round.any() && !again && incident.told.is_empty() && incident.priority <= Priority::P2 {
-        round.last_resort(reason);
+        round.last_resort(reason, moment);
     }
     let symptoms: Vec<&AlertCell> =
         state.alerts_in(incident.id).filter(|cell| cell.alert.role == Role::Symptom && cell.alert.state == AlertState::Firing).collect();
@@ -247,8 +256,8 @@ impl<'a> Round<'a> {
         self.mails.insert(told.address.clone(), (mail, Vec::new()));
     }
 
-    fn last_resort(&mut self, reason: Reason) {
-        if self.world.settings.last_resort.is_empty() {
+    fn last_resort(&mut self, reason: Reason, moment: Moment) {
+        if self.world.settings.last_resort.is_empty() && moment == Moment::First {
             self.nobody = Some("no rule reaches anybody and [mail] to names nobody".to_owned());
         }
         for address in &self.world.settings.last_resort {
