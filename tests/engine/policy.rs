@@ -216,8 +216,11 @@ fn each_planted_fault_is_named_at_its_place_with_a_way_to_mend_it() {
         "correlate: {x: {means: down}}\n".to_owned(),
         "notify:\n  - {name: x, to: [onwer, team:, oncall:network, hook:chat, a@b@c, ops@example.org]}\n".to_owned(),
         "notify:\n  - {name: x, to: [owner], send: [opend, update], repeat_interval: 30m, template: ../x}\n".to_owned(),
+        "notify:\n  - {name: x, to: [owner], digest: {cron: \"0 8 * * *\", zone: UTC}}\n  - {name: y, to: [], digest: evening}\n".to_owned(),
+        "formats:\n  - {name: x, items: body.events, alert: {name: itm.code, labels: {a: item.b}, sate: firing}}\n  - {name: alertmanager, alert: {key: item.id}}\n".to_owned(),
         "notify:\n  - {name: x, when: sla.percent > 75}\n".to_owned(),
         "silences:\n  - {name: x, from: 2026-03-27T16:50:00Z, until: 2026-03-27}\n  - {name: y, when: ci.known, from: 2026-03-27T16:50:00Z, until: 2026-03-27T15:50:00Z}\n".to_owned(),
+        "silences:\n  - {name: x, when: ci.known, every: {cron: 0 1 * *, zone: Europe/Berlim, lasts: 0s}}\n  - {name: y, when: ci.known, every: {cron: \"0 1 * * *\", zone: UTC, lasts: 2h, until: 3h}, from: 2026-03-27T16:50:00Z}\n  - {name: z, when: ci.known, every: {}}\n".to_owned(),
         "severities: {critical: [red], error: [RED, warning]}\npriorities: {high: {high: P0, hihg: P1}}\n".to_owned(),
         "identify:\n  - {name: x, from: ci.id}\n  - {name: y}\n  - {name: node, from: alert.labels.node}\n".to_owned(),
         "scope: {when: ci.ownr == \"x\"}\ncorrelate: [{name: x}, {name: y}]\n".to_owned(),
@@ -238,4 +241,225 @@ fn all_faults_of_all_files_are_found_in_one_run() {
         ("rules/d.yaml", "notify:\n  - {name: page, to: [owner]}\n"),
     ]);
     insta::assert_snapshot!(found);
+}
+
+/// A format as the building's alarms need it, and what it makes of a body.
+fn mapped(body: &str) -> String {
+    let policy = policy(
+        r#"
+severities: {warning: [yellow]}
+formats:
+  - name: building
+    items: body.events
+    alert:
+      name: item.code
+      key: string(item.id)
+      state: 'item.active ? "firing" : "resolved"'
+      severity: item.level
+      summary: item.text
+      labels: '{"asset": item.asset}'
+      url: header["x-url"]
+      starts_at: item.since
+"#,
+    );
+    let headers = std::collections::BTreeMap::from([("x-url".to_owned(), "https://building.example.org".to_owned())]);
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    match policy.formats.get("building").unwrap().map("main", "building", &body, &headers) {
+        Err(refused) => format!("refused {refused}\n"),
+        Ok(alerts) => alerts
+            .into_iter()
+            .map(|alert| match alert {
+                Err(refused) => format!("refused {refused}\n"),
+                Ok(alert) => {
+                    let labels: Vec<String> = alert.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                    let since = alert.starts_at.map_or("-".to_owned(), |time| time.rfc3339());
+                    format!(
+                        "{} {} key={} {} resolved={} {:?} {since} {}\n",
+                        alert.name,
+                        alert.severity,
+                        alert.key,
+                        labels.join(","),
+                        alert.resolved,
+                        alert.summary,
+                        alert.url
+                    )
+                }
+            })
+            .collect(),
+    }
+}
+
+#[test]
+fn a_format_turns_a_body_into_alerts_and_keeps_the_good_ones() {
+    let body = r#"{"events": [
+        {"id": 17, "code": "UPS", "asset": "A-1", "active": true, "level": "Yellow", "text": "on\nbattery", "since": 1767603600},
+        {"id": 18, "code": "UPS", "asset": {"no": 2}, "active": false, "level": 5, "since": "2026-01-05T10:00:00+01:00"},
+        {"id": 19, "asset": "A-1", "active": true},
+        {"id": 20, "code": ["x"], "asset": "A-1", "active": true},
+        {"id": 21, "code": "X", "asset": "A-1", "active": "perhaps"},
+        {"id": 22, "code": "X", "asset": "A-1", "active": true, "since": "yesterday"},
+        17
+    ]}"#;
+    insta::assert_snapshot!(mapped(body));
+    insta::assert_snapshot!([r#"{"events": {}}"#, r#"{}"#, r#"[]"#, r#"null"#, r#"{"events": []}"#].map(mapped).join("---\n"));
+}
+
+#[test]
+fn two_alerts_of_one_thing_without_a_key_differ_by_their_names() {
+    let policy = policy("formats: [{name: plain, alert: {name: body.title, labels: body.tags}}]\n");
+    let map = |title: &str| {
+        let body = serde_json::json!({"title": title, "tags": {"host": "db-1"}});
+        policy.formats.get("plain").unwrap().map("main", "plain", &body, &Default::default()).unwrap().remove(0).unwrap()
+    };
+    assert_eq!(map("DiskFull").labels, Labels::from([("alertname", "DiskFull"), ("host", "db-1")]));
+    assert_ne!(map("DiskFull").labels, map("DiskSlow").labels);
+}
+
+#[test]
+fn a_test_is_plain_data_with_its_places() {
+    let text = r#"
+tests:
+  - name: one
+    start: 2026-03-27T16:50:00+01:00
+    cmdb: {items: [{id: sw-1}]}
+    steps:
+      - {at: [5s, 0s], fire: {name: HostDown, severity: critical, labels: {instance: "db-1:9100"}}}
+      - {at: 5s, post: {format: building, body: {events: [{id: 1, on: yes, at: "1", none: ~}]}}}
+      - {at: 1m, do: {hold: sw-1, as: anna, reason: waiting_for_vendor}}
+      - {at: 2m, expect: {incidents: [{ci: sw-1, priority: P1, symptoms: [db-1]}], mails: []}}
+  - {name: two, steps: []}
+"#;
+    let policy = policy(text);
+    insta::assert_debug_snapshot!(policy.tests);
+}
+
+/// A file of every section, as a person would write it.
+const WHOLE: &str = r#"
+scope: {when: alert.source != "lab"}
+severities: {critical: [red]}
+priorities: {high: {high: P1, low: P2}}
+formats:
+  - name: building
+    items: body.events
+    alert: {name: item.code, key: string(item.id), state: 'item.active ? "firing" : "resolved"'}
+identify:
+  - {name: by-asset, when: alert.source == "building", from: alert.labels.asset}
+correlate:
+  - name: switch-down
+    matchers: [alertname="DeviceDown", 'site=~"ber.*"']
+    when:
+      - ci.class == "switch"
+      - |
+        alert.summary != "a: #b"
+    means: down
+    urgency: {critical: high, else: low}
+    for: 30s
+    group_by: [ci, rule, service, alert.labels.chain]
+    title: "{{ci.id}} in {{ci.labels.site}} does not answer"
+silences:
+  - {name: e, when: alert.name == "X", every: {cron: "0 22 * * tue#2", zone: Europe/Berlin, lasts: 5h}}
+  - {name: s, when: alert.name == "X", from: 2026-03-27T16:50:00Z, until: 2026-03-28T16:50:00Z, comment: OPS-1}
+notify:
+  - {name: page, when: 'incident.priority in ["P1", "P2"]', to: [oncall, "team:duty", a@example.org], send: [opened, resolved]}
+  - {name: rest, to: owner, digest: morning, template: short}
+tests:
+  - name: t
+    steps:
+      - {at: 0s, fire: {name: A, labels: {a: b}}}
+      - {at: 1m, expect: {incidents: [{ci: a, because: "x: y"}], mails: []}}
+"#;
+
+#[test]
+fn every_beginning_of_a_good_file_loads_or_says_why_not() {
+    assert_eq!(faults(WHOLE), "");
+    for end in 0..WHOLE.len() {
+        let files = files(&[("rules/a.yaml", &WHOLE[..end])]);
+        if let Err(found) = load(&files) {
+            assert!(!found.is_empty(), "{end}");
+            super::source::drawn(&files[0], &found);
+        }
+    }
+}
+
+#[test]
+fn a_file_with_any_line_left_out_or_any_byte_changed_loads_or_says_why_not() {
+    let check = |text: String| {
+        let files = files(&[("rules/a.yaml", &text)]);
+        if let Err(found) = load(&files) {
+            super::source::drawn(&files[0], &found);
+        }
+    };
+    let lines: Vec<&str> = WHOLE.lines().collect();
+    for left_out in 0..lines.len() {
+        let mut lines = lines.clone();
+        lines.remove(left_out);
+        check(lines.join("\n"));
+    }
+    for (at, with) in
+        (0..WHOLE.len()).zip([':', '#', '"', '\'', '[', '{', '!', '\t', '-', '|', 'ä', '\n', ',', '}', '&', '*'].into_iter().cycle())
+    {
+        check(format!("{}{with}{}", &WHOLE[..at], &WHOLE[at + 1..]));
+    }
+}
+
+/// The properties of a schema that an editor offers at a path of keys and list items.
+fn offered<'s>(schema: &'s serde_json::Value, path: &[&str]) -> Vec<&'s str> {
+    let at = path.iter().fold(schema, |at, key| if *key == "[]" { &at["items"] } else { &at["properties"][key] });
+    at["properties"].as_object().expect("a mapping").keys().map(String::as_str).collect()
+}
+
+#[test]
+fn the_schema_offers_what_the_reader_knows_and_nothing_else() {
+    let schema = watchkeeper_engine::policy::schema();
+    assert_eq!(schema["additionalProperties"], false);
+    assert!(offered(&schema, &["correlate", "[]"]).contains(&"group_wait"));
+    assert_eq!(schema["properties"]["correlate"]["items"]["required"], serde_json::json!(["name"]));
+    assert_eq!(
+        schema["properties"]["correlate"]["items"]["properties"]["means"]["enum"],
+        serde_json::json!(["down", "degraded", "nothing"])
+    );
+    assert!(offered(&schema, &["tests", "[]", "steps", "[]", "expect", "incidents", "[]"]).contains(&"because"));
+    // What the reader names as known beside a wrong key is what the schema offers.
+    let found = faults("correlate: [{name: x, zzz: 1}]\nzzz: 1\n");
+    for path in [&[][..], &["correlate", "[]"]] {
+        let keys = offered(&schema, path);
+        let named =
+            found.lines().filter_map(|line| line.split("known keys are ").nth(1)).find(|known| keys.iter().all(|key| known.contains(key)));
+        assert!(named.is_some(), "{keys:?} in {found}");
+    }
+}
+
+/// The rules that are shipped.
+fn shipped() -> Vec<SourceFile> {
+    files(&[
+        ("shop.yaml", include_str!("../../rules/shop.yaml")),
+        ("tests/outages.yaml", include_str!("../../rules/tests/outages.yaml")),
+        ("tests/rules.yaml", include_str!("../../rules/tests/rules.yaml")),
+    ])
+}
+
+#[test]
+fn the_shipped_rules_have_no_fault_and_each_has_a_test() {
+    let loaded = load(&shipped()).unwrap_or_else(|found| panic!("{found:#?}"));
+    assert_eq!(loaded.warnings, []);
+    assert!(loaded.policy.tests.len() >= 15);
+    let tests = format!("{:?}", loaded.policy.tests);
+    for rule in
+        loaded.policy.correlate.rules().iter().filter(|rule| !["info", "info-inhibitor", "watchdog", DEFAULT].contains(&rule.name.as_str()))
+    {
+        assert!(rule.action == Action::Record || tests.contains(&format!("value: {:?}", rule.name)), "no test expects {}", rule.name);
+    }
+}
+
+#[test]
+fn the_shipped_rules_fit_the_shipped_cmdb() {
+    use watchkeeper_engine::cmdb::{Cmdb, Inventory, files::read};
+    let files = files(&[("shop.yaml", include_str!("../../cmdb/shop.yaml"))]);
+    let (inventory, warnings) = read(&files, &Inventory::default()).unwrap_or_else(|found| panic!("{found:#?}"));
+    assert_eq!(warnings, []);
+    let cmdb = Cmdb::build(inventory, 1);
+    let switch = cmdb.find("sw-1").unwrap();
+    let behind = cmdb.flows_to(switch).count();
+    assert_eq!(behind, 40, "hosts behind the switch of the demo");
+    assert!(cmdb.find("a-0815").is_some() && cmdb.find("10.0.0.11") == Some(switch));
 }

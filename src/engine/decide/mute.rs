@@ -21,9 +21,9 @@ pub fn mutes(state: &State, world: &World, view: &View<'_>, now: Time) -> Vec<Be
         until: silence.record.ends_at,
     });
     let by_rule = world.policy.silences.iter().filter_map(|rule| {
-        let until = open_until(rule, now)?;
-        let comment = rule.comment.clone();
-        rule.condition.holds(view).is_yes().then(|| Because::Silenced { by: rule.name.clone(), comment, until })
+        // The condition first: it is cheap, and looking a schedule up is not.
+        let until = rule.condition.holds(view).is_yes().then(|| open_until(rule, now))??;
+        Some(Because::Silenced { by: rule.name.clone(), comment: rule.comment.clone(), until })
     });
     by_operator.chain(by_rule).collect()
 }
@@ -32,6 +32,7 @@ pub fn mutes(state: &State, world: &World, view: &View<'_>, now: Time) -> Vec<Be
 pub fn next_edge(world: &World, now: Time) -> Option<Time> {
     let edges = world.policy.silences.iter().flat_map(|rule| match &rule.when {
         Window::Between { from, until } => [*from, *until],
+        Window::Every { schedule, .. } => [schedule.next_after(now), open_until(rule, now)],
     });
     edges.flatten().filter(|at| *at > now).min()
 }
@@ -42,5 +43,6 @@ fn open_until(rule: &SilenceRule, now: Time) -> Option<Time> {
             let until = until.unwrap_or(Time::NEVER);
             (from.is_none_or(|from| from <= now) && now < until).then_some(until)
         }
+        Window::Every { schedule, lasts } => schedule.last_at_or_before(now).map(|from| from + *lasts).filter(|until| now < *until),
     }
 }

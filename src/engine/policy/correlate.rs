@@ -2,7 +2,8 @@
 
 use super::priorities::urgency_of;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
-use crate::expr::{Section, View};
+use crate::expr::{RuleIndex, Section, View};
+use crate::lookup::Lookup;
 use crate::source::{Key, Keys, Kind, Node, Reading, Shape, Takes};
 use crate::time::Span;
 use crate::words::{Action, Explains, Level, Means, Severity};
@@ -111,12 +112,16 @@ pub struct Skipped {
 #[derive(Debug)]
 pub struct CorrelateRules {
     rules: Vec<Correlate>,
+    index: RuleIndex,
+    by_name: Lookup<String, usize>,
 }
 
 impl CorrelateRules {
     /// The first rule that matches; the built-in `default` always does.
     pub fn first_match(&self, view: &View<'_>) -> &Correlate {
-        self.rules.iter().find(|rule| rule.condition.holds(view).is_yes()).unwrap_or_else(|| self.default_rule())
+        let candidates = self.index.candidates(view).filter_map(|at| self.rules.get(at));
+        let matched = candidates.into_iter().find(|rule| rule.condition.holds(view).is_yes());
+        matched.unwrap_or_else(|| self.default_rule())
     }
 
     /// As `first_match`, with every rule that was passed over and why; slower, for `explain` and `try`.
@@ -138,7 +143,7 @@ impl CorrelateRules {
 
     /// A rule by name, for what is already attached.
     pub fn by_name(&self, name: &str) -> Option<&Correlate> {
-        self.rules.iter().find(|rule| rule.name == name)
+        self.by_name.get(name).and_then(|at| self.rules.get(*at))
     }
 }
 
@@ -282,7 +287,12 @@ impl CorrelateSection {
             ..Correlate::default()
         }));
         rules.push(Correlate::default());
-        CorrelateRules { rules }
+        let index = RuleIndex::new(rules.iter().map(|rule| &rule.condition));
+        let mut by_name = Lookup::default();
+        for (at, rule) in rules.iter().enumerate() {
+            by_name.insert(rule.name.clone(), at);
+        }
+        CorrelateRules { rules, index, by_name }
     }
 }
 

@@ -3,6 +3,7 @@
 //! All faults of all files are found in one run, and a set of files with one error is refused whole. Nothing here decides about an alert.
 
 pub mod correlate;
+pub mod formats;
 pub mod identify;
 pub mod notify;
 pub mod priorities;
@@ -16,8 +17,10 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 pub use crate::expr::{Condition, Path, TextTemplate};
+pub use crate::schedule::Schedule;
 use crate::source::{self, Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, SourceFile, Takes};
 use correlate::CorrelateRules;
+use formats::Formats;
 use identify::Identify;
 use notify::Notify;
 use priorities::{Matrix, Severities};
@@ -42,6 +45,8 @@ pub struct Policy {
     pub silences: Vec<SilenceRule>,
     /// Who hears what; in order. The built-in rules only where no file has one.
     pub notify: Vec<Notify>,
+    /// Bodies of webhooks to alerts.
+    pub formats: Formats,
     /// What must stay true.
     pub tests: Vec<RuleTest>,
     /// The files it was made of, by path.
@@ -70,6 +75,7 @@ static FILE: Shape = Shape {
         Key::may("scope", Takes::Map(&SCOPE), "what is added to every condition in this file."),
         Key::may("severities", Takes::Map(&priorities::SEVERITIES), "further words that senders use for severities."),
         Key::may("priorities", Takes::Map(&priorities::PRIORITIES), "the matrix of impact and urgency."),
+        Key::may("formats", Takes::List(&Takes::Map(&formats::FORMAT)), "how the body of a webhook becomes alerts."),
         Key::may(
             "identify",
             Takes::List(&Takes::Map(&identify::RULE)),
@@ -85,7 +91,6 @@ static FILE: Shape = Shape {
         Key::may("tests", Takes::List(&Takes::Map(&tests::TEST)), "what must stay true."),
     ],
     later: &[
-        "formats",
         "calendars",
         "holidays",
         "rotas",
@@ -139,6 +144,7 @@ pub fn load(files: &[SourceFile]) -> Result<Loaded, Vec<Diagnostic>> {
         correlate: sections.correlate.finish(),
         silences: sections.silences.finish(),
         notify: sections.notify.finish(),
+        formats: sections.formats.finish(&severities),
         tests: sections.tests.finish(),
         severities,
         sources,
@@ -161,6 +167,7 @@ pub fn schema() -> serde_json::Value {
 struct Sections {
     severities: priorities::SeveritiesSection,
     priorities: priorities::PrioritiesSection,
+    formats: formats::FormatsSection,
     identify: identify::IdentifySection,
     correlate: correlate::CorrelateSection,
     silences: silences::SilencesSection,
@@ -179,6 +186,7 @@ impl Sections {
         if let Some(node) = file.node("priorities") {
             self.priorities.read(reading, node);
         }
+        each(&file, "formats", &formats::FORMAT, |keys| self.formats.read(keys));
         each(&file, "identify", &identify::RULE, |keys| self.identify.read(keys, &scope));
         each(&file, "correlate", &correlate::RULE, |keys| self.correlate.read(keys, &scope));
         each(&file, "silences", &silences::RULE, |keys| self.silences.read(keys, &scope));

@@ -2,7 +2,7 @@
 
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
 use crate::expr::{Expr, Section};
-use crate::source::{Diagnostic, Key, Keys, Node, OneOrMany, Reading, Shape, Takes, nearest};
+use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Takes, nearest};
 use crate::words::Reason;
 
 /// One compiled rule.
@@ -18,7 +18,7 @@ pub struct Notify {
     pub send: Option<Vec<Reason>>,
     /// Which template. `None`: the one named like the reason.
     pub template: Option<String>,
-    /// Whether what it says is folded into the morning's list. Only the built-in rule for P4 and P5 does.
+    /// Whether what it says is folded into the morning's list, at 08:00 in the zone of the reader's team. Default: at once.
     pub digest: bool,
 }
 
@@ -121,9 +121,14 @@ pub(super) static RULE: Shape = Shape {
             Takes::OneOrList(&Takes::Word(SENDABLE)),
             "for which reasons. Default: those that ask for attention (opened, reopened, raised, affected, released, resolved).",
         ),
+        Key::may(
+            "digest",
+            Takes::Word(&["morning"]),
+            "morning: folded into one list at 08:00 in the zone of the reader's team. Default: at once.",
+        ),
         Key::may("template", Takes::Text, "which template. Default: the one named like the reason."),
     ],
-    later: &["during", "digest", "repeat_interval", "escalate"],
+    later: &["during", "repeat_interval", "escalate"],
 };
 
 /// `notify` of all files.
@@ -149,8 +154,9 @@ impl NotifySection {
         let to = to.into_iter().filter_map(|node| recipient(reading, node)).collect();
         let send = keys.get::<OneOrMany<&Node>>("send").map(|send| send.0.into_iter().filter_map(|node| reason(reading, node)).collect());
         let template = keys.node("template").and_then(|node| template_name(reading, node));
+        let digest = keys.node("digest").and_then(|node| digest(reading, node)).is_some();
         if let (Some(name), false) = (name, is_disabled) {
-            self.rules.push(Notify { name, condition, to, send, template, digest: false });
+            self.rules.push(Notify { name, condition, to, send, template, digest });
         }
     }
 
@@ -232,6 +238,18 @@ fn reason(reading: &Reading<'_>, node: &Node) -> Option<Reason> {
         return None;
     }
     reading.word(node, "reason", SENDABLE).and_then(Reason::from_word)
+}
+
+/// `morning`; a schedule of its own comes later.
+fn digest<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<&'static str> {
+    if matches!(node.kind, Kind::Map(_)) {
+        let error =
+            Diagnostic::error(reading.file(), &reading.first_line(node), "a digest with a schedule of its own is not yet supported")
+                .label("not yet");
+        reading.report(error.help("write `digest: morning`: one list at 08:00 in the zone of the reader's team"));
+        return None;
+    }
+    reading.word(node, "digest", &["morning"])
 }
 
 /// A template's name is a part of a file name.

@@ -1,9 +1,12 @@
 //! `silences` in rule files: what is recorded without being told, once or on a schedule.
 
+use std::ops::Range;
+
+use super::Schedule;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
 use crate::expr::Section;
 use crate::source::{Diagnostic, Key, Keys, Shape, Spanned, Takes};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// One compiled rule.
 #[derive(Debug)]
@@ -28,7 +31,28 @@ pub enum Window {
         /// Until, or for ever.
         until: Option<Time>,
     },
+    /// Each time a schedule fires, for a while.
+    Every {
+        /// The schedule.
+        schedule: Schedule,
+        /// For how long.
+        lasts: Span,
+    },
 }
+
+static EVERY: Shape = Shape {
+    what: "`every`",
+    keys: &[
+        Key::must(
+            "cron",
+            Takes::Text,
+            "when it begins: five fields, minute hour day month weekday; `tue#2` is the second Tuesday, `fri#L` the last Friday.",
+        ),
+        Key::must("zone", Takes::Text, "the time zone of `cron`, such as Europe/Berlin."),
+        Key::must("lasts", Takes::Duration, "how long it holds each time."),
+    ],
+    later: &[],
+};
 
 /// A rule of `silences`.
 pub(super) static RULE: Shape = Shape {
@@ -39,11 +63,12 @@ pub(super) static RULE: Shape = Shape {
         DISABLED,
         MATCHERS,
         WHEN,
+        Key::may("every", Takes::Map(&EVERY), "a schedule; left out: from `from` until `until`."),
         Key::may("from", Takes::Moment, "since when. Default: ever since."),
         Key::may("until", Takes::Moment, "until when. Default: for ever."),
         Key::may("comment", Takes::Text, "why: what timeline and `explain` show."),
     ],
-    later: &["every"],
+    later: &[],
 };
 
 /// `silences` of all files.
@@ -89,5 +114,46 @@ fn window(keys: &Keys<'_, '_>) -> Option<Window> {
         reading.report(error.help("`until` lies after `from`"));
         return None;
     }
-    Some(Window::Between { from: from.map(|from| from.value), until: until.map(|until| until.value) })
+    let Some(node) = keys.node("every") else {
+        return Some(Window::Between { from: from.map(|from| from.value), until: until.map(|until| until.value) });
+    };
+    if let Some(bound) = from.or(until) {
+        let error = Diagnostic::error(reading.file(), &bound.span, "a silence has either `every` or `from` and `until`");
+        reading.report(error.help("make two silences of it"));
+    }
+    let every = reading.keys(node, &EVERY)?;
+    let schedule = schedule(&every);
+    let lasts: Spanned<Span> = every.get("lasts")?;
+    if lasts.value <= Span::ZERO {
+        let error = Diagnostic::error(reading.file(), &lasts.span, "this silence lasts no time");
+        reading.report(error.help("write how long it holds, such as 2h"));
+        return None;
+    }
+    Some(Window::Every { schedule: schedule?, lasts: lasts.value })
+}
+
+/// The schedule of `cron` in `zone`; each fault stands at the key it comes from.
+fn schedule(every: &Keys<'_, '_>) -> Option<Schedule> {
+    let reading = every.reading();
+    let zone: Option<Spanned<String>> = every.get("zone");
+    let cron: Spanned<String> = every.get("cron")?;
+    let refuse = |span: &Range<usize>, message: String, help: &str| {
+        reading.report(Diagnostic::error(reading.file(), span, message).help(help));
+        None
+    };
+    // A faulty or missing zone was or is reported by itself; the fields are looked at all the same.
+    let (zone, known) = match &zone {
+        Some(zone) => match Schedule::parse("0 0 * * *", &zone.value) {
+            Ok(_) => (zone.value.as_str(), true),
+            Err(message) => {
+                refuse(&zone.span, message, "names of zones are `Area/City`, or UTC");
+                ("UTC", false)
+            }
+        },
+        None => ("UTC", false),
+    };
+    match Schedule::parse(&cron.value, zone) {
+        Ok(schedule) => known.then_some(schedule),
+        Err(message) => refuse(&cron.span, message, "five fields: minute hour day month weekday, such as \"0 22 * * tue#2\""),
+    }
 }

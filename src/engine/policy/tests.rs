@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::rules::{DISABLED, NAME, NOTE, Names, is_disabled};
+use crate::cmdb::files::read_inline;
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes};
 use crate::text::Labels;
 use crate::time::{Span, Time};
@@ -371,8 +372,11 @@ impl TestsSection {
         let is_disabled = is_disabled(keys);
         let start = keys.get("start").unwrap_or(DEFAULT_START);
         let cmdb = keys.node("cmdb").filter(|node| !matches!(node.kind, Kind::Faulty));
-        if let Some(node) = cmdb.filter(|node| !matches!(node.kind, Kind::Map(_))) {
-            reading.wrong(node, "people, teams, items and contracts as in CMDB files");
+        match cmdb {
+            // Only for its faults: the trial reads it again, over its own clock.
+            Some(node) if matches!(node.kind, Kind::Map(_)) => drop(read_inline(node, reading)),
+            Some(node) => reading.wrong(node, "people, teams, items and contracts as in CMDB files"),
+            None => {}
         }
         let steps: Vec<Step> =
             keys.node("steps").map(|node| reading.items(node)).unwrap_or_default().iter().filter_map(|node| step(reading, node)).collect();
