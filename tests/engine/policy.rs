@@ -463,3 +463,50 @@ fn the_shipped_rules_fit_the_shipped_cmdb() {
     assert_eq!(behind, 40, "hosts behind the switch of the demo");
     assert!(cmdb.find("a-0815").is_some() && cmdb.find("10.0.0.11") == Some(switch));
 }
+
+/// Every YAML file below a folder of the shared data, with its path.
+#[expect(clippy::disallowed_methods, reason = "the shared files lie in a folder that the environment names")]
+fn shared(folder: &str) -> Vec<SourceFile> {
+    let root =
+        std::path::PathBuf::from(std::env::var("WATCHKEEPER_CORPUS").expect("WATCHKEEPER_CORPUS names the folder of shared test data"));
+    let mut folders = vec![root.join(folder)];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+                files.push(SourceFile::new(path.to_string_lossy(), std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+#[test]
+fn rules_that_a_later_version_will_know_are_refused_by_name_and_for_nothing_else() {
+    let files: Vec<SourceFile> = shared("organisations").into_iter().filter(|file| file.path.ends_with("rules.yaml")).collect();
+    assert!(!files.is_empty());
+    for file in &files {
+        let found = load(std::slice::from_ref(file)).expect_err("sections that are not yet known");
+        let others: Vec<_> = found.iter().filter(|one| one.label != "not yet").collect();
+        assert!(others.is_empty(), "{others:#?}");
+    }
+}
+
+#[test]
+fn yaml_that_other_tools_read_is_read_or_refused_for_a_reason_of_ours() {
+    let files = shared("rules");
+    assert!(files.len() > 50);
+    for file in &files {
+        let mut found = Vec::new();
+        watchkeeper_engine::source::parse(file, &mut found);
+        super::source::drawn(file, &found);
+        let unexpected: Vec<_> = found
+            .iter()
+            .filter(|one| !["anchor", "alias", "second document", "given twice"].iter().any(|known| one.message.contains(known)))
+            .collect();
+        assert!(unexpected.is_empty(), "{}", super::source::drawn(file, &found));
+    }
+}

@@ -136,7 +136,7 @@ impl SeveritiesSection {
             }
             Some(_) | None => {}
         }
-        let here = format!("{}:{}", reading.file().path, reading.file().place(word.span.start));
+        let here = reading.named_place(word.span.start);
         match self.given.get(&text) {
             Some((other, place)) if *other != severity => {
                 refuse(format!("`{text}` is a word for both {other} and {severity}"), format!("the other is at {place}; leave one out"));
@@ -206,7 +206,7 @@ impl PrioritiesSection {
                 reading.report(Diagnostic::error(reading.file(), &here, message).help(help));
             }
             None => {
-                let place = format!("{}:{}", reading.file().path, reading.file().place(here.start));
+                let place = reading.named_place(here.start);
                 self.given.insert((impact, urgency), (value, place));
             }
         }

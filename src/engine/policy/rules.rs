@@ -50,7 +50,7 @@ impl Names {
             reading.report(Diagnostic::error(reading.file(), &name.span, fault).help("write a short name, such as `switch-down`"));
             return None;
         }
-        let here = format!("{}:{}", reading.file().path, reading.file().place(name.span.start));
+        let here = reading.named_place(name.span.start);
         let other = match self.given.insert(name.value.clone(), here) {
             None => return Some(name.value),
             Some(other) => other,
