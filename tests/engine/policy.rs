@@ -510,3 +510,45 @@ fn yaml_that_other_tools_read_is_read_or_refused_for_a_reason_of_ours() {
         assert!(unexpected.is_empty(), "{}", super::source::drawn(file, &found));
     }
 }
+
+#[test]
+fn every_example_of_the_languages_page_is_sound() {
+    let page = include_str!("../../rules/README.md");
+    let examples: Vec<&str> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let mut whole = 0;
+    for example in examples {
+        // Pieces of a rule are shown as they stand in one.
+        let text = if example.starts_with("matchers") {
+            format!("correlate:\n  - name: x\n{}", example.lines().map(|line| format!("    {line}\n")).collect::<String>())
+        } else if example.starts_with("when") {
+            continue;
+        } else {
+            example.to_owned()
+        };
+        assert_eq!(faults(&text), "", "{text}");
+        whole += 1;
+    }
+    assert!(whole >= 8);
+}
+
+#[test]
+fn every_key_that_is_known_stands_on_the_languages_page() {
+    fn keys(schema: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+        match schema {
+            serde_json::Value::Object(object) => {
+                if let Some(properties) = object.get("properties").and_then(serde_json::Value::as_object) {
+                    found.extend(properties.keys().cloned());
+                }
+                object.values().for_each(|value| keys(value, found));
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) | serde_json::Value::String(_) => {}
+        }
+    }
+    let page = include_str!("../../rules/README.md");
+    let mut known = std::collections::BTreeSet::new();
+    keys(&watchkeeper_engine::policy::schema(), &mut known);
+    let words: std::collections::BTreeSet<&str> = page.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let missing: Vec<_> = known.iter().filter(|key| !words.contains(key.as_str())).collect();
+    assert!(known.len() > 50 && missing.is_empty(), "{missing:?}");
+}
