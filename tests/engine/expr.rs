@@ -151,6 +151,16 @@ fn a_fault_at_run_time_is_an_answer_of_its_own_unless_the_other_side_decides() {
 }
 
 #[test]
+fn an_expression_that_visits_more_elements_than_allowed_fails_instead_of_taking_its_time() {
+    let services: Vec<String> = (0..400).map(|n| format!("service-{n}")).collect();
+    let view = View { incident: IncidentView { services: &services, ..IncidentView::default() }, ..View::default() };
+    let expr = Expr::compile(Section::Notify, "incident.services.all(a, incident.services.exists(b, b == \"none\" || a == b))").unwrap();
+    assert_eq!(expr.holds(&view), Ok(true));
+    let endless = Expr::compile(Section::Notify, "incident.services.all(a, incident.services.all(b, b != \"none\"))").unwrap();
+    assert_eq!(endless.holds(&view).unwrap_err().message, "it looks at more than 100000 elements");
+}
+
+#[test]
 fn every_type_fault_of_an_expression_is_named_with_its_place() {
     let text = "ci.clas == \"switch\" && alert.severity == \"crit\" && alert.count == \"3\" && nam == 1";
     assert_eq!(
