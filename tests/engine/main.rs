@@ -9,3 +9,4 @@ mod policy;
 mod schedule;
 mod source;
 mod core;
+mod tidy;
