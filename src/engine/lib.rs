@@ -35,3 +35,5 @@ pub mod sight;
 pub mod decide;
 
 pub mod step;
+
+pub mod trial;

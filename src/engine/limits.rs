@@ -80,3 +80,7 @@ pub const COMPANY_WAIT_MAX: Span = Span::minutes(10);
 pub const SYMPTOMS_NAMED: usize = 5;
 /// `adopt_within` of an alert whose rule a reload took away: the default.
 pub const ADOPT_WITHIN: Span = Span::minutes(10);
+/// Rounds of timers that a rule test sees at one instant; more is a clock that does not get on, and fails the test.
+pub const TRIAL_ROUNDS_MAX: usize = 10_000;
+/// Incidents, alerts and mails, each, that the trace of a failed rule test names before it counts the rest.
+pub const TRACE_NAMED_MAX: usize = 50;

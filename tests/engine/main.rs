@@ -8,5 +8,6 @@ mod expr_oracle;
 mod policy;
 mod schedule;
 mod source;
+mod trial;
 mod core;
 mod tidy;

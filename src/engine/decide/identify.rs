@@ -9,6 +9,8 @@ use crate::model::alert::CiRef;
 pub struct Identified {
     /// The item.
     pub ci: CiRef,
+    /// The rule that named it; none where the CMDB does not know it.
+    pub rule: Option<String>,
     /// The rule that named it and the value, as a sentence.
     pub because: String,
 }
@@ -20,15 +22,15 @@ pub fn identify(world: &World, view: &View<'_>) -> Identified {
         if let Some(no) = world.cmdb.find(value) {
             let id = world.cmdb.id(no);
             let because = if id == value { format!("identify {rule}") } else { format!("identify {rule}, looked up by {value}") };
-            return Identified { ci: CiRef::Known(no), because };
+            return Identified { ci: CiRef::Known(no), rule: Some((*rule).to_owned()), because };
         }
     }
     match candidates.first() {
         Some((_, value)) => {
             let mut tried: Vec<String> = candidates.iter().map(|(rule, value)| format!("{rule}={value}")).collect();
             tried.dedup();
-            Identified { ci: CiRef::Unknown(value.clone()), because: format!("no item has this id or alias: {}", tried.join(", ")) }
+            Identified { ci: CiRef::Unknown(value.clone()), rule: None, because: format!("no item has this id or alias: {}", tried.join(", ")) }
         }
-        None => Identified { ci: CiRef::Unknown(view.alert.name.to_owned()), because: "no identify rule found a value in it".to_owned() },
+        None => Identified { ci: CiRef::Unknown(view.alert.name.to_owned()), rule: None, because: "no identify rule found a value in it".to_owned() },
     }
 }

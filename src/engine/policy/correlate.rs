@@ -137,6 +137,11 @@ impl CorrelateRules {
         &self.rules
     }
 
+    /// The operator's rules in order, without the built-in ones.
+    pub fn own(&self) -> &[Correlate] {
+        &self.rules[..self.rules.len() - RECORDED.len() - 1]
+    }
+
     fn default_rule(&self) -> &Correlate {
         self.rules.last().expect("the built-in rule stands last")
     }

@@ -19,6 +19,11 @@ struct Rule {
 }
 
 impl Identify {
+    /// The names of the operator's rules, in order, without the built-in ones.
+    pub fn own_names(&self) -> impl Iterator<Item = &str> {
+        self.rules[..self.rules.len() - BUILTIN.len()].iter().map(|rule| rule.name.as_str())
+    }
+
     /// What `view`'s alert is looked up by: the rules whose condition holds and whose value is not empty, with that value, in order.
     pub fn candidates<'p>(&'p self, view: &View<'_>) -> Vec<(&'p str, String)> {
         let rules = self.rules.iter().filter(|rule| rule.condition.holds(view).is_yes());

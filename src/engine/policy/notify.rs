@@ -20,6 +20,8 @@ pub struct Notify {
     pub template: Option<String>,
     /// Whether what it says is folded into the morning's list, at 08:00 in the zone of the reader's team. Default: at once.
     pub digest: bool,
+    /// Whether it stands in no file.
+    pub is_builtin: bool,
 }
 
 impl Notify {
@@ -156,7 +158,7 @@ impl NotifySection {
         let template = keys.node("template").and_then(|node| template_name(reading, node));
         let digest = keys.node("digest").and_then(|node| digest(reading, node)).is_some();
         if let (Some(name), false) = (name, is_disabled) {
-            self.rules.push(Notify { name, condition, to, send, template, digest });
+            self.rules.push(Notify { name, condition, to, send, template, digest, is_builtin: false });
         }
     }
 
@@ -177,6 +179,7 @@ impl NotifySection {
             send: None,
             template: None,
             digest,
+            is_builtin: true,
         })
         .collect()
     }

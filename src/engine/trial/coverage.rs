@@ -1,0 +1,73 @@
+//! Which rules took part in a trial, and which rules of the operator's there are.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::decide::identify;
+use crate::event::World;
+use crate::fact::Fact;
+use crate::model::{alert, digest, message};
+use crate::policy::Policy;
+use crate::sight;
+use crate::state::State;
+use crate::text::Because;
+use crate::time::Time;
+
+/// A rule by section and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleRef {
+    /// The section: `correlate`, `formats`, `identify`, `notify` or `silences`.
+    pub section: &'static str,
+    /// Its name there.
+    pub name: String,
+}
+
+impl RuleRef {
+    pub(super) fn new(section: &'static str, name: &str) -> RuleRef {
+        RuleRef { section, name: name.to_owned() }
+    }
+}
+
+/// `correlate switch-down`.
+impl fmt::Display for RuleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.section, self.name)
+    }
+}
+
+/// The rules that files gave, without the built-in ones.
+pub(super) fn own_rules(policy: &Policy) -> Vec<RuleRef> {
+    let formats = policy.formats.names().map(|name| RuleRef::new("formats", name));
+    let identify = policy.identify.own_names().map(|name| RuleRef::new("identify", name));
+    let correlate = policy.correlate.own().iter().map(|rule| RuleRef::new("correlate", &rule.name));
+    let silences = policy.silences.iter().map(|rule| RuleRef::new("silences", &rule.name));
+    let notify = policy.notify.iter().filter(|rule| !rule.is_builtin).map(|rule| RuleRef::new("notify", &rule.name));
+    formats.chain(identify).chain(correlate).chain(silences).chain(notify).collect()
+}
+
+/// Adds the rules that facts tell of. The facts were applied just now.
+pub(super) fn touch(touched: &mut BTreeSet<RuleRef>, state: &State, world: &World, facts: &[Fact], now: Time) {
+    for fact in facts {
+        match fact {
+            Fact::Alert(alert::Fact::Matched { id, rule, .. }) => {
+                touched.insert(RuleRef::new("correlate", rule));
+                let by = state.cell(*id).map(|cell| identify::identify(world, &sight::alert(state, cell, now)).rule);
+                touched.extend(by.flatten().map(|name| RuleRef { section: "identify", name }));
+            }
+            Fact::Alert(alert::Fact::Judged { muted_by, .. }) => {
+                for because in muted_by {
+                    if let Because::Silenced { by, .. } = because {
+                        touched.insert(RuleRef::new("silences", by));
+                    }
+                }
+            }
+            Fact::Message(message::Fact::Planned { message }) => {
+                touched.insert(RuleRef::new("notify", &message.notify_rule));
+            }
+            Fact::Digest(digest::Fact::Folded { rule, .. }) => {
+                touched.insert(RuleRef::new("notify", rule));
+            }
+            Fact::Alert(_) | Fact::Incident(_) | Fact::Message(_) | Fact::Silence(_) | Fact::Digest(_) | Fact::System(_) => {}
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Rule tests: the shipped ones hold and touch every shipped rule; one that fails says what was expected, what is there, and how it came.
+
+use std::sync::Arc;
+
+use watchkeeper_engine::cmdb::{Cmdb, Inventory, files};
+use watchkeeper_engine::policy::{self, Policy};
+use watchkeeper_engine::source::SourceFile;
+use watchkeeper_engine::trial::{self, Summary};
+
+fn policy(files: &[SourceFile]) -> Arc<Policy> {
+    Arc::new(policy::load(files).unwrap_or_else(|found| panic!("{found:#?}")).policy)
+}
+
+fn cmdb(text: &str) -> Arc<Cmdb> {
+    let files = [SourceFile::new("cmdb.yaml", text)];
+    let (inventory, _) = files::read(&files, &Inventory::default()).unwrap_or_else(|found| panic!("{found:#?}"));
+    Arc::new(Cmdb::build(inventory, 1))
+}
+
+/// What `watchkeeper test` says of one rules file over an empty CMDB.
+fn tried(rules: &str) -> Summary {
+    trial::run_all(&policy(&[SourceFile::new("rules.yaml", rules)]), &cmdb("items: []"))
+}
+
+#[test]
+fn every_shipped_test_passes_and_every_shipped_rule_is_touched() {
+    let shipped = policy(&[
+        SourceFile::new("shop.yaml", include_str!("../../rules/shop.yaml")),
+        SourceFile::new("tests/outages.yaml", include_str!("../../rules/tests/outages.yaml")),
+        SourceFile::new("tests/rules.yaml", include_str!("../../rules/tests/rules.yaml")),
+    ]);
+    let summary = trial::run_all(&shipped, &cmdb(include_str!("../../cmdb/shop.yaml")));
+    assert!(summary.passed(), "{summary}");
+    assert_eq!(summary.untouched, [], "{summary}");
+    assert!(summary.trials.len() >= 15);
+}
+
+#[test]
+fn a_failed_test_says_what_was_expected_what_is_nearest_and_how_it_came() {
+    let summary = tried(
+        r#"
+correlate:
+  - {name: switch-down, when: ci.class == "switch", means: down, title: "{{ci.id}} does not answer"}
+  - {name: never, when: ci.class == "toaster"}
+identify:
+  - {name: by-port, from: alert.labels.port}
+tests:
+  - name: a switch and its host
+    cmdb: {teams: [{id: network, mail: [net@example.org]}], items: [{id: sw-1, class: switch, owner: network},
+           {id: db-1, class: host, owner: network, relations: [{depends_on: sw-1}]}]}
+    steps:
+      - {at: 0s, fire: {name: DeviceDown, severity: critical, labels: {instance: sw-1}}}
+      - {at: 10s, fire: {name: HostDown, severity: critical, labels: {instance: "db-1:9100"}}}
+      - at: 2m
+        expect:
+          incidents: [{ci: sw-1, priority: P1, symptoms: [db-1, db-2], because: db-1 runs on sw-1}, {ci: db-1}]
+          mails: []
+          alerts: [{name: DeviceDown, state: firing}, {name: HostDown, state: suppressed, muted_by: nightly}]
+      - {at: 3m, do: {acknowledge: db-1}}
+      - {at: 3m, do: {resume: sw-1}}
+      - {at: 4m, clear: {name: HostDown, labels: {instance: "db-2:9100"}}}
+      - {at: 5m, post: {format: bilding, body: {}}}
+  - name: nothing happens
+    steps:
+      - {at: 0s, expect: {incidents: [], mails: [], alerts: []}}
+"#,
+    );
+    assert!(!summary.passed());
+    insta::assert_snapshot!(summary);
+}
