@@ -162,6 +162,14 @@ pub enum StoreError {
         /// What the reader says.
         reason: String,
     },
+    /// An archive that is not what was written.
+    #[error("read the archive {}: {reason}; it holds history only, and the store runs without it", path.display())]
+    BadArchive {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A block that is not what was written.
     #[error("read block {seq} of the store: {reason}; a backup comes back with `watchkeeper restore FILE`")]
     BadBlock {

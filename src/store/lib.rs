@@ -6,25 +6,37 @@
 
 #![warn(missing_docs)]
 
+mod archive;
 mod error;
 mod frame;
+mod inventory;
 pub mod limits;
 mod load;
 mod meta;
 mod pages;
 mod place;
 mod reader;
+mod retention;
 mod sidecar;
+mod sources;
 mod store;
+mod suspect;
 mod tables;
+mod verify;
 
+pub use archive::Archive;
 pub use error::StoreError;
 pub use frame::StoredBlock;
+pub use inventory::inventory_rows;
 pub use load::{Loaded, Sink};
 pub use meta::Head;
 pub use pages::{PagePlan, PlannedPages};
 pub use place::{Options, PageCheck};
 pub use reader::{Direction, Reader, RowPage, Snapshot};
+pub use retention::{Keep, Retention, RetentionStep};
 pub use sidecar::Sidecar;
+pub use sources::{ContentHash, SourceFile, SourceKind, SourceSet};
 pub use store::{Commit, RowChange, Store};
+pub use suspect::{Suspect, SuspectInput};
 pub use tables::Table;
+pub use verify::Verified;

@@ -18,5 +18,10 @@ pub const PAGE_BUDGET_BYTES_MIN: usize = 64 * 1024;
 pub const CACHE_BYTES: usize = 256 * 1024 * 1024;
 /// Expired webhook receipts that one commit deletes; the rest go with the next ones.
 pub const RECEIPTS_EXPIRED_MAX: usize = 256;
-/// Chunks of archived blocks that one commit deletes; the rest go with the next ones. Four times what a commit adds, so that the file stops growing.
+/// Chunks of archived blocks that one commit deletes, up to the end of their block; the rest go with the next ones. Several times what a commit adds, so
+/// that the file stops growing.
 pub const CHUNKS_TRIMMED_MAX: usize = 16;
+/// Sets of sources kept of a kind, for replays; the oldest leaves when there are more. Three reloads a day for a year.
+pub const SOURCE_SETS_KEPT: usize = 1_000;
+/// Bytes of blocks, before compression, that one archive file takes before the next one begins.
+pub const ARCHIVE_PIECE_BYTES: usize = 16 * 1024 * 1024;

@@ -40,6 +40,9 @@ pub struct Head {
     /// The last block's time.
     #[n(3)]
     pub now: Time,
+    /// Bytes of blocks that are in the file.
+    #[n(4)]
+    pub block_bytes: u64,
 }
 
 /// Why a record could not be had.

@@ -185,20 +185,22 @@ fn forget_cached_pages(path: &Path) -> Result<(), StoreError> {
 
 fn refusal(dir: &Path, path: &Path, error: DatabaseError) -> StoreError {
     let path = path.to_owned();
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => {
-            let pid = fs::read_to_string(pid_file(dir)).ok().and_then(|text| text.trim().parse().ok());
-            StoreError::InUse { path, pid }
-        }
-        DatabaseError::UpgradeRequired(version) => {
-            StoreError::Foreign { path, reason: format!("its file format is redb's version {version}") }
-        }
-        DatabaseError::Storage(StorageError::Io(error)) => match error.kind() {
-            io::ErrorKind::InvalidData => StoreError::Foreign { path, reason: error.to_string() },
-            io::ErrorKind::UnexpectedEof => StoreError::Damaged { path, reason: "it ends too early".to_owned() },
-            _ => StoreError::File { action: "open", path, source: error },
-        },
-        DatabaseError::Storage(StorageError::Corrupted(reason)) => StoreError::Damaged { path, reason },
-        other => disk("open")(other),
+    if let DatabaseError::DatabaseAlreadyOpen = error {
+        let pid = fs::read_to_string(pid_file(dir)).ok().and_then(|text| text.trim().parse().ok());
+        return StoreError::InUse { path, pid };
     }
+    if let DatabaseError::UpgradeRequired(version) = error {
+        return StoreError::Foreign { path, reason: format!("its file format is redb's version {version}") };
+    }
+    if let DatabaseError::Storage(StorageError::Corrupted(reason)) = error {
+        return StoreError::Damaged { path, reason };
+    }
+    let DatabaseError::Storage(StorageError::Io(error)) = error else { return disk("open")(error) };
+    if error.kind() == io::ErrorKind::InvalidData {
+        return StoreError::Foreign { path, reason: error.to_string() };
+    }
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return StoreError::Damaged { path, reason: "it ends too early".to_owned() };
+    }
+    StoreError::File { action: "open", path, source: error }
 }

@@ -3,14 +3,14 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError};
 use watchkeeper_engine::time::Time;
 
 use crate::error::{StoreError, disk};
 use crate::frame::{self, StoredBlock};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::meta::{Head, MetaFault, read_head};
-use crate::tables::{BLOCKS, PAGES, Table};
+use crate::tables::{BLOCKS, Blocks, PAGES, Rows, Table};
 
 /// A handle for reading: cheap to clone, usable from any thread.
 #[derive(Debug, Clone)]
@@ -155,7 +155,7 @@ impl Snapshot {
         }
     }
 
-    pub(crate) fn table(&self, table: Table) -> Result<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>, StoreError> {
+    pub(crate) fn table(&self, table: Table) -> Result<Option<Rows>, StoreError> {
         match self.txn.open_table(table.definition()) {
             Ok(table) => Ok(Some(table)),
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
@@ -163,7 +163,7 @@ impl Snapshot {
         }
     }
 
-    pub(crate) fn blocks(&self) -> Result<Option<ReadOnlyTable<(u64, u32), &'static [u8]>>, StoreError> {
+    pub(crate) fn blocks(&self) -> Result<Option<Blocks>, StoreError> {
         match self.txn.open_table(BLOCKS) {
             Ok(table) => Ok(Some(table)),
             Err(TableError::TableDoesNotExist(_)) => Ok(None),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, WriteTransaction};
 use watchkeeper_engine::ids::StoreId;
 use watchkeeper_engine::time::Time;
 
@@ -134,18 +134,36 @@ impl Store {
         self.check_order(&commit)?;
         let hash = frame::chain(self.head.hash, &commit.block);
         let frame = frame::encode(commit.now, self.head.hash, hash, &commit.block);
-        let head = Head { seq: commit.seq, hash, floor: commit.floor, now: commit.now };
-        if let Err(error) = self.write(commit, &frame, &head) {
+        let head =
+            Head { seq: commit.seq, hash, floor: commit.floor, now: commit.now, block_bytes: self.head.block_bytes + frame.len() as u64 };
+        let head = self.write(commit, &frame, head).inspect_err(|_| {
             self.failed = true;
             self.leave_word();
-            return Err(error);
-        }
+        })?;
         self.head = head;
         self.behind.push_back((head.seq, frame.len() as u64));
         while self.behind.front().is_some_and(|(seq, _)| *seq <= head.floor) {
             self.behind.pop_front();
         }
         Ok(head)
+    }
+
+    /// Writes rows between two batches: sources and other things that no event changes.
+    ///
+    /// # Errors
+    /// As [`Store::commit`]: the process must end.
+    pub fn put_rows(&mut self, rows: Vec<RowChange>) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(StoreError::AfterFailure);
+        }
+        let written = begin(&self.database).and_then(|txn| {
+            write_rows(&txn, rows)?;
+            txn.commit().map_err(disk("commit to"))
+        });
+        written.inspect_err(|_| {
+            self.failed = true;
+            self.leave_word();
+        })
     }
 
     /// Writes the sidecar; the daemon does so every five minutes.
@@ -184,9 +202,10 @@ impl Store {
         Ok(())
     }
 
-    fn write(&self, commit: Commit, frame: &[u8], head: &Head) -> Result<(), StoreError> {
+    fn write(&self, commit: Commit, frame: &[u8], mut head: Head) -> Result<Head, StoreError> {
         let txn = begin(&self.database)?;
-        self.write_block(&txn, head.seq, frame)?;
+        let trimmed = self.write_block(&txn, head.seq, frame)?;
+        head.block_bytes = head.block_bytes.saturating_sub(trimmed);
         write_rows(&txn, commit.rows)?;
         if !commit.pages.is_empty() {
             let mut table = txn.open_table(PAGES).map_err(disk("commit to"))?;
@@ -195,22 +214,40 @@ impl Store {
             }
         }
         expire_receipts(&txn, commit.now)?;
-        write_head(&txn, head)?;
-        txn.commit().map_err(disk("commit to"))
+        write_head(&txn, &head)?;
+        txn.commit().map_err(disk("commit to"))?;
+        Ok(head)
     }
 
-    fn write_block(&self, txn: &WriteTransaction, seq: u64, frame: &[u8]) -> Result<(), StoreError> {
+    /// Writes the chunks, and deletes some of those that are in archives; returns the bytes of those.
+    fn write_block(&self, txn: &WriteTransaction, seq: u64, frame: &[u8]) -> Result<u64, StoreError> {
         let mut blocks = txn.open_table(BLOCKS).map_err(disk("commit to"))?;
-        if self.trim_through > 0 {
-            let doomed = blocks.extract_from_if(..=(self.trim_through, u32::MAX), |_, _| true).map_err(disk("commit to"))?;
-            for chunk in doomed.take(CHUNKS_TRIMMED_MAX) {
-                chunk.map_err(disk("commit to"))?;
-            }
+        let mut trimmed = 0;
+        for key in self.doomed(&blocks)? {
+            let gone = blocks.remove(key).map_err(disk("commit to"))?;
+            trimmed += gone.map_or(0, |bytes| bytes.value().len() as u64);
         }
         for (part, chunk) in (0u32..).zip(frame.chunks(CHUNK_BYTES_MAX)) {
             blocks.insert((seq, part), chunk).map_err(disk("commit to"))?;
         }
-        Ok(())
+        Ok(trimmed)
+    }
+
+    /// The chunks to delete with this commit: of whole blocks, so that none is ever half there.
+    fn doomed(&self, blocks: &redb::Table<(u64, u32), &[u8]>) -> Result<Vec<(u64, u32)>, StoreError> {
+        let mut keys: Vec<(u64, u32)> = Vec::new();
+        if self.trim_through == 0 {
+            return Ok(keys);
+        }
+        for chunk in blocks.range(..=(self.trim_through, u32::MAX)).map_err(disk("commit to"))? {
+            let (key, _) = chunk.map_err(disk("commit to"))?;
+            let (seq, part) = key.value();
+            if keys.len() >= CHUNKS_TRIMMED_MAX && keys.last().is_some_and(|(last, _)| *last != seq) {
+                break;
+            }
+            keys.push((seq, part));
+        }
+        Ok(keys)
     }
 
     /// The next start checks every page. The disk may refuse even this; then redb's own checks at opening have to do.

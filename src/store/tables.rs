@@ -1,6 +1,6 @@
 //! The tables: the engine's by their names, and those that only the store and the shell know.
 
-use redb::TableDefinition;
+use redb::{ReadOnlyTable, TableDefinition};
 
 /// A table of rows: bytes by ascending bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +42,11 @@ impl Table {
         TableDefinition::new(self.0)
     }
 }
+
+/// A table of rows, open for reading.
+pub(crate) type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
+/// The chunks of blocks, open for reading.
+pub(crate) type Blocks = ReadOnlyTable<(u64, u32), &'static [u8]>;
 
 /// Chunks of blocks by sequence and part.
 pub(crate) const BLOCKS: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("blocks");

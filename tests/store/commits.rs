@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use watchkeeper_store::limits::{CHUNK_BYTES_MAX, PAGE_ROWS_MAX};
 use watchkeeper_store::{Direction, Options, Store, StoreError, Table};
 
-use crate::support::{ALERTS, COUNTERS, INCIDENTS, MEMBERS, Memory, TIMELINE, at, batch, delete, folder, init, key, open, put};
+use crate::support::{ALERTS, COUNTERS, INCIDENTS, MEMBERS, Memory, TIMELINE, at, batch, delete, folder, init, key, noise, open, put};
 
 #[test]
 fn rows_pages_and_blocks_come_back_after_a_restart() {
@@ -180,18 +180,6 @@ fn expired_receipts_leave_with_the_next_commits() {
     later.now = at(4);
     store.commit(later).unwrap();
     assert_eq!(store.reader().snapshot().unwrap().count(Table::RECEIPTS).unwrap(), 2);
-}
-
-/// Bytes that LZ4 cannot shrink.
-fn noise(bytes: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let step = |_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    (0..bytes).map(step).collect()
 }
 
 #[test]

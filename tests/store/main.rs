@@ -3,5 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise")]
 
 mod commits;
+mod crashes;
+mod disk;
+mod golden;
+mod history;
+mod kills;
+mod pages;
+mod records;
 mod refusals;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use watchkeeper_engine::time::Time;
@@ -92,4 +93,20 @@ impl Sink for Memory {
         self.blocks.push(block.clone());
         Ok(())
     }
+}
+
+/// Bytes that LZ4 cannot shrink; made once, because the crash tests ask for them thousands of times.
+pub(crate) fn noise(bytes: usize) -> Vec<u8> {
+    static NOISE: OnceLock<Vec<u8>> = OnceLock::new();
+    let noise = NOISE.get_or_init(|| {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let step = |_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        };
+        (0..500_009).flat_map(step).collect()
+    });
+    noise.iter().copied().cycle().take(bytes).collect()
 }
