@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use watchkeeper_engine::time::Time;
 
 use crate::error::{StoreError, file};
 use crate::sidecar::{remove, replace};
@@ -20,7 +19,7 @@ pub struct Suspect {
     pub at: String,
     /// What the panic said.
     pub reason: String,
-    /// The inputs of the batch; one where the daemon went by one at a time.
+    /// Inputs that were being decided when it happened, then or before.
     pub inputs: Vec<SuspectInput>,
 }
 
@@ -31,7 +30,7 @@ pub struct SuspectInput {
     pub hash: String,
     /// What it is in a few words, such as `webhook alertmanager`.
     pub what: String,
-    /// How often the daemon stopped on a batch with it.
+    /// How often the daemon stopped on it.
     pub times: u32,
 }
 
@@ -39,21 +38,6 @@ impl Suspect {
     /// Its place in the store's folder.
     pub fn path(dir: &Path) -> PathBuf {
         dir.join("suspect.json")
-    }
-
-    /// A note of these inputs. Those that an earlier note knows count on.
-    pub fn new(earlier: Option<&Suspect>, after: u64, now: Time, reason: String, inputs: Vec<(u64, String)>) -> Suspect {
-        let counted = |(hash, what): (u64, String)| {
-            let hash = format!("{hash:016x}");
-            let times = earlier.and_then(|note| note.times(&hash)).unwrap_or(0) + 1;
-            SuspectInput { hash, what, times }
-        };
-        Suspect { after, at: now.rfc3339(), reason, inputs: inputs.into_iter().map(counted).collect() }
-    }
-
-    /// How often the daemon stopped on the input with this hash; `None` where it is not under suspicion.
-    pub fn times(&self, hash: &str) -> Option<u32> {
-        self.inputs.iter().find(|input| input.hash == hash).map(|input| input.times)
     }
 
     /// Reads the note; `None` where there is none. One that is not readable counts as none: it must not keep the daemon from starting.

@@ -7,7 +7,7 @@ use watchkeeper_engine::cmdb::{Ci, Contract, Edge, Inventory, MinUp, Person, Tea
 use watchkeeper_engine::ids::CiNo;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::words::{Level, Relation};
-use watchkeeper_store::{RowChange, SourceFile, SourceKind, Suspect, Table, inventory_rows};
+use watchkeeper_store::{RowChange, SourceFile, SourceKind, Suspect, SuspectInput, Table, inventory_rows};
 
 use crate::support::{at, batch, folder, init, open};
 
@@ -130,16 +130,13 @@ fn of_cmdb_files_only_the_last_good_set_is_kept_and_shared_texts_stay() {
 }
 
 #[test]
-fn a_note_of_suspects_counts_how_often_and_goes_when_it_is_cleared() {
+fn a_note_of_suspects_stays_until_it_is_cleared_and_a_broken_one_stops_nobody() {
     let dir = folder();
     assert_eq!(Suspect::read(dir.path()).unwrap(), None);
-    let inputs = vec![(7, "webhook alertmanager".to_owned()), (8, "kafka alerts/0".to_owned())];
-    Suspect::new(None, 41, at(1), "index out of bounds".to_owned(), inputs).write(dir.path()).unwrap();
-    let first = Suspect::read(dir.path()).unwrap().unwrap();
-    assert_eq!((first.after, first.times("0000000000000007"), first.times("0000000000000009")), (41, Some(1), None));
-    Suspect::new(Some(&first), 42, at(2), "again".to_owned(), vec![(8, "kafka alerts/0".to_owned())]).write(dir.path()).unwrap();
-    let second = Suspect::read(dir.path()).unwrap().unwrap();
-    assert_eq!((second.times("0000000000000007"), second.times("0000000000000008")), (None, Some(2)));
+    let input = SuspectInput { hash: "0000000000000007".to_owned(), what: "webhook alertmanager".to_owned(), times: 1 };
+    let note = Suspect { after: 41, at: at(1).rfc3339(), reason: "index out of bounds".to_owned(), inputs: vec![input] };
+    note.write(dir.path()).unwrap();
+    assert_eq!(Suspect::read(dir.path()).unwrap(), Some(note));
     Suspect::clear(dir.path()).unwrap();
     assert_eq!(Suspect::read(dir.path()).unwrap(), None);
     fs::write(Suspect::path(dir.path()), "not json").unwrap();
