@@ -133,6 +133,11 @@ impl Timekeeper {
         (self.last, turn)
     }
 
+    /// The time of the last reading.
+    pub fn now(&self) -> Time {
+        self.last
+    }
+
     /// Whether a step forward is doubted.
     pub fn doubts(&self) -> bool {
         self.ahead_since.is_some()

@@ -4,3 +4,6 @@ pub mod clock;
 pub mod config;
 pub mod diagnostics;
 pub mod ingest;
+pub mod health;
+pub mod telemetry;
+pub mod writer;

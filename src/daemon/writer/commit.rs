@@ -1,0 +1,83 @@
+//! One batch, one transaction: the block, every touched row once, some pages of vitals, whatever else must not be forgotten. Then, and only then, the world hears of it.
+
+use std::time::Instant;
+
+use watchkeeper_engine::block::{Block, FORMAT};
+use watchkeeper_engine::effect::Effect;
+use watchkeeper_engine::event::World;
+use watchkeeper_engine::state::State;
+use watchkeeper_engine::state::rows::{Row, encode};
+use watchkeeper_engine::time::Time;
+use watchkeeper_store::{Commit, RowChange, StoreError, Table};
+
+use super::Parts;
+use super::batch::{Answer, Batch};
+use crate::telemetry::Committed;
+
+/// What may leave the writer, because it is on disk.
+pub(super) struct Done {
+    /// What is asked of the world.
+    pub(super) effects: Vec<Effect>,
+    /// Who is told what.
+    pub(super) answers: Vec<Answer>,
+}
+
+/// Writes a batch. When this has returned, what it held survives a crash; before that nothing of it does.
+pub(super) fn commit(parts: &mut Parts, batch: Batch, now: Time) -> Result<Done, StoreError> {
+    let Batch { entries, touched, rows: other_rows, sources, effects, answers, received, events, adopted } = batch;
+    let began = Instant::now();
+
+    let block = block(&parts.state, &parts.world, parts.store.head().hash, now, entries);
+    let bytes = encode(&block);
+    let planned = parts.store.page_plan(bytes.len()).choose(parts.state.dirty_pages(), |page| parts.state.vitals_page(page));
+    let written: Vec<u32> = planned.pages.iter().map(|(page, _)| *page).collect();
+    let mut rows: Vec<RowChange> = touched.iter().map(|row| change(&parts.state, row)).collect();
+    rows.extend(other_rows);
+    let block_bytes = bytes.len();
+    // Before the batch: a crash between the two starts on the new files, and brings them into force again.
+    for (kind, files) in sources {
+        parts.store.put_sources(kind, &files, now)?;
+    }
+    parts.store.commit(Commit { seq: block.seq, now, block: bytes, rows, pages: planned.pages, floor: planned.floor })?;
+    let took = began.elapsed();
+
+    for page in written {
+        parts.state.page_written(page);
+    }
+    if adopted {
+        parts.published.store(std::sync::Arc::new(parts.world.clone()));
+    }
+    parts.telemetry.committed(&Committed {
+        block: &block,
+        touched: &touched,
+        received: &received,
+        waited: answers.iter().map(|answer| answer.since.elapsed()).collect(),
+        events,
+        block_bytes,
+        took,
+        state: &parts.state,
+        world: &parts.world,
+    });
+    parts.state.settle();
+    Ok(Done { effects, answers })
+}
+
+fn block(state: &State, world: &World, before: u64, now: Time, entries: Vec<watchkeeper_engine::block::Entry>) -> Block {
+    let said_something = |entry: &watchkeeper_engine::block::Entry| {
+        !entry.facts.is_empty() || !matches!(entry.input, watchkeeper_engine::block::Recorded::Nothing)
+    };
+    Block {
+        format: FORMAT,
+        seq: state.counters.seq,
+        now,
+        policy: world.policy.id.clone(),
+        cmdb: world.cmdb.version(),
+        before,
+        entries: entries.into_iter().filter(said_something).collect(),
+    }
+}
+
+fn change(state: &State, row: &Row) -> RowChange {
+    let (table, key) = row.place();
+    RowChange { table: Table::named(table.name()), key, value: state.row(row) }
+}

@@ -1,0 +1,289 @@
+//! What waits for the writer: two bounded lanes of events, and the questions that are answered between batches.
+//!
+//! Nobody blocks here but the writer. What does not fit is refused at once, and whoever sent it decides: a webhook answers 503 with Retry-After, a worker waits
+//! for room, an operator is told.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, oneshot};
+use watchkeeper_engine::event::{Event, Reply, World};
+use watchkeeper_engine::state::State;
+use watchkeeper_engine::time::Time;
+use watchkeeper_store::{RowChange, SourceFile, SourceKind};
+
+/// Events of one batch. A commit costs 0.2 to 8 ms whatever its size, so throughput is batch over commit latency.
+pub const BATCH_EVENTS_MAX: usize = 8_192;
+/// Bytes of one batch's events.
+pub const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Events that operators and workers get of a batch while webhooks wait: a quarter, so that neither starves the other.
+const OPERATORS_QUOTA: usize = BATCH_EVENTS_MAX / 4;
+/// Submissions that wait in the lane of operators and results. A full lane refuses operators and lets workers wait.
+const OPERATORS_WAITING_MAX: usize = 4_096;
+/// Submissions that wait in the lane of webhooks. Beyond it, or beyond the bytes in flight, they are answered 503 with Retry-After.
+const WEBHOOKS_WAITING_MAX: usize = 16_384;
+/// Questions that wait. Beyond it the asker is told to ask again.
+const QUESTIONS_WAITING_MAX: usize = 256;
+/// Questions answered between two batches, so that askers cannot hold up a commit.
+const QUESTIONS_TAKEN_MAX: usize = 16;
+
+/// Which lane an event waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Commands of operators, results of workers, a new World.
+    Operators,
+    /// Requests of monitoring.
+    Webhooks,
+}
+
+impl Lane {
+    /// Its name in metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Lane::Operators => "operators",
+            Lane::Webhooks => "webhooks",
+        }
+    }
+}
+
+/// Why something was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// Too much waits already; try again in a moment.
+    #[error("too much waits for the writer; try again in a moment")]
+    Busy,
+    /// The daemon stops.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+/// Why something was not taken, and the thing itself for another try.
+pub(super) struct Refusal {
+    pub(super) full: Full,
+    pub(super) work: Box<Work>,
+}
+
+/// One event on its way, with whoever waits for what became of it.
+pub(super) struct Submission {
+    /// What happened, or a new World with the rows that keep it.
+    pub(super) work: Work,
+    /// Its size, as the bounds count it.
+    pub(super) bytes: usize,
+    /// Who is told after the commit.
+    pub(super) reply: oneshot::Sender<Reply>,
+    /// When it was submitted, for the latency of acknowledgements.
+    pub(super) since: Instant,
+}
+
+impl Submission {
+    /// An event of the writer's own: nobody waits for its answer.
+    pub(super) fn unanswered(event: Event) -> Submission {
+        let work = Work::Event(event);
+        Submission { bytes: work.bytes(), work, reply: oneshot::channel().0, since: Instant::now() }
+    }
+}
+
+/// What the writer works on.
+pub(super) enum Work {
+    /// An event.
+    Event(Event),
+    /// A World to come into force.
+    Adopt(Box<Adoption>),
+}
+
+/// A World to come into force, with what the store keeps of it.
+pub struct Adoption {
+    /// The World.
+    pub world: World,
+    /// The CMDB's rows that changed: written in the transaction that adopts it.
+    pub rows: Vec<RowChange>,
+    /// The files it was built from: the last good ones from then on.
+    pub sources: Vec<(SourceKind, Vec<SourceFile>)>,
+}
+
+/// Something to be read from the writer's memory between two batches.
+pub(super) type Question = Box<dyn FnOnce(&State, &World, Time) + Send>;
+
+/// What one round of the writer begins with.
+#[derive(Default)]
+pub(super) struct Round {
+    /// Events for one batch.
+    pub(super) submissions: Vec<Submission>,
+    /// Questions.
+    pub(super) questions: Vec<Question>,
+    /// Whether the daemon stops and nothing waits any more.
+    pub(super) finished: bool,
+}
+
+/// The lanes, shared by the writer and everybody else.
+pub(super) struct Lanes {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    room: Notify,
+    webhook_bytes_max: usize,
+}
+
+#[derive(Default)]
+struct Waiting {
+    operators: VecDeque<Submission>,
+    webhooks: VecDeque<Submission>,
+    webhook_bytes: usize,
+    questions: VecDeque<Question>,
+    woken: bool,
+    stopping: bool,
+}
+
+impl Lanes {
+    /// Empty lanes; webhooks may wait with so many bytes.
+    pub(super) fn new(webhook_bytes_max: usize) -> Lanes {
+        Lanes { waiting: Mutex::default(), arrived: Condvar::new(), room: Notify::new(), webhook_bytes_max }
+    }
+
+    /// Puts something into a lane.
+    pub(super) fn put(&self, lane: Lane, work: Work) -> Result<oneshot::Receiver<Reply>, Refusal> {
+        let bytes = work.bytes();
+        let mut waiting = self.lock();
+        if waiting.stopping {
+            return Err(Refusal { full: Full::Stopping, work: Box::new(work) });
+        }
+        let full = match lane {
+            Lane::Operators => waiting.operators.len() >= OPERATORS_WAITING_MAX,
+            Lane::Webhooks => {
+                waiting.webhooks.len() >= WEBHOOKS_WAITING_MAX
+                    || (waiting.webhook_bytes + bytes > self.webhook_bytes_max && !waiting.webhooks.is_empty())
+            }
+        };
+        if full {
+            return Err(Refusal { full: Full::Busy, work: Box::new(work) });
+        }
+        let (reply, told) = oneshot::channel();
+        let submission = Submission { work, bytes, reply, since: Instant::now() };
+        match lane {
+            Lane::Operators => waiting.operators.push_back(submission),
+            Lane::Webhooks => {
+                waiting.webhook_bytes += bytes;
+                waiting.webhooks.push_back(submission);
+            }
+        }
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(told)
+    }
+
+    /// Puts a question.
+    pub(super) fn ask(&self, question: Question) -> Result<(), Full> {
+        let mut waiting = self.lock();
+        if waiting.stopping {
+            return Err(Full::Stopping);
+        }
+        if waiting.questions.len() >= QUESTIONS_WAITING_MAX {
+            return Err(Full::Busy);
+        }
+        waiting.questions.push_back(question);
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Waits until a lane has been emptied a little. May return early: try again.
+    pub(super) async fn room(&self) {
+        self.room.notified().await;
+    }
+
+    /// Lets the writer look at its clock.
+    pub(super) fn wake(&self) {
+        self.lock().woken = true;
+        self.arrived.notify_one();
+    }
+
+    /// Refuses what comes from now on; what waits is still taken.
+    pub(super) fn stop(&self) {
+        self.lock().stopping = true;
+        self.arrived.notify_one();
+    }
+
+    /// Submissions that wait in a lane.
+    pub(super) fn depth(&self, lane: Lane) -> usize {
+        let waiting = self.lock();
+        match lane {
+            Lane::Operators => waiting.operators.len(),
+            Lane::Webhooks => waiting.webhooks.len(),
+        }
+    }
+
+    /// Waits for something to do, at most for `wait`, and takes one batch of it. At most `events_max` events, but always one submission whole.
+    pub(super) fn take(&self, wait: Duration, events_max: usize) -> Round {
+        let nothing = |waiting: &mut Waiting| {
+            waiting.operators.is_empty() && waiting.webhooks.is_empty() && waiting.questions.is_empty() && !waiting.woken && !waiting.stopping
+        };
+        let (mut waiting, _) =
+            self.arrived.wait_timeout_while(self.lock(), wait, nothing).expect("no holder of the lanes panics");
+        waiting.woken = false;
+        let mut round = Round::default();
+        let asked = waiting.questions.len().min(QUESTIONS_TAKEN_MAX);
+        round.questions.extend(waiting.questions.drain(..asked));
+        let mut left = Left { events: events_max, bytes: BATCH_BYTES_MAX };
+        let quota = if waiting.webhooks.is_empty() { events_max } else { OPERATORS_QUOTA.min(events_max) };
+        let mut of_operators = Left { events: quota, bytes: left.bytes };
+        while let Some(next) = waiting.operators.pop_front_if(|next| of_operators.fits(next, round.submissions.is_empty())) {
+            of_operators.take(&next);
+            left.take(&next);
+            round.submissions.push(next);
+        }
+        while let Some(next) = waiting.webhooks.pop_front_if(|next| left.fits(next, round.submissions.is_empty())) {
+            left.take(&next);
+            waiting.webhook_bytes -= next.bytes;
+            round.submissions.push(next);
+        }
+        round.finished = waiting.stopping && round.submissions.is_empty() && waiting.operators.is_empty() && waiting.webhooks.is_empty();
+        drop(waiting);
+        self.room.notify_waiters();
+        round
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().expect("no holder of the lanes panics")
+    }
+}
+
+/// What a batch can still hold.
+struct Left {
+    events: usize,
+    bytes: usize,
+}
+
+impl Left {
+    fn fits(&self, next: &Submission, is_first: bool) -> bool {
+        is_first || (next.work.events() <= self.events && next.bytes <= self.bytes)
+    }
+
+    fn take(&mut self, next: &Submission) {
+        self.events = self.events.saturating_sub(next.work.events());
+        self.bytes = self.bytes.saturating_sub(next.bytes);
+    }
+}
+
+impl Work {
+    /// How many events it counts as: each alert of a request is one.
+    pub(super) fn events(&self) -> usize {
+        match self {
+            Work::Event(Event::Alerts { inputs, refused }) => (inputs.len() + refused.len()).max(1),
+            Work::Event(_) | Work::Adopt(_) => 1,
+        }
+    }
+
+    /// About how many bytes it holds.
+    fn bytes(&self) -> usize {
+        const RECORD: usize = 256;
+        let text = |labels: &watchkeeper_engine::text::Labels| labels.iter().map(|(name, value)| name.len() + value.len() + 48).sum::<usize>();
+        match self {
+            Work::Event(Event::Alerts { inputs, refused }) => {
+                let inputs = inputs.iter().map(|input| RECORD + input.summary.len() + text(&input.labels) + text(&input.annotations));
+                inputs.sum::<usize>() + refused.len() * RECORD
+            }
+            Work::Event(Event::Rendered { bytes, .. }) => RECORD + bytes.len(),
+            Work::Event(_) | Work::Adopt(_) => RECORD,
+        }
+    }
+}

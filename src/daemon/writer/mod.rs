@@ -1,0 +1,249 @@
+//! The writer: one thread that owns State and the write side of the store. Everything that is decided is decided here, and nothing is answered before it is on disk.
+//!
+//! ```text
+//! take one batch from the lanes ▸ read the clock once ▸ due timers, then each event ▸ ONE commit ▸ reply, log, count, dispatch ▸ questions
+//! ```
+//!
+//! Renders, sends, searches and fetches nothing: that is asked of workers, and comes back as events.
+
+mod batch;
+mod commit;
+mod lanes;
+mod load;
+mod suspects;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+use watchkeeper_engine::effect::Effect;
+use watchkeeper_engine::event::{Event, Reply, World};
+use watchkeeper_engine::input::AlertInput;
+use watchkeeper_engine::state::State;
+use watchkeeper_engine::text::Labels;
+use watchkeeper_engine::time::{Span, Time};
+use watchkeeper_engine::words::Severity;
+use watchkeeper_store::{Store, StoreError};
+
+use crate::clock::{Clock, Timekeeper, Turn};
+use crate::health::Health;
+use crate::telemetry::Telemetry;
+
+pub use batch::DeadLetter;
+pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Full, Lane};
+pub use load::load;
+pub use suspects::{PanicNote, Suspects};
+
+use batch::Batch;
+use lanes::{Lanes, Refusal, Round, Work};
+
+/// How long the writer sleeps at most: it shows that it lives, and looks at a clock that may have been set.
+const IDLE_TICK: Duration = Duration::from_secs(1);
+/// How often the sidecar is written: a store that went back in time is noticed if it went back further than this.
+const SIDECAR_EVERY: Duration = Duration::from_secs(300);
+/// The source of the daemon's own alerts, and the item they are about.
+pub const OWN_SOURCE: &str = "watchkeeper";
+
+/// How everybody else reaches the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct WriterHandle {
+    lanes: Arc<Lanes>,
+}
+
+/// What the writer needs from the rest of the daemon.
+pub struct Parts {
+    /// The store, loaded into `state`.
+    pub store: Store,
+    /// The memory.
+    pub state: State,
+    /// What is decided by at first.
+    pub world: World,
+    /// Where the World in force is shown to readers.
+    pub published: Arc<ArcSwap<World>>,
+    /// The machine's clocks.
+    pub clock: Arc<dyn Clock>,
+    /// What lives and what does not.
+    pub health: Arc<Health>,
+    /// Log lines and counters.
+    pub telemetry: Telemetry,
+    /// What stopped the daemon before.
+    pub suspects: Suspects,
+    /// Takes what is asked of the world. Must not block: every effect is in a row, so that a start asks again.
+    pub dispatch: Box<dyn FnMut(Vec<Effect>) + Send>,
+}
+
+/// The thread's own things.
+pub struct Writer {
+    parts: Parts,
+    lanes: Arc<Lanes>,
+    time: Timekeeper,
+    sidecar_at: Instant,
+}
+
+/// A writer and its handle; requests of monitoring may wait with so many bytes. The caller runs [`Writer::run`] on a thread of its own.
+pub fn new(parts: Parts, webhook_bytes_max: usize) -> (Writer, WriterHandle) {
+    let lanes = Arc::new(Lanes::new(webhook_bytes_max));
+    let time = Timekeeper::new(parts.clock.as_ref(), parts.state.counters.last_now);
+    let writer = Writer { parts, lanes: Arc::clone(&lanes), time, sidecar_at: Instant::now() + SIDECAR_EVERY };
+    (writer, WriterHandle { lanes })
+}
+
+impl WriterHandle {
+    /// Hands an event over. The answer comes after the commit; a sender that was dropped without one means that the daemon stops.
+    ///
+    /// # Errors
+    /// The lane is full, or the daemon stops: nothing was taken.
+    pub fn submit(&self, lane: Lane, event: Event) -> Result<oneshot::Receiver<Reply>, Full> {
+        self.lanes.put(lane, Work::Event(event)).map_err(|refusal| refusal.full)
+    }
+
+    /// Hands the result of a worker over, and waits for room where there is none.
+    ///
+    /// # Errors
+    /// The daemon stops; the next start asks for it again.
+    pub async fn report(&self, event: Event) -> Result<oneshot::Receiver<Reply>, Full> {
+        let mut work = Work::Event(event);
+        loop {
+            let room = self.lanes.room();
+            match self.lanes.put(Lane::Operators, work) {
+                Ok(told) => return Ok(told),
+                Err(Refusal { full: Full::Stopping, .. }) => return Err(Full::Stopping),
+                Err(Refusal { full: Full::Busy, work: back }) => work = *back,
+            }
+            // A round that began before this wait shows itself within a tick.
+            tokio::time::timeout(IDLE_TICK, room).await.ok();
+        }
+    }
+
+    /// Hands a World over.
+    ///
+    /// # Errors
+    /// As [`WriterHandle::submit`].
+    pub fn adopt(&self, adoption: Adoption) -> Result<oneshot::Receiver<Reply>, Full> {
+        self.lanes.put(Lane::Operators, Work::Adopt(Box::new(adoption))).map_err(|refusal| refusal.full)
+    }
+
+    /// Has a question answered from memory between two batches. It must be bounded: the writer does nothing else meanwhile.
+    ///
+    /// # Errors
+    /// Too many wait, or the daemon stops.
+    pub async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&State, &World, Time) -> T + Send + 'static) -> Result<T, Full> {
+        let (answer, told) = oneshot::channel();
+        self.lanes.ask(Box::new(move |state, world, now| {
+            // Nobody waits any more where the asker has gone away.
+            answer.send(question(state, world, now)).ok();
+        }))?;
+        told.await.map_err(|_| Full::Stopping)
+    }
+
+    /// Lets the writer look at its clock: for clocks that tests move.
+    pub fn wake(&self) {
+        self.lanes.wake();
+    }
+
+    /// Refuses what comes from now on. What waits is still committed; then the writer ends.
+    pub fn stop(&self) {
+        self.lanes.stop();
+    }
+
+    /// Submissions that wait in a lane.
+    pub fn depth(&self, lane: Lane) -> usize {
+        self.lanes.depth(lane)
+    }
+}
+
+impl Writer {
+    /// Works until it is stopped; what waited then is committed, and the store closed.
+    ///
+    /// # Errors
+    /// The store failed. Nothing of the batch was acknowledged, and the process must end: what is on disk is known again after a start.
+    pub fn run(mut self) -> Result<(), StoreError> {
+        let now = self.read_clock();
+        let started = Round { submissions: vec![lanes::Submission::unanswered(Event::Started)], ..Round::default() };
+        self.work(started, now)?;
+        loop {
+            let round = self.lanes.take(self.wait(), self.parts.suspects.events_max());
+            let now = self.read_clock();
+            if round.finished {
+                break;
+            }
+            self.work(round, now)?;
+            self.write_sidecar(now);
+        }
+        let now = self.read_clock();
+        let seq = self.parts.store.head().seq;
+        self.parts.suspects.stopped_cleanly();
+        self.parts.store.close(now)?;
+        info!(seq, "The store was closed.");
+        Ok(())
+    }
+
+    /// One round: a batch, then the questions.
+    fn work(&mut self, round: Round, now: Time) -> Result<(), StoreError> {
+        let parts = &mut self.parts;
+        let batch = Batch::decide(&mut parts.state, &mut parts.world, &mut parts.suspects, round.submissions, now);
+        if let Some(batch) = batch {
+            let done = commit::commit(parts, batch, now)?;
+            (parts.dispatch)(done.effects);
+            for answer in done.answers {
+                // Whoever went away before the answer learns it by asking again.
+                answer.reply.send(answer.what).ok();
+            }
+        }
+        for question in round.questions {
+            question(&parts.state, &parts.world, now);
+        }
+        parts.health.beat();
+        Ok(())
+    }
+
+    /// Until the next timer is due, and never longer than a tick.
+    fn wait(&self) -> Duration {
+        let now = self.time.now();
+        let due = self.parts.state.next_due().map_or(Span(i64::MAX), |due| due - now);
+        u64::try_from(due.0).map_or(Duration::ZERO, Duration::from_millis).min(IDLE_TICK)
+    }
+
+    fn read_clock(&mut self) -> Time {
+        let (now, turn) = self.time.read(self.parts.clock.as_ref());
+        match turn {
+            Turn::Steady => {}
+            Turn::Doubted(ahead) => {
+                warn!(ahead = %ahead.words(), "The wall clock jumped ahead; time runs on by the monotonic clock until the step has held for ten minutes.");
+                self.tell_myself("ClockStepped", &format!("the wall clock jumped {} ahead and is not believed yet", ahead.words()));
+            }
+            Turn::Returned => warn!("The wall clock took its step back."),
+            Turn::Believed(ahead) => warn!(ahead = %ahead.words(), "The step of the wall clock has held and is believed."),
+        }
+        now
+    }
+
+    /// Raises an alert of the daemon about itself.
+    fn tell_myself(&self, name: &str, summary: &str) {
+        let event = Event::Alerts { inputs: vec![own_alert(name, summary)], refused: Vec::new() };
+        if self.lanes.put(Lane::Operators, Work::Event(event)).is_err() {
+            warn!(alert = name, "The daemon's own alert found no room.");
+        }
+    }
+
+    fn write_sidecar(&mut self, now: Time) {
+        if Instant::now() >= self.sidecar_at {
+            self.sidecar_at = Instant::now() + SIDECAR_EVERY;
+            if let Err(error) = self.parts.store.write_sidecar(now) {
+                warn!(%error, "The sidecar could not be written.");
+            }
+        }
+    }
+}
+
+/// An alert of the daemon about itself: source and item `watchkeeper`.
+fn own_alert(name: &str, summary: &str) -> AlertInput {
+    AlertInput {
+        severity: Severity::Error,
+        summary: summary.to_owned(),
+        labels: Labels::from([("alertname", name), ("ci", OWN_SOURCE)]),
+        ..AlertInput::named(OWN_SOURCE, name)
+    }
+}
