@@ -1,14 +1,18 @@
 //! Which incident a firing alert belongs to: its cause's, its own, one of the same group, one resolved recently, or a new one.
 
 use crate::decide::cause::Cause;
+use crate::decide::rate::Rating;
+use crate::event::World;
+use crate::expr::View;
 use crate::ids::IncidentId;
 use crate::model::alert::Alert;
-use crate::model::incident::Incident;
+use crate::model::incident::{Incident, Times};
 use crate::policy::correlate::Correlate;
+use crate::sight;
 use crate::state::State;
 use crate::text::Because;
 use crate::time::Time;
-use crate::words::{IncidentState, Role};
+use crate::words::{IncidentState, Reason, Role};
 
 /// What becomes of a firing alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,4 +107,82 @@ pub fn verdict(
         return Verdict::Reopens { incident: incident.id, because };
     }
     Verdict::Opens { recurrence_of: latest.map(|incident| incident.id), because: Because::NothingOpen { key: group.to_owned() } }
+}
+
+/// What a new incident is opened with.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The alert that opens it.
+    pub alert: &'a Alert,
+    /// That alert's rule.
+    pub rule: &'a Correlate,
+    /// Its group.
+    pub group: String,
+    /// What it is called.
+    pub title: String,
+    /// How bad it is.
+    pub rating: Rating,
+    /// The one before it.
+    pub recurrence_of: Option<IncidentId>,
+    /// Why it opens.
+    pub because: Because,
+    /// What its first mail is: opened, or released.
+    pub notify_as: Reason,
+}
+
+/// The record of a new incident, with the next number.
+pub fn opened(state: &State, world: &World, view: &View<'_>, opening: Opening<'_>, now: Time) -> Incident {
+    let Opening { alert, rule, group, title, rating, recurrence_of, because, notify_as } = opening;
+    let team = alert.ci.known().and_then(|no| world.cmdb.ci(no)).map(|ci| ci.owner.clone()).unwrap_or_default();
+    Incident {
+        id: IncidentId(state.counters.incidents + 1),
+        group,
+        rule: rule.name.clone(),
+        state: IncidentState::New,
+        ci: alert.ci.clone(),
+        item: sight::item_name(world, &alert.ci).to_owned(),
+        title,
+        subject: String::new(),
+        impact: rating.impact,
+        urgency: rating.urgency,
+        priority: rating.priority,
+        team,
+        assignee: String::new(),
+        services: rating.services,
+        cause: Some(alert.id),
+        because,
+        opened_at: now,
+        began_at: alert.started_at,
+        acknowledged_at: None,
+        resolved_at: None,
+        closed_at: None,
+        updated_at: now,
+        notify_at: Some(now + rule.group_wait),
+        notify_as,
+        settle_at: None,
+        close_at: None,
+        times: Times {
+            join_within: rule.join_within,
+            resolve_after: rule.resolve_after,
+            reopen_within: rule.reopen_within,
+            close_after: rule.close_after,
+            group_wait: rule.group_wait,
+        },
+        parent: None,
+        recurrence_of,
+        reopened: 0,
+        hold_reason: String::new(),
+        hold_until: None,
+        resolved_by: String::new(),
+        resolution: String::new(),
+        alert_count: 0,
+        told: Vec::new(),
+        timeline_len: 0,
+        muted: false,
+        version: 0,
+        realm: alert.realm.clone(),
+        runbook: rule.runbook.as_ref().map(|template| template.render(view)).unwrap_or_default(),
+        priority_by_hand: false,
+        release_at: None,
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::cmdb::health::HealthMap;
 use crate::cmdb::walk::{self, Reached};
 use crate::event::World;
 use crate::ids::{AlertId, CiNo, IncidentId};
@@ -65,13 +66,14 @@ pub fn of(state: &State, world: &World, alert: &Alert) -> Option<Cause> {
     Some(Cause { alert: best.alert.id, incident: best.incident, role, because })
 }
 
-/// The alerts that a cause may explain, in the order they began: whatever fires on its item or downstream of it, in another incident.
-pub fn explained_by(state: &State, world: &World, cause: &Alert) -> Vec<AlertId> {
+/// The alerts that a cause may explain over the health that holds with it, in the order they began: whatever fires on its item or downstream of it,
+/// in another incident.
+pub fn explained_by(state: &State, health: &HealthMap, world: &World, cause: &Alert) -> Vec<AlertId> {
     let CiRef::Known(ci) = cause.ci else { return Vec::new() };
     let reached = match cause.explains {
         Explains::Nothing => return Vec::new(),
         Explains::Ci => Vec::new(),
-        Explains::Downstream => walk::downstream(&world.cmdb, state.health(), ci),
+        Explains::Downstream => walk::downstream(&world.cmdb, health, ci),
     };
     let items = std::iter::once(ci).chain(reached.iter().map(|reached| reached.ci));
     let mut found: Vec<(Time, AlertId)> = items
@@ -94,14 +96,14 @@ pub struct Collected {
     pub because: Because,
 }
 
-/// The group that an alert of one of its members takes below `min_up`, with all members' alerts.
-pub fn collected(state: &State, world: &World, alert: &Alert) -> Option<Collected> {
+/// The group that an alert of one of its members takes below `min_up`, with all members' alerts, over the health that holds with it.
+pub fn collected(state: &State, health: &HealthMap, world: &World, alert: &Alert) -> Option<Collected> {
     let CiRef::Known(ci) = alert.ci else { return None };
     if alert.means != Means::Down {
         return None;
     }
     world.cmdb.groups_of(ci).find_map(|group| {
-        let counts = state.health().group(&world.cmdb, group).filter(|counts| counts.is_below())?;
+        let counts = health.group(&world.cmdb, group).filter(|counts| counts.is_below())?;
         let mut alerts: Vec<(IncidentId, AlertId)> = world
             .cmdb
             .members_of(group)
@@ -110,7 +112,8 @@ pub fn collected(state: &State, world: &World, alert: &Alert) -> Option<Collecte
             .filter_map(|other| Some((open_incident(state, other)?, other.id)))
             .collect();
         alerts.sort_unstable();
-        let items: BTreeSet<_> = alerts.iter().filter_map(|(_, id)| state.cell(*id)?.alert.ci.known()).collect();
+        let others = alerts.iter().filter_map(|(_, id)| state.cell(*id)?.alert.ci.known());
+        let items: BTreeSet<CiNo> = others.chain([ci]).collect();
         let because = Because::BelowMinUp { group: world.cmdb.id(group).to_owned(), up: counts.up, of: counts.of, needs: counts.needs };
         (items.len() > 1).then_some(Collected { group, alerts, because })
     })

@@ -1,11 +1,11 @@
 //! How bad an incident is: impact from what its item carries, urgency from its alerts, priority from the matrix.
 
+use crate::cmdb::health::HealthMap;
 use crate::cmdb::walk;
 use crate::event::World;
 use crate::ids::CiNo;
 use crate::model::alert::{Alert, CiRef};
 use crate::model::incident::ServiceHit;
-use crate::state::State;
 use crate::words::{AlertState, Health, Level, Means, Priority};
 
 /// A rating.
@@ -26,20 +26,20 @@ pub struct Rating {
 /// Services that an incident names at most; a fault of a whole site hurts all, and the mail says how many more.
 const SERVICES_MAX: usize = 32;
 
-/// Rates an incident on `ci` by the alerts that are not symptoms.
-pub fn rate<'a>(state: &State, world: &World, ci: &CiRef, alerts: impl Iterator<Item = &'a Alert>) -> Rating {
+/// Rates an incident on `ci` by the alerts that are not symptoms, over the health that holds with them.
+pub fn rate<'a>(health: &HealthMap, world: &World, ci: &CiRef, alerts: impl Iterator<Item = &'a Alert>) -> Rating {
     let alerts: Vec<&Alert> = alerts.filter(|alert| alert.state == AlertState::Firing).collect();
     let urgency = alerts.iter().map(|alert| alert.urgency).min().unwrap_or(Level::Low);
     let mut faults: Vec<(CiNo, Means)> =
         alerts.iter().filter(|alert| alert.means != Means::Nothing).filter_map(|alert| Some((alert.ci.known()?, alert.means))).collect();
     if let CiRef::Known(group) = ci
-        && state.health().is_below(&world.cmdb, *group)
+        && health.is_below(&world.cmdb, *group)
     {
         faults.push((*group, Means::Down));
     }
     faults.sort_unstable();
     faults.dedup();
-    let hits = walk::impact(&world.cmdb, state.health(), &faults);
+    let hits = walk::impact(&world.cmdb, health, &faults);
     let (impact, because) = impact(world, ci, &hits);
     let services = hits.iter().take(SERVICES_MAX).filter_map(|hit| {
         let service = world.cmdb.ci(hit.service)?;

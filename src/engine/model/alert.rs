@@ -1,6 +1,7 @@
 //! Alerts: one record a fingerprint, its vitals beside it, and Alertmanager's rule for merging what sources say.
 
 use minicbor::{Decode, Encode};
+use serde::Serialize;
 
 use crate::ids::{AlertId, CiNo, IncidentId, Slot, SourceNo};
 use crate::input::{AlertInput, Refused};
@@ -122,7 +123,7 @@ pub struct Said {
 }
 
 /// One step of a judgement: what was looked at, and why it came out so.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Judged {
     /// When.
     #[n(0)]
@@ -436,7 +437,50 @@ pub enum Fact {
     },
 }
 
+impl Said {
+    /// What an input says.
+    pub fn by(input: &AlertInput) -> Said {
+        Said { summary: input.summary.clone(), annotations: input.annotations.clone(), url: input.url.clone(), value: input.value.clone() }
+    }
+}
+
 impl Alert {
+    /// The record of an alert that was heard for the first time, before it was judged.
+    pub fn heard(id: AlertId, slot: Slot, input: &AlertInput, says: SourceSays, now: Time) -> Alert {
+        Alert {
+            id,
+            slot,
+            realm: input.realm.clone(),
+            source: says.source,
+            key: input.key.clone(),
+            name: input.name.clone(),
+            severity: input.severity,
+            labels: input.labels.clone(),
+            said: Said::by(input),
+            state: AlertState::Pending,
+            occurrence: 1,
+            first_seen: now,
+            started_at: says.starts_at.min(now),
+            cleared_at: None,
+            judge_at: None,
+            ci: CiRef::Unknown(String::new()),
+            rule: String::new(),
+            means: Means::Nothing,
+            explains: Explains::Nothing,
+            urgency: Level::Low,
+            incident: None,
+            role: Role::Member,
+            own_incident: None,
+            judgement: Vec::new(),
+            muted_by: Vec::new(),
+            detached: false,
+            rejudge_at: None,
+            forget_at: None,
+            version: 1,
+            expire_after: None,
+        }
+    }
+
     /// Applies a fact about this alert, all but the incident's side of it. `at` is the block's time.
     pub fn apply(&mut self, fact: &Fact, at: Time) {
         match fact {

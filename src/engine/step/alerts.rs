@@ -3,8 +3,8 @@
 use super::Turn;
 use crate::block::Recorded;
 use crate::cmdb::walk;
-use crate::decide::attach::{self, Verdict};
-use crate::decide::{cause, identify, mute, rule};
+use crate::decide::attach::{self, Opening, Verdict};
+use crate::decide::{cause, identify, mute, rate, rule};
 use crate::event::{Reply, Taken};
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId, SourceNo};
@@ -15,7 +15,7 @@ use crate::model::{incident, system};
 use crate::sight;
 use crate::state::fingerprint;
 use crate::text::Because;
-use crate::words::{AlertState, Explains, Level, Means, Role};
+use crate::words::{AlertState, Reason, Role};
 
 impl Turn<'_> {
     /// One request: every good member is taken, every bad one is a fact.
@@ -55,44 +55,9 @@ impl Turn<'_> {
             return Taken::Refused(refused);
         }
         let id = AlertId(self.state.counters.alerts + 1);
-        self.put(alert::Fact::Opened { alert: Box::new(self.new_alert(id, input, source, says)), says });
+        self.put(alert::Fact::Opened { alert: Box::new(Alert::heard(id, self.state.next_slot(), input, says, self.now)), says });
         self.match_rule(id);
         Taken::Alert(id)
-    }
-
-    fn new_alert(&self, id: AlertId, input: &AlertInput, source: SourceNo, says: SourceSays) -> Alert {
-        Alert {
-            id,
-            slot: self.state.next_slot(),
-            realm: input.realm.clone(),
-            source,
-            key: input.key.clone(),
-            name: input.name.clone(),
-            severity: input.severity,
-            labels: input.labels.clone(),
-            said: said_by(input),
-            state: AlertState::Pending,
-            occurrence: 1,
-            first_seen: self.now,
-            started_at: says.starts_at.min(self.now),
-            cleared_at: None,
-            judge_at: None,
-            ci: CiRef::Unknown(String::new()),
-            rule: String::new(),
-            means: Means::Nothing,
-            explains: Explains::Nothing,
-            urgency: Level::Low,
-            incident: None,
-            role: Role::Member,
-            own_incident: None,
-            judgement: Vec::new(),
-            muted_by: Vec::new(),
-            detached: false,
-            rejudge_at: None,
-            forget_at: None,
-            version: 1,
-            expire_after: None,
-        }
     }
 
     /// A known alert is heard again: the hot path. It is judged only when it begins to fire or its severity changes.
@@ -105,7 +70,7 @@ impl Turn<'_> {
         let severity = (cell.alert.severity != input.severity).then_some(input.severity);
         let old = &cell.alert.said;
         let same = old.summary == input.summary && old.annotations == input.annotations && old.url == input.url && old.value == input.value;
-        let said = (!same && says.fires(self.now)).then(|| said_by(input));
+        let said = (!same && says.fires(self.now)).then(|| Said::by(input));
         self.put(alert::Fact::Seen { id, says, said });
         let fires = self.ends_at(id) > self.now;
         if let Some(severity) = severity.filter(|_| says.fires(self.now)) {
@@ -241,8 +206,11 @@ impl Turn<'_> {
                 self.join(id, incident, Role::Cause, because);
             }
             Verdict::Opens { recurrence_of, because } => {
-                let runbook = rule.runbook.as_ref().map(|template| template.render(&view)).unwrap_or_default();
-                let incident = self.new_incident(alert, rule, group, title, runbook, recurrence_of, because.clone(), leaving);
+                let rating = rate::rate(self.state.health(), self.world, &alert.ci, std::iter::once(alert));
+                let notify_as = if leaving.is_some() { Reason::Released } else { Reason::Opened };
+                let because_opened = because.clone();
+                let opening = Opening { alert, rule, group, title, rating, recurrence_of, because: because_opened, notify_as };
+                let incident = attach::opened(self.state, self.world, &view, opening, self.now);
                 let opened = incident.id;
                 self.put(incident::Fact::Opened { incident: Box::new(incident) });
                 self.join(id, opened, Role::Cause, because);
@@ -304,7 +272,7 @@ impl Turn<'_> {
     /// A new cause adopts what it explains, wherever that was.
     fn adopt(&mut self, cause_id: AlertId) {
         let Some(cell) = self.state.cell(cause_id) else { return };
-        let explained = cause::explained_by(self.state, self.world, &cell.alert);
+        let explained = cause::explained_by(self.state, self.state.health(), self.world, &cell.alert);
         for (n, id) in explained.into_iter().enumerate() {
             if n < limits::CURSOR_ITEMS_MAX {
                 self.follow_cause(id);
@@ -332,7 +300,7 @@ impl Turn<'_> {
         if cell.alert.role == Role::Symptom {
             return;
         }
-        let Some(collected) = cause::collected(self.state, self.world, &cell.alert) else { return };
+        let Some(collected) = cause::collected(self.state, self.state.health(), self.world, &cell.alert) else { return };
         let Some((into, first)) = collected.alerts.first().copied() else { return };
         let Some(incident) = self.state.incidents.get(&into) else { return };
         let group = CiRef::Known(collected.group);
@@ -388,10 +356,6 @@ impl Turn<'_> {
     pub(super) fn step(&self, what: &str, outcome: &str, because: String) -> Judged {
         Judged { at: self.now, what: what.to_owned(), outcome: outcome.to_owned(), because }
     }
-}
-
-fn said_by(input: &AlertInput) -> Said {
-    Said { summary: input.summary.clone(), annotations: input.annotations.clone(), url: input.url.clone(), value: input.value.clone() }
 }
 
 impl From<alert::Fact> for Fact {

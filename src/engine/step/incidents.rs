@@ -6,80 +6,12 @@ use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId};
 use crate::limits;
 use crate::model::alert::{self, Alert};
-use crate::model::incident::{self, Incident, Times};
-use crate::policy::correlate::Correlate;
+use crate::model::incident;
 use crate::sight;
 use crate::text::Because;
 use crate::words::{AlertState, IncidentState, Reason, Role};
 
 impl Turn<'_> {
-    #[expect(clippy::too_many_arguments, reason = "the parts of one record, each used once")]
-    pub(super) fn new_incident(
-        &self,
-        alert: &Alert,
-        rule: &Correlate,
-        group: String,
-        title: String,
-        runbook: String,
-        recurrence_of: Option<IncidentId>,
-        because: Because,
-        leaving: Option<IncidentId>,
-    ) -> Incident {
-        let rating = rate::rate(self.state, self.world, &alert.ci, std::iter::once(alert));
-        let team = alert.ci.known().and_then(|no| self.world.cmdb.ci(no)).map(|ci| ci.owner.clone()).unwrap_or_default();
-        Incident {
-            id: IncidentId(self.state.counters.incidents + 1),
-            group,
-            rule: rule.name.clone(),
-            state: IncidentState::New,
-            ci: alert.ci.clone(),
-            item: sight::item_name(self.world, &alert.ci).to_owned(),
-            title,
-            subject: String::new(),
-            impact: rating.impact,
-            urgency: rating.urgency,
-            priority: rating.priority,
-            team,
-            assignee: String::new(),
-            services: rating.services,
-            cause: Some(alert.id),
-            because,
-            opened_at: self.now,
-            began_at: alert.started_at,
-            acknowledged_at: None,
-            resolved_at: None,
-            closed_at: None,
-            updated_at: self.now,
-            notify_at: Some(self.now + rule.group_wait),
-            notify_as: if leaving.is_some() { Reason::Released } else { Reason::Opened },
-            settle_at: None,
-            close_at: None,
-            times: Times {
-                join_within: rule.join_within,
-                resolve_after: rule.resolve_after,
-                reopen_within: rule.reopen_within,
-                close_after: rule.close_after,
-                group_wait: rule.group_wait,
-            },
-            parent: None,
-            recurrence_of,
-            reopened: 0,
-            hold_reason: String::new(),
-            hold_until: None,
-            resolved_by: String::new(),
-            resolution: String::new(),
-            alert_count: 0,
-            told: Vec::new(),
-            timeline_len: 0,
-            muted: false,
-            version: 0,
-            realm: alert.realm.clone(),
-            runbook,
-            priority_by_hand: false,
-            release_at: None,
-        }
-    }
-
     /// After whatever touched it: its cause, its rating, its mute, its quiet clock and its mails.
     pub(super) fn settle_incident(&mut self, id: IncidentId) {
         if !self.is_open(id) {
@@ -133,7 +65,7 @@ impl Turn<'_> {
         if !causes.iter().any(|alert| alert.state == AlertState::Firing) {
             return;
         }
-        let rating = rate::rate(self.state, self.world, &incident.ci, causes.into_iter());
+        let rating = rate::rate(self.state.health(), self.world, &incident.ci, causes.into_iter());
         if rating.priority < incident.priority && !incident.priority_by_hand {
             self.put(incident::Fact::Rated {
                 id,

@@ -205,9 +205,9 @@ fn alert(world: &World, expected: &AlertExpectation, cell: &AlertCell) -> Vec<Di
 }
 
 fn muted_by(cell: &AlertCell) -> impl Iterator<Item = &str> {
-    cell.alert.muted_by.iter().filter_map(|because| match because {
-        Because::Silenced { by, .. } => Some(by.as_str()),
-        _ => None,
+    cell.alert.muted_by.iter().filter_map(|because| {
+        let Because::Silenced { by, .. } = because else { return None };
+        Some(by.as_str())
     })
 }
 

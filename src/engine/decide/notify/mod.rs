@@ -144,6 +144,39 @@ pub fn of_command(state: &State, world: &World, incident: &Incident, reason: Rea
     round.planned()
 }
 
+/// What one notify rule has to say about an incident: `try` and `explain` show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// The rule.
+    pub rule: String,
+    /// Whom it would tell who does not know yet.
+    pub to: Vec<String>,
+    /// Whether it folds.
+    pub digest: bool,
+    /// Why it tells whom it tells, or nobody.
+    pub why: String,
+}
+
+/// Asks every rule about `reason` over `view`; tells nobody.
+pub fn look(world: &World, incident: &Incident, view: &View<'_>, reason: Reason) -> Vec<Looked> {
+    let again = matches!(reason, Reason::Reopened | Reason::Released);
+    let rules = world.policy.notify.iter().map(|rule| {
+        let sends = rule.sends(reason) || again && rule.sends(Reason::Opened);
+        let holds = rule.condition.holds(view).is_yes();
+        let why = if sends { rule.condition.explain(view) } else { format!("it does not send {reason}") };
+        let found = if sends && holds { recipients::of(world, incident, view, rule) } else { Vec::new() };
+        let untold = found.iter().filter(|to| again || !is_told(incident, &to.address, rule));
+        let to: Vec<String> = untold.map(|to| to.address.clone()).collect();
+        let why = match (sends && holds, found.is_empty(), to.is_empty()) {
+            (true, true, _) => "it reaches nobody".to_owned(),
+            (true, false, true) => "whom it reaches knows already".to_owned(),
+            (true, false, false) | (false, _, _) => why,
+        };
+        Looked { rule: rule.name.clone(), to, digest: rule.digest && reason != Reason::Affected, why }
+    });
+    rules.collect()
+}
+
 /// The next moment of the morning's list in a team's zone, after `now`.
 pub fn digest_due(world: &World, team: &str, now: Time) -> Time {
     let zone = zone_of(world, team);

@@ -1,0 +1,394 @@
+//! Why: what would become of an alert that has not happened, and why an alert or an incident is what it is.
+//!
+//! Asks the same judgements as `step` and changes nothing; State is only borrowed, because it may hold a million alerts.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::attach::{self, Opening, Verdict};
+use super::{cause, identify, mute, notify, rate, rule};
+use crate::cmdb::health::HealthMap;
+use crate::event::World;
+use crate::expr::View;
+use crate::ids::{AlertId, IncidentId, Slot, SourceNo};
+use crate::input::AlertInput;
+use crate::limits;
+use crate::model::alert::{Alert, CiRef, Judged, SourceSays};
+use crate::model::incident::Incident;
+use crate::policy::correlate::Correlate;
+use crate::sight::{self, IncidentTexts};
+use crate::state::{State, fingerprint};
+use crate::text::{Because, one_line};
+use crate::time::Time;
+use crate::words::{AlertState, IncidentState, Means, Priority, Reason, Role};
+
+/// Steps in the order in which they are judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trace {
+    /// What it is about: an alert's name and item, or an incident's id and title.
+    pub subject: String,
+    /// The steps.
+    pub steps: Vec<Judged>,
+}
+
+/// What would happen if `input` came in at `now`.
+pub fn trace(state: &State, world: &World, input: &AlertInput, now: Time) -> Trace {
+    let mut steps = Steps::at(now);
+    let known = state.find(fingerprint(state.counters.store, input), input).and_then(|id| state.cell(id));
+    let source = state.source_no(&input.source).unwrap_or(SourceNo(u16::MAX));
+    let says = SourceSays::of(input, source, now);
+    let firing = known.filter(|cell| cell.alert.is_active());
+    if let Some(cell) = known {
+        let repeat = if cell.alert.is_active() && cell.alert.severity == input.severity { ": a repeat only counts" } else { "" };
+        let heard = format!("it is {} and was heard {} times{repeat}", cell.alert.state, cell.vitals.count);
+        steps.add("known", cell.alert.id, heard);
+    }
+    let view = sight::input(input, now);
+    let identified = identify::identify(world, &view);
+    let item = sight::item_name(world, &identified.ci);
+    let subject = format!("{} on {item}", input.name);
+    if !says.fires(now) {
+        let what = if firing.is_some() { "it would clear" } else { "nothing is remembered of it" };
+        steps.add("over", what, format!("its end {} has passed", says.ends_at));
+        return Trace { subject, steps: steps.list };
+    }
+    steps.add("identified", item, &identified.because);
+    let view = sight::with_ci(view, state, world, &identified.ci);
+    let (matched, skipped) = world.policy.correlate.trace(&view);
+    let hidden = skipped.len().saturating_sub(limits::TRACE_NAMED_MAX);
+    if hidden > 0 {
+        steps.add("skipped", format!("{hidden} rules"), "they stand before those below");
+    }
+    for passed in &skipped[hidden..] {
+        steps.add("skipped", &passed.rule, &passed.why);
+    }
+    let said = rule::said_by(matched, &view);
+    steps.add("rule", &matched.name, format!("means {}, explains {}, urgency {}", said.means, said.explains, said.urgency));
+    let fresh = || Alert::heard(AlertId(u64::MAX), Slot(u32::MAX), input, says, now);
+    let alert = Alert {
+        state: AlertState::Firing,
+        severity: input.severity,
+        ci: identified.ci.clone(),
+        rule: matched.name.clone(),
+        means: said.means,
+        explains: said.explains,
+        urgency: said.urgency,
+        ..known.map_or_else(fresh, |cell| cell.alert.clone())
+    };
+    if firing.is_none() && says.starts_at.min(now) + matched.hold_for > now {
+        steps.add("waits", matched.hold_for.words(), Because::Waits { hold: matched.hold_for });
+    }
+    if let Some(because) = rule::only_recorded(matched, &input.name, input.severity) {
+        steps.add("recorded", "", because);
+        return Trace { subject, steps: steps.list };
+    }
+    let mutes = mute::mutes(state, world, &view, now);
+    for because in &mutes {
+        steps.add("muted", "", because);
+    }
+    if mutes.is_empty() {
+        let imagined = Imagined { state, world, health: health_with(state, world, &alert), alert: &alert, view, now };
+        imagined.attach(matched, &mut steps);
+    }
+    Trace { subject, steps: steps.list }
+}
+
+/// Why a live alert is what it is: its last judgement as it was, then what holds now. `None`: no such alert lives.
+pub fn explain(state: &State, world: &World, id: AlertId, now: Time) -> Option<Trace> {
+    let cell = state.cell(id)?;
+    let alert = &cell.alert;
+    let mut steps = Steps { now, list: alert.judgement.clone() };
+    steps.add("now", alert.state, format!("heard {} times, last at {}", cell.vitals.count, cell.vitals.last_seen));
+    for says in &cell.vitals.sources {
+        let fires = if says.fires(now) { "says that it fires" } else { "says that it is over" };
+        let until = if says.ends_at == Time::NEVER { "until its sender clears it".to_owned() } else { format!("until {}", says.ends_at) };
+        steps.add("source", state.source(says.source), format!("{fires}, {until}"));
+    }
+    for because in &alert.muted_by {
+        steps.add("muted", "", because);
+    }
+    if let Some(at) = alert.judge_at {
+        steps.add("next", at, "its rule's `for` is over");
+    }
+    if let Some(cause) = Some(alert).filter(|alert| alert.state == AlertState::Firing).and_then(|alert| cause::of(state, world, alert)) {
+        steps.add("cause", cause_name(state, world, cause.alert), &cause.because);
+    }
+    if let Some(incident) = alert.incident {
+        let member = state.members.get(&(incident, id));
+        let because = member.map(|member| member.because.to_string()).unwrap_or_default();
+        steps.add("stands in", format!("{incident} as {}", alert.role), because);
+        if let Some(incident) = state.incidents.get(&incident) {
+            steps.told(incident);
+        }
+    }
+    Some(Trace { subject: format!("{} on {}", alert.name, sight::item_name(world, &alert.ci)), steps: steps.list })
+}
+
+/// Why a live incident is what it is, and what comes next by itself. `None`: no such incident lives.
+pub fn explain_incident(state: &State, world: &World, id: IncidentId, now: Time) -> Option<Trace> {
+    let incident = state.incidents.get(&id)?;
+    let mut steps = Steps::at(incident.opened_at);
+    steps.add("opened", &incident.rule, &incident.because);
+    steps.now = now;
+    let recurrence = incident.recurrence_of.map(|before| before.to_string());
+    steps.maybe("recurrence of", recurrence, "its group had an incident before, resolved too long ago to come back");
+    steps.maybe("child of", incident.parent.map(|parent| parent.to_string()), "all its alerts belong there now");
+    for child in state.children_of(id) {
+        steps.add("parent of", child, "it took over all its alerts");
+    }
+    steps.maybe("cause", incident.cause.map(|cause| cause_name(state, world, cause)), "");
+    let members: Vec<_> = state.alerts_in(id).collect();
+    for cell in members.iter().take(limits::TRACE_NAMED_MAX) {
+        let because = state.members.get(&(id, cell.alert.id)).map(|member| member.because.to_string()).unwrap_or_default();
+        let name = cause_name(state, world, cell.alert.id);
+        steps.add("alert", format!("{name} ({}, {})", cell.alert.role, cell.alert.state), because);
+    }
+    if members.len() > limits::TRACE_NAMED_MAX {
+        steps.add("alert", format!("{} more", members.len() - limits::TRACE_NAMED_MAX), "");
+    }
+    let by = if incident.priority_by_hand {
+        "set by hand, so nothing else changes it"
+    } else {
+        "it follows upward at once, downward only by hand"
+    };
+    let levels = format!("impact {}, urgency {}; {by}", incident.impact, incident.urgency);
+    steps.add("rated", incident.priority, levels);
+    for hit in &incident.services {
+        steps.add("hurts", &hit.id, hit.health.word().replace('_', " "));
+    }
+    steps.told(incident);
+    let texts = IncidentTexts::of(incident);
+    let view = incident
+        .cause
+        .and_then(|id| state.cell(id))
+        .map_or_else(|| View { at: now, ..View::default() }, |cell| sight::alert(state, cell, now));
+    let view = sight::with_incident(sight::with_ci(view, state, world, &incident.ci), state, incident, &texts, now);
+    if incident.muted {
+        steps.add("muted", "", Because::AllMuted);
+    } else if incident.is_open() {
+        steps.would_tell(notify::look(world, incident, &view, Reason::Opened), Reason::Opened);
+    }
+    let next = [
+        (incident.notify_at, "its first mail is due, later while a possible cause is still within its `for`"),
+        (
+            incident.settle_at,
+            if incident.state == IncidentState::Resolved {
+                "it comes back, because something still fires"
+            } else {
+                "it resolves, unless something fires again"
+            },
+        ),
+        (incident.release_at, "symptoms that still fire are given back, because their cause cleared"),
+        (incident.hold_until, "its hold ends"),
+        (incident.close_at, "it closes"),
+    ];
+    for (at, because) in next {
+        steps.maybe("next", at, because);
+    }
+    Some(Trace { subject: format!("{id} {}", incident.title), steps: steps.list })
+}
+
+/// A line a step: `identified  db-1 (identify instance)`.
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines().iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+impl Trace {
+    /// Lines for people, the subject first.
+    pub fn lines(&self) -> Vec<String> {
+        let steps = self.steps.iter().map(|step| {
+            let outcome = one_line(&step.outcome);
+            match (outcome.is_empty(), step.because.is_empty()) {
+                (true, _) => format!("  {:<14} {}", step.what, step.because),
+                (false, true) => format!("  {:<14} {outcome}", step.what),
+                (false, false) => format!("  {:<14} {outcome}: {}", step.what, one_line(&step.because)),
+            }
+        });
+        std::iter::once(one_line(&self.subject)).chain(steps).collect()
+    }
+}
+
+/// An alert as if it were among the others.
+struct Imagined<'a> {
+    state: &'a State,
+    world: &'a World,
+    /// The health that would hold with it.
+    health: HealthMap,
+    alert: &'a Alert,
+    view: View<'a>,
+    now: Time,
+}
+
+impl Imagined<'_> {
+    fn attach(&self, rule: &Correlate, steps: &mut Steps) {
+        let Imagined { state, world, alert, view, now, .. } = self;
+        let group = rule::group(rule, &alert.realm, view);
+        let cause = cause::of(state, world, alert);
+        if let Some(cause) = &cause {
+            steps.add("cause", cause_name(state, world, cause.alert), &cause.because);
+        }
+        let verdict = attach::verdict(state, alert, rule, &group, cause, None, *now);
+        let present = |id: IncidentId| state.incidents.get(&id).cloned();
+        match verdict {
+            Verdict::Stays => {
+                let place = alert.incident.map(|id| format!("{id} as {}", alert.role)).unwrap_or_default();
+                steps.add("attached", place, "it stays where it is");
+                if let Some(incident) = alert.incident.and_then(present) {
+                    self.tell(incident, alert.role, Reason::Opened, steps);
+                }
+            }
+            Verdict::WaitsForRelease(incident) => {
+                steps.add(
+                    "attached",
+                    format!("{incident} as {}", alert.role),
+                    "its cause has cleared only just, and a release decides later",
+                );
+            }
+            Verdict::Joins { incident, role, because } => {
+                steps.add("attached", format!("{incident} as {role}"), because);
+                if let Some(incident) = present(incident) {
+                    self.tell(incident, role, if role == Role::Symptom { Reason::Affected } else { Reason::Opened }, steps);
+                }
+            }
+            Verdict::GivesBack { incident } => {
+                steps.add("attached", format!("{incident}, which stands on its own again"), Because::OwnIncident);
+                if let Some(incident) = present(incident) {
+                    self.tell(incident, Role::Cause, Reason::Released, steps);
+                }
+            }
+            Verdict::Reopens { incident, because } => {
+                steps.add("attached", format!("{incident}, which comes back"), because);
+                if let Some(incident) = present(incident) {
+                    self.tell(Incident { state: IncidentState::New, ..incident }, Role::Cause, Reason::Reopened, steps);
+                }
+            }
+            Verdict::Opens { recurrence_of, because } => {
+                let before = recurrence_of.map(|id| format!(", a recurrence of {id}")).unwrap_or_default();
+                let title = rule::title(rule, view);
+                steps.add("attached", format!("a new incident, {title}{before}"), &because);
+                let rating = rate::rate(&self.health, world, &alert.ci, std::iter::once(*alert));
+                let opening = Opening { alert, rule, group, title, rating, recurrence_of, because, notify_as: Reason::Opened };
+                self.tell(attach::opened(state, world, view, opening, *now), Role::Cause, Reason::Opened, steps);
+            }
+        }
+        self.reach(rule, steps);
+    }
+
+    /// Its rating with this alert, and who would hear of that.
+    fn tell(&self, mut incident: Incident, role: Role, reason: Reason, steps: &mut Steps) {
+        let Imagined { state, world, alert, now, .. } = self;
+        if role != Role::Symptom {
+            let others = state.alerts_in(incident.id).map(|cell| &cell.alert);
+            let others = others.filter(|other| other.role != Role::Symptom && other.id != alert.id);
+            let rating = rate::rate(&self.health, world, &incident.ci, others.chain(std::iter::once(*alert)));
+            let because = Because::Matrix { impact: rating.impact, because: rating.because.clone(), urgency: rating.urgency };
+            if rating.priority <= incident.priority && !incident.priority_by_hand {
+                incident.impact = rating.impact;
+                incident.urgency = rating.urgency;
+                incident.priority = rating.priority;
+                incident.services = rating.services;
+                steps.add("rated", incident.priority, because);
+            } else {
+                steps.add("rated", incident.priority, format!("it stays; alone it would be {}: {because}", rating.priority));
+            }
+            for hit in &incident.services {
+                steps.add("hurts", &hit.id, hit.health.word().replace('_', " "));
+            }
+        }
+        let texts = IncidentTexts::of(&incident);
+        let ci = if role == Role::Symptom { &alert.ci } else { &incident.ci };
+        let view = sight::with_incident(sight::with_ci(self.view, state, world, ci), state, &incident, &texts, *now);
+        let looked = notify::look(world, &incident, &view, reason);
+        let reached = looked.iter().any(|one| !one.to.is_empty()) || !incident.told.is_empty();
+        steps.would_tell(looked, reason);
+        if !reached && reason == Reason::Opened && incident.priority <= Priority::P2 {
+            let to = world.settings.last_resort.join(", ");
+            steps.add("told", to, format!("{}, because a {} reaches nobody else", notify::LAST_RESORT, incident.priority));
+        }
+    }
+
+    /// What it takes with it: a group below `min_up`, and alerts that it explains.
+    fn reach(&self, rule: &Correlate, steps: &mut Steps) {
+        let Imagined { state, world, alert, .. } = self;
+        if let Some(collected) = cause::collected(state, &self.health, world, alert)
+            && let Some((into, _)) = collected.alerts.first()
+        {
+            steps.add("collected", format!("{into}, with all members' alerts"), collected.because);
+        }
+        let began = alert.started_at - rule.adopt_within;
+        let young = |id: &AlertId| state.cell(*id).is_some_and(|cell| cell.alert.started_at >= began && cell.alert.realm == alert.realm);
+        let explained: Vec<AlertId> = cause::explained_by(state, &self.health, world, alert).into_iter().filter(young).collect();
+        for id in explained.iter().take(limits::TRACE_NAMED_MAX) {
+            steps.add("explains", cause_name(state, world, *id), "unless another cause explains it better");
+        }
+        if explained.len() > limits::TRACE_NAMED_MAX {
+            steps.add("explains", format!("{} more", explained.len() - limits::TRACE_NAMED_MAX), "");
+        }
+    }
+}
+
+/// The health that would hold with an alert.
+fn health_with(state: &State, world: &World, alert: &Alert) -> HealthMap {
+    let mut health = state.health().clone();
+    if let (CiRef::Known(no), Means::Down) = (&alert.ci, alert.means) {
+        health.add_down(&world.cmdb, *no);
+    }
+    health
+}
+
+fn cause_name(state: &State, world: &World, id: AlertId) -> String {
+    state.cell(id).map_or_else(|| id.to_string(), |cell| format!("{id} {} on {}", cell.alert.name, sight::item_name(world, &cell.alert.ci)))
+}
+
+struct Steps {
+    now: Time,
+    list: Vec<Judged>,
+}
+
+impl Steps {
+    fn at(now: Time) -> Steps {
+        Steps { now, list: Vec::new() }
+    }
+
+    fn add(&mut self, what: &str, outcome: impl fmt::Display, because: impl fmt::Display) {
+        self.list.push(Judged { at: self.now, what: what.to_owned(), outcome: outcome.to_string(), because: because.to_string() });
+    }
+
+    fn maybe(&mut self, what: &str, outcome: Option<impl fmt::Display>, because: &str) {
+        if let Some(outcome) = outcome {
+            self.add(what, outcome, because);
+        }
+    }
+
+    fn told(&mut self, incident: &Incident) {
+        for told in &incident.told {
+            let what = if told.reason == Reason::Digest { "in the morning's list".to_owned() } else { told.reason.to_string() };
+            self.list.push(Judged {
+                at: told.at,
+                what: "told".to_owned(),
+                outcome: format!("{} ({what})", told.address),
+                because: format!("notify {}", told.rule),
+            });
+        }
+    }
+
+    fn would_tell(&mut self, looked: Vec<notify::Looked>, reason: Reason) {
+        let mut first: Vec<String> = Vec::new();
+        for one in looked {
+            if one.to.is_empty() {
+                self.add("not told", format!("notify {}", one.rule), one.why);
+                continue;
+            }
+            for address in one.to {
+                let how = if one.digest { "in the morning's list".to_owned() } else { reason.to_string() };
+                if !first.contains(&address) {
+                    self.add("told", format!("{address} ({how})"), format!("notify {}: {}", one.rule, one.why));
+                    first.push(address);
+                }
+            }
+        }
+    }
+}

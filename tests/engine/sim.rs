@@ -1,0 +1,437 @@
+//! A small world over the engine for scenarios: a State, rules and a CMDB from YAML, a virtual clock, and what must hold after every batch.
+//!
+//! After every batch: what was saved loads to the same State, the facts replayed on a copy give the same rows, an alert has at most one place,
+//! and no person hears twice that an incident opened.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use watchkeeper_engine::block::{Block, Entry, FORMAT};
+use watchkeeper_engine::cmdb::{Cmdb, Inventory, files};
+use watchkeeper_engine::event::{Action, Command, Event, Reply, Settings, Taken, World};
+use watchkeeper_engine::fact::Fact;
+use watchkeeper_engine::ids::{AlertId, IncidentId, StoreId};
+use watchkeeper_engine::input::AlertInput;
+use watchkeeper_engine::model::incident::{self, Incident};
+use watchkeeper_engine::model::message::{self, Message};
+use watchkeeper_engine::policy::{self, Policy};
+use watchkeeper_engine::source::SourceFile;
+use watchkeeper_engine::state::State;
+use watchkeeper_engine::state::rows::{AlertRow, Row, Table, decode};
+use watchkeeper_engine::step::{self, Outcome};
+use watchkeeper_engine::text::Labels;
+use watchkeeper_engine::time::{Span, Time};
+use watchkeeper_engine::words::{AlertState, IncidentState, Reason, Role, Severity};
+
+/// The store of every scenario.
+pub(crate) const STORE: StoreId = StoreId { high: 0x5eed, low: 0x51a };
+
+/// Whoever hears what reaches nobody.
+pub(crate) const LAST_RESORT: &str = "ops@example.org";
+
+/// When every scenario begins: a Tuesday, 10:00 in Berlin.
+pub(crate) fn start() -> Time {
+    t("2026-03-24T10:00:00+01:00")
+}
+
+/// A literal instant.
+pub(crate) fn t(text: &str) -> Time {
+    Time::parse_rfc3339(text).unwrap()
+}
+
+/// A literal duration.
+pub(crate) fn d(text: &str) -> Span {
+    Span::parse(text).unwrap()
+}
+
+/// How often the dear invariants are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// After every batch.
+    Always,
+    /// Only where the scenario asks: for those that run a hundred times.
+    WhenAsked,
+}
+
+/// One scenario's world.
+pub(crate) struct Sim {
+    pub(crate) state: State,
+    pub(crate) world: World,
+    pub(crate) now: Time,
+    /// Every mail planned so far.
+    pub(crate) all_mails: Vec<Message>,
+    /// Every fact so far.
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) care: Care,
+    heard: usize,
+    rows: BTreeMap<Row, Vec<u8>>,
+    pages: BTreeMap<u32, Vec<u8>>,
+    blocks: Vec<Block>,
+    copy: State,
+}
+
+/// An alert of that name on that instance that fires until it is cleared.
+pub(crate) fn alert(name: &str, instance: &str) -> AlertInput {
+    AlertInput {
+        severity: Severity::Critical,
+        labels: Labels::from([("alertname", name), ("instance", instance)]),
+        ends_at: Some(Time::NEVER),
+        ..AlertInput::named("prom", name)
+    }
+}
+
+/// The same with another severity.
+pub(crate) fn as_severity(severity: Severity, input: AlertInput) -> AlertInput {
+    AlertInput { severity, ..input }
+}
+
+/// Rules of one file.
+pub(crate) fn policy(rules: &str) -> Arc<Policy> {
+    let loaded = policy::load(&[SourceFile::new("rules.yaml", rules)]).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    Arc::new(loaded.policy)
+}
+
+/// A CMDB of one file over the numbers of another.
+pub(crate) fn cmdb(text: &str, base: &Inventory, version: u64) -> Arc<Cmdb> {
+    let files = [SourceFile::new("cmdb.yaml", text)];
+    let (inventory, _) = files::read(&files, base).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    Arc::new(Cmdb::build(inventory, version))
+}
+
+impl Sim {
+    /// A fresh store under these rules and this CMDB.
+    pub(crate) fn new(rules: &str, items: &str) -> Sim {
+        let settings = Arc::new(Settings { last_resort: vec![LAST_RESORT.to_owned()] });
+        let world = World { policy: policy(rules), cmdb: cmdb(items, &Inventory::default(), 1), settings };
+        let mut sim = Sim {
+            state: State::new(STORE),
+            world,
+            now: start(),
+            all_mails: Vec::new(),
+            facts: Vec::new(),
+            care: Care::Always,
+            heard: 0,
+            rows: BTreeMap::new(),
+            pages: BTreeMap::new(),
+            blocks: Vec::new(),
+            copy: State::new(STORE),
+        };
+        let world = sim.world.clone();
+        sim.event(Event::World(world));
+        sim
+    }
+
+    /// The same, for what runs a hundred times: the dear invariants are looked at by [`Sim::check`] only.
+    pub(crate) fn quick(rules: &str, items: &str) -> Sim {
+        Sim { care: Care::WhenAsked, ..Sim::new(rules, items) }
+    }
+
+    /// One event in a batch of its own, at the present instant.
+    pub(crate) fn event(&mut self, event: Event) -> Option<Reply> {
+        let mut out = Outcome::default();
+        self.state.begin_batch(self.now, &mut out.touched);
+        step::step(&mut self.state, &self.world, event, self.now, &mut out);
+        self.commit(out)
+    }
+
+    /// Alerts of one request.
+    pub(crate) fn send(&mut self, inputs: Vec<AlertInput>) -> Vec<Taken> {
+        let inputs = inputs.into_iter().map(|input| input.bounded().unwrap()).collect();
+        match self.event(Event::Alerts { inputs, refused: Vec::new() }) {
+            Some(Reply::Taken(taken)) => taken,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// One alert fires.
+    pub(crate) fn fire(&mut self, input: AlertInput) -> AlertId {
+        match self.send(vec![input])[..] {
+            [Taken::Alert(id)] => id,
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    /// One alert clears.
+    pub(crate) fn clear(&mut self, input: AlertInput) {
+        let now = self.now;
+        self.send(vec![AlertInput { resolved: true, ends_at: Some(now), starts_at: None, ..input }]);
+    }
+
+    /// An operator, anna, does something.
+    pub(crate) fn command(&mut self, action: Action) -> Reply {
+        self.event(Event::Command(Command { actor: "anna".to_owned(), expected: None, action })).unwrap()
+    }
+
+    /// The clock runs on by so much, timers at their own instants.
+    pub(crate) fn run(&mut self, span: &str) {
+        self.run_until(self.now + d(span));
+    }
+
+    /// The clock runs on to an instant.
+    pub(crate) fn run_until(&mut self, until: Time) {
+        let mut rounds = 0;
+        while let Some(due) = self.state.next_due().filter(|due| *due <= until) {
+            rounds = if due > self.now { 0 } else { rounds + 1 };
+            assert!(rounds < 10_000, "the clock does not get on at {}", self.now);
+            self.now = self.now.max(due);
+            let mut out = Outcome::default();
+            self.state.begin_batch(self.now, &mut out.touched);
+            step::due(&mut self.state, &self.world, self.now, &mut out);
+            self.commit(out);
+        }
+        self.now = self.now.max(until);
+    }
+
+    /// Other rules and another CMDB come into force.
+    pub(crate) fn reload(&mut self, rules: &str, items: &str) {
+        let version = self.world.cmdb.version() + 1;
+        let cmdb = cmdb(items, self.world.cmdb.inventory(), version);
+        self.world = World { policy: policy(rules), cmdb, settings: Arc::clone(&self.world.settings) };
+        let world = self.world.clone();
+        self.event(Event::World(world));
+    }
+
+    /// The process ends, is down for a while, and starts from what was saved.
+    pub(crate) fn restart(&mut self, down: &str) {
+        self.state = self.loaded();
+        self.copy = self.state.clone();
+        self.now = self.now + d(down);
+        self.event(Event::Started);
+    }
+
+    /// Mails since this was last asked.
+    pub(crate) fn mails(&mut self) -> Vec<Message> {
+        let since = std::mem::replace(&mut self.heard, self.all_mails.len());
+        self.all_mails[since..].to_vec()
+    }
+
+    /// Mails since this was last asked, as `address reason`, in order of address.
+    pub(crate) fn mail_words(&mut self) -> Vec<String> {
+        let mut words: Vec<String> = self.mails().iter().map(|mail| format!("{} {}", mail.to, mail.reason)).collect();
+        words.sort();
+        words
+    }
+
+    /// Incidents in lists: neither closed nor a child.
+    pub(crate) fn listed(&self) -> Vec<&Incident> {
+        self.state.incidents.values().filter(|incident| incident.parent.is_none()).collect()
+    }
+
+    /// Incidents that are open and no child.
+    pub(crate) fn open(&self) -> Vec<&Incident> {
+        self.state.incidents.values().filter(|incident| incident.is_open()).collect()
+    }
+
+    /// The one open incident on an item.
+    pub(crate) fn on(&self, item: &str) -> &Incident {
+        let found: Vec<&Incident> = self.open().into_iter().filter(|incident| incident.item == item).collect();
+        match found[..] {
+            [one] => one,
+            _ => panic!("not one open incident on {item}: {:#?}", self.said()),
+        }
+    }
+
+    /// The items of an incident's symptoms that fire, in order, each once.
+    pub(crate) fn symptoms(&self, id: IncidentId) -> Vec<String> {
+        let symptoms = self.state.alerts_in(id).filter(|cell| cell.alert.role == Role::Symptom && cell.alert.is_active());
+        let items: BTreeSet<String> = symptoms.map(|cell| self.item(cell.alert.id)).collect();
+        items.into_iter().collect()
+    }
+
+    /// The item of an alert.
+    pub(crate) fn item(&self, id: AlertId) -> String {
+        watchkeeper_engine::sight::item_name(&self.world, &self.state.cell(id).unwrap().alert.ci).to_owned()
+    }
+
+    /// Every listed incident in a line, oldest first: what most scenarios look at.
+    pub(crate) fn said(&self) -> Vec<String> {
+        let line = |incident: &&Incident| {
+            let symptoms = self.symptoms(incident.id);
+            let with = if symptoms.is_empty() { String::new() } else { format!(" with {}", symptoms.join(" ")) };
+            format!("{} {} {}{with}", incident.item, incident.state, incident.priority)
+        };
+        self.listed().iter().map(line).collect()
+    }
+
+    fn commit(&mut self, out: Outcome) -> Option<Reply> {
+        let seq = self.state.counters.seq;
+        let mut touched = BTreeSet::new();
+        self.copy.begin_batch(self.now, &mut touched);
+        for fact in &out.facts {
+            self.copy.apply(&self.world.cmdb, fact, self.now, &mut touched);
+            if let Fact::Message(message::Fact::Planned { message }) = fact {
+                self.all_mails.push((**message).clone());
+            }
+        }
+        assert_eq!(touched, out.touched, "a replay touches other rows");
+        for row in &out.touched {
+            let bytes = self.state.row(row);
+            assert_eq!(bytes, self.copy.row(row), "a replay gives another row {row:?}");
+            match bytes {
+                Some(bytes) => self.rows.insert(row.clone(), bytes),
+                None => self.rows.remove(row),
+            };
+        }
+        self.blocks.push(Block {
+            format: FORMAT,
+            seq,
+            now: self.now,
+            policy: self.world.policy.id.clone(),
+            cmdb: self.world.cmdb.version(),
+            before: 0,
+            entries: vec![Entry { input: out.recorded, facts: out.facts.clone() }],
+        });
+        // Pages are written now and then, so that a start has to read blocks too.
+        if seq % 5 == 0 {
+            for (page, _) in self.state.dirty_pages() {
+                self.pages.insert(page, self.state.vitals_page(page));
+                self.state.page_written(page);
+                self.copy.page_written(page);
+            }
+        }
+        let floor = self.state.floor();
+        self.blocks.retain(|block| block.seq > floor);
+        self.facts.extend(out.facts);
+        self.cheap_invariants();
+        self.state.settle();
+        self.copy.settle();
+        if self.care == Care::Always {
+            self.check();
+        }
+        out.reply
+    }
+
+    /// What was saved, loaded as a start does.
+    fn loaded(&self) -> State {
+        let mut state = State::new(STORE);
+        for table in Table::ALL {
+            for (row, bytes) in self.rows.iter().filter(|(row, _)| row.place().0 == *table) {
+                state.load_row(*table, bytes).unwrap_or_else(|fault| panic!("{row:?}: {fault}"));
+            }
+        }
+        for page in self.pages.values() {
+            state.load_page(page).unwrap();
+        }
+        for block in &self.blocks {
+            state.replay_seen(block);
+        }
+        state.finish_loading(&self.world.cmdb);
+        state
+    }
+
+    /// What was saved loads to the same State: every row, the vitals, every index that can be asked.
+    pub(crate) fn check(&self) {
+        let loaded = self.loaded();
+        let state = &self.state;
+        assert_eq!(loaded.counters, state.counters);
+        assert_eq!(loaded.sources, state.sources);
+        let cells = |state: &State| -> Vec<_> {
+            state.alerts().map(|cell| (cell.alert.clone(), cell.vitals.clone(), cell.fingerprint)).collect()
+        };
+        assert_eq!(cells(&loaded), cells(state));
+        for (row, bytes) in &self.rows {
+            match row {
+                Row::Counters | Row::Timeline(..) | Row::PastAlert(_) | Row::PastIncident(_) | Row::PastMessage(_) | Row::PastSilence(_) => {}
+                // The past's members stay in their table and leave memory.
+                Row::Member(incident, _) if !state.incidents.contains_key(incident) => {}
+                // An alert's row holds what vitals were then; the alert in it is the present one, but for what a repeat said anew.
+                Row::Alert(id) => {
+                    let saved: AlertRow = decode("alerts", bytes).unwrap();
+                    let live = &state.cell(*id).unwrap_or_else(|| panic!("{id} is saved and does not live")).alert;
+                    assert_eq!(watchkeeper_engine::model::alert::Alert { said: live.said.clone(), ..saved.alert }, *live);
+                }
+                Row::Source(_) | Row::Incident(_) | Row::Member(..) | Row::Message(_) | Row::Silence(_) | Row::Digest(_) => {
+                    assert_eq!(loaded.row(row).as_ref(), Some(bytes), "{row:?} loads as another");
+                    assert_eq!(state.row(row).as_ref(), Some(bytes), "{row:?} changed without being touched");
+                }
+            }
+        }
+        let lives = |row: &Row| self.rows.contains_key(row);
+        assert!(state.alerts().all(|cell| lives(&Row::Alert(cell.alert.id))));
+        assert!(state.incidents.keys().all(|id| lives(&Row::Incident(*id))));
+        assert!(state.members.keys().all(|(incident, alert)| lives(&Row::Member(*incident, *alert))));
+        assert!(state.digests.keys().all(|address| lives(&Row::Digest(address.clone()))));
+        for ci in self.world.cmdb.items() {
+            let on = |state: &State| -> Vec<AlertId> { state.alerts_on(ci.no).map(|alert| alert.id).collect() };
+            assert_eq!(on(&loaded), on(state), "alerts on {}", ci.id);
+            assert_eq!(loaded.health().is_down(ci.no), state.health().is_down(ci.no), "health of {}", ci.id);
+        }
+        assert_eq!(loaded.health(), state.health());
+        for incident in state.incidents.values() {
+            let within = |state: &State| -> Vec<AlertId> { state.alerts_in(incident.id).map(|cell| cell.alert.id).collect() };
+            assert_eq!(within(&loaded), within(state), "alerts in {}", incident.id);
+            let alike = |state: &State| -> Vec<IncidentId> { state.incidents_with_group(&incident.group).map(|other| other.id).collect() };
+            assert_eq!(alike(&loaded), alike(state), "group {}", incident.group);
+            let children = |state: &State| -> Vec<IncidentId> { state.children_of(incident.id).collect() };
+            assert_eq!(children(&loaded), children(state), "children of {}", incident.id);
+        }
+        let unknown = |state: &State| -> Vec<(String, BTreeSet<AlertId>)> {
+            state.unknown_items().map(|(value, alerts)| (value.to_owned(), alerts.clone())).collect()
+        };
+        assert_eq!(unknown(&loaded), unknown(state));
+        // A timer may fire and find nothing; one that is missing would never fire.
+        if let Some(due) = loaded.next_due() {
+            assert!(state.next_due().is_some_and(|armed| armed <= due), "a timer at {due} is lost");
+        }
+    }
+
+    /// What must hold of alerts, incidents and mails, whatever happened.
+    fn cheap_invariants(&self) {
+        let state = &self.state;
+        let mut places: BTreeMap<AlertId, Vec<IncidentId>> = BTreeMap::new();
+        for ((incident, alert), member) in &state.members {
+            let here = member.left_at.is_none() && state.incidents.contains_key(incident);
+            if here {
+                places.entry(*alert).or_default().push(*incident);
+            }
+            let within = state.cell(*alert).is_some_and(|cell| cell.alert.incident == Some(*incident));
+            assert_eq!(within, member.left_at.is_none() && state.cell(*alert).is_some(), "{alert} in {incident}: members do not match");
+        }
+        for cell in state.alerts() {
+            let alert = &cell.alert;
+            let open: Vec<_> = places.get(&alert.id).into_iter().flatten().filter(|id| state.incidents[id].is_open()).collect();
+            assert!(open.len() <= 1, "{} is in {open:?}", alert.id);
+            if let Some(incident) = alert.incident.filter(|id| state.incidents.contains_key(id)) {
+                assert!(state.members.contains_key(&(incident, alert.id)), "{} is no member of its {incident}", alert.id);
+            }
+            if alert.state == AlertState::Firing {
+                let place = alert.incident.and_then(|id| state.incidents.get(&id));
+                let place = place.unwrap_or_else(|| panic!("{} fires on {} and has no incident", alert.id, self.item(alert.id)));
+                assert!(place.parent.is_none(), "{} fires in the child {}", alert.id, place.id);
+                let comes_back = place.state == IncidentState::Resolved && place.settle_at.is_some();
+                assert!(place.is_open() || comes_back, "{} fires in {}, which is {} and stays so", alert.id, place.id, place.state);
+            }
+        }
+        for incident in state.incidents.values() {
+            if let Some(parent) = incident.parent {
+                assert!(parent != incident.id && state.incidents.contains_key(&parent), "{} is a child of {parent}, which is gone", incident.id);
+                assert!(state.alerts_in(incident.id).all(|cell| !cell.alert.is_active()), "the child {} has alerts", incident.id);
+            }
+            if incident.is_open() {
+                assert!(state.alerts_in(incident.id).next().is_some(), "{} is open and has no alert", incident.id);
+                let fires = state.alerts_in(incident.id).any(|cell| cell.alert.is_active());
+                assert!(fires || incident.settle_at.is_some(), "{} is open, quiet, and never resolves", incident.id);
+            }
+        }
+        let mut opened: BTreeMap<(Option<IncidentId>, &str), usize> = BTreeMap::new();
+        for mail in self.all_mails.iter().filter(|mail| mail.reason == Reason::Opened) {
+            *opened.entry((mail.incident, &mail.to)).or_default() += 1;
+        }
+        if let Some(((incident, to), times)) = opened.into_iter().find(|(_, times)| *times > 1) {
+            panic!("{to} heard {times} times that {incident:?} opened");
+        }
+    }
+}
+
+/// Every timeline entry of an incident that facts tell of.
+pub(crate) fn timeline(sim: &Sim, id: IncidentId) -> Vec<String> {
+    let of = |fact: &Fact| match fact {
+        Fact::Incident(fact) if fact.id() == id => fact.entry(sim.now).map(|entry| one_line(&entry)),
+        _ => None,
+    };
+    sim.facts.iter().filter_map(of).collect()
+}
+
+fn one_line(entry: &incident::Entry) -> String {
+    if entry.because.is_empty() { entry.what.clone() } else { format!("{}: {}", entry.what, entry.because) }
+}
