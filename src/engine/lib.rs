@@ -33,6 +33,7 @@ pub mod state;
 pub mod sight;
 
 pub mod decide;
+pub mod trace;
 
 pub mod step;
 

@@ -325,13 +325,17 @@ impl Sim {
         let state = &self.state;
         assert_eq!(loaded.counters, state.counters);
         assert_eq!(loaded.sources, state.sources);
-        let cells = |state: &State| -> Vec<_> {
-            state.alerts().map(|cell| (cell.alert.clone(), cell.vitals.clone(), cell.fingerprint)).collect()
-        };
+        let cells =
+            |state: &State| -> Vec<_> { state.alerts().map(|cell| (cell.alert.clone(), cell.vitals.clone(), cell.fingerprint)).collect() };
         assert_eq!(cells(&loaded), cells(state));
         for (row, bytes) in &self.rows {
             match row {
-                Row::Counters | Row::Timeline(..) | Row::PastAlert(_) | Row::PastIncident(_) | Row::PastMessage(_) | Row::PastSilence(_) => {}
+                Row::Counters
+                | Row::Timeline(..)
+                | Row::PastAlert(_)
+                | Row::PastIncident(_)
+                | Row::PastMessage(_)
+                | Row::PastSilence(_) => {}
                 // The past's members stay in their table and leave memory.
                 Row::Member(incident, _) if !state.incidents.contains_key(incident) => {}
                 // An alert's row holds what vitals were then; the alert in it is the present one, but for what a repeat said anew.
@@ -404,7 +408,11 @@ impl Sim {
         }
         for incident in state.incidents.values() {
             if let Some(parent) = incident.parent {
-                assert!(parent != incident.id && state.incidents.contains_key(&parent), "{} is a child of {parent}, which is gone", incident.id);
+                assert!(
+                    parent != incident.id && state.incidents.contains_key(&parent),
+                    "{} is a child of {parent}, which is gone",
+                    incident.id
+                );
                 assert!(state.alerts_in(incident.id).all(|cell| !cell.alert.is_active()), "the child {} has alerts", incident.id);
             }
             if incident.is_open() {

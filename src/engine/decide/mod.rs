@@ -1,4 +1,4 @@
-//! Judgements: each reads State and World and returns what it found with its reason. None changes anything, none calls another, but `trace`, which asks them all.
+//! Judgements: each reads State and World and returns what it found with its reason. None changes anything, none calls another.
 
 pub mod attach;
 pub mod cause;
@@ -8,4 +8,3 @@ pub mod mute;
 pub mod notify;
 pub mod rate;
 pub mod rule;
-pub mod trace;

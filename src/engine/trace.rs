@@ -6,9 +6,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::attach::{self, Opening, Verdict};
-use super::{cause, identify, mute, notify, rate, rule};
 use crate::cmdb::health::HealthMap;
+use crate::decide::attach::{self, Opening, Verdict};
+use crate::decide::{cause, identify, mute, notify, rate, rule};
 use crate::event::World;
 use crate::expr::View;
 use crate::ids::{AlertId, IncidentId, Slot, SourceNo};
