@@ -1,0 +1,9 @@
+//! What only another program can tell, and what only somebody who stands outside can see. Each module fails where its program is missing: `make test` installs them all.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod amtool;
+mod crash;
+mod downtime;
+mod outage;
+mod prometheus;
