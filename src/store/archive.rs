@@ -59,19 +59,7 @@ impl Archive {
     /// # Errors
     /// The folder or a header cannot be read.
     pub fn list(dir: &Path) -> Result<Vec<Archive>, StoreError> {
-        let folder = Archive::folder(dir);
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(file("read", &folder)(error)),
-        };
-        let mut archives = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(file("read", &folder))?.path();
-            if path.extension().is_some_and(|extension| extension == "zst") {
-                archives.push(Archive::open(&path)?);
-            }
-        }
+        let mut archives: Vec<_> = files(dir, "zst")?.iter().map(|path| Archive::open(path)).collect::<Result<_, _>>()?;
         archives.sort_by_key(|archive| archive.first);
         Ok(archives)
     }
@@ -122,10 +110,13 @@ impl Archive {
         Archive::open(&path)
     }
 
-    fn open(path: &Path) -> Result<Archive, StoreError> {
+    pub(crate) fn open(path: &Path) -> Result<Archive, StoreError> {
         let mut handle = File::open(path).map_err(file("open", path))?;
         let mut header = [0; HEADER_BYTES];
-        handle.read_exact(&mut header).map_err(file("read", path))?;
+        if let Err(error) = handle.read_exact(&mut header) {
+            let cut = error.kind() == io::ErrorKind::UnexpectedEof;
+            return Err(if cut { bad(path, "it is too short") } else { file("read", path)(error) });
+        }
         if header[..8] != skippable(SUMMARY_BYTES) || &header[8..12] != MAGIC {
             return Err(bad(path, "it is no archive of blocks"));
         }
@@ -145,6 +136,18 @@ impl Archive {
             content: number(6),
         })
     }
+}
+
+/// The files of the archive folder with this extension.
+pub(crate) fn files(dir: &Path, extension: &str) -> Result<Vec<PathBuf>, StoreError> {
+    let folder = Archive::folder(dir);
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(file("read", &folder)(error)),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(file("read", &folder))?;
+    Ok(paths.into_iter().filter(|path| path.extension().is_some_and(|found| found == extension)).collect())
 }
 
 /// Bytes that a block takes in an archive before compression.

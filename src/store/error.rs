@@ -143,6 +143,16 @@ pub enum StoreError {
         #[source]
         source: Box<redb::Error>,
     },
+    /// The file is not the one that was opened.
+    #[error(
+        "keep the store {}: its file was removed or replaced while it was open; stop the daemon, put the file back or bring back a backup with \
+         `watchkeeper restore FILE`",
+        path.display()
+    )]
+    Replaced {
+        /// Where the file was.
+        path: PathBuf,
+    },
     /// A commit after one that failed.
     #[error("commit to the store: an earlier commit failed, and only a restart knows what is on disk")]
     AfterFailure,

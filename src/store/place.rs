@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use redb::{Builder, Database, DatabaseError, StorageError};
@@ -30,6 +31,20 @@ pub enum PageCheck {
     AfterFault,
     /// Always: `watchkeeper verify`.
     Always,
+}
+
+/// Which file a path means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    fn of(path: &Path) -> Result<FileId, StoreError> {
+        let metadata = fs::metadata(path).map_err(file("look at", path))?;
+        Ok(FileId { device: metadata.dev(), inode: metadata.ino() })
+    }
 }
 
 impl Default for Options {
@@ -61,13 +76,10 @@ impl Store {
         // Made beside and linked into place: a crash leaves no half store, and of two that try one wins.
         let beside = dir.join(format!("store.redb.{}.tmp", std::process::id()));
         remove(&beside)?;
-        let made = make(&beside, random_id()?, now);
-        let linked = made.and_then(|()| match fs::hard_link(&beside, &path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(StoreError::Exists { dir: dir.to_owned() }),
-            other => other.map_err(file("create", &path)),
-        });
+        let placed = make(&beside, random_id()?, now).and_then(|()| place(&beside, &path));
         remove(&beside)?;
-        linked?;
+        placed?;
+        sync_folder_of(&path)?;
         Store::open(dir, now, options)
     }
 
@@ -112,7 +124,8 @@ impl Store {
         let check = after_fault || options.check == PageCheck::Always;
         let database = Builder::new().set_cache_size(options.cache_bytes).set_check_integrity_on_open(check).open(&path);
         let database = database.map_err(|error| refusal(dir, &path, error))?;
-        let store = Store::attach(dir, database)?;
+        let mut store = Store::attach(dir, database)?;
+        store.file = Some(FileId::of(&path)?);
         if let Some(sidecar) = sidecar {
             store.compare(&sidecar)?;
         }
@@ -133,6 +146,14 @@ impl Store {
         write_head(&txn, &Head { now, ..Head::default() })?;
         txn.commit().map_err(disk("create"))?;
         Ok(())
+    }
+
+    /// Notices that the file was removed or replaced under the open database, which goes on writing into what nobody will find again.
+    pub(crate) fn check_place(&self) -> Result<(), StoreError> {
+        let path = Store::path(self.dir());
+        let Some(opened) = self.file else { return Ok(()) };
+        let found = if exists(&path)? { Some(FileId::of(&path)?) } else { None };
+        if found == Some(opened) { Ok(()) } else { Err(StoreError::Replaced { path }) }
     }
 
     fn compare(&self, sidecar: &Sidecar) -> Result<(), StoreError> {
@@ -167,6 +188,16 @@ fn make(path: &Path, store: StoreId, now: Time) -> Result<(), StoreError> {
     drop(database);
     File::open(path).and_then(|handle| handle.sync_all()).map_err(file("sync", path))?;
     sync_folder_of(path)
+}
+
+/// Gives the finished file its name, unless there is one of that name by now.
+fn place(made: &Path, path: &Path) -> Result<(), StoreError> {
+    let Err(error) = fs::hard_link(made, path) else { return Ok(()) };
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return Err(StoreError::Exists { dir: path.parent().unwrap_or(path).to_owned() });
+    }
+    // A file system without hard links.
+    fs::rename(made, path).map_err(file("create", path))
 }
 
 fn random_id() -> Result<StoreId, StoreError> {

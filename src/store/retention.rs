@@ -3,12 +3,12 @@
 //! A block leaves the database only when it is below the floor and in an archive that is synced; the writer deletes it, a few chunks with each commit.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use watchkeeper_engine::ids::StoreId;
 use watchkeeper_engine::time::{Span, Time};
 
-use crate::archive::{Archive, bytes_in_archive};
+use crate::archive::{Archive, bytes_in_archive, files};
 use crate::error::{StoreError, file};
 use crate::limits::ARCHIVE_PIECE_BYTES;
 use crate::reader::Reader;
@@ -66,21 +66,32 @@ pub struct Retention {
 }
 
 impl Store {
-    /// Takes up retention where it stopped: blocks that an archive holds already are deleted by the next commits. Archives that do not join on to this store
-    /// (of another one, or of a time before a restore) are put aside as `*.stray`.
+    /// Takes up retention where it stopped: blocks that an archive holds already are deleted by the next commits. Archives that are damaged or do not join on
+    /// to this store (of another one, or of a time before a restore) are put aside as `*.stray`.
     ///
     /// # Errors
-    /// The archives cannot be read or put aside.
+    /// The folder of archives cannot be read or written.
     pub fn retention(&mut self, keep: Keep) -> Result<Retention, StoreError> {
         let reader = self.reader();
+        for unfinished in files(self.dir(), "tmp")? {
+            remove(&unfinished)?;
+        }
+        let mut archives = Vec::new();
+        for path in files(self.dir(), "zst")? {
+            match Archive::open(&path) {
+                Ok(archive) => archives.push(archive),
+                Err(StoreError::BadArchive { .. }) => put_aside(&path)?,
+                Err(error) => return Err(error),
+            }
+        }
+        archives.sort_by_key(|archive| archive.first);
         let mut archived = 0;
-        for archive in Archive::list(self.dir())?.into_iter().rev() {
-            if archived > 0 || joins(&reader, self.id(), &archive)? {
-                archived = archived.max(archive.last);
+        for archive in archives.into_iter().rev() {
+            // Where one joins on, those before it did when they were written.
+            if archived == 0 && !joins(&reader, self.id(), &archive)? {
+                put_aside(&archive.path)?;
             } else {
-                let aside = archive.path.with_extension("stray");
-                fs::rename(&archive.path, &aside).map_err(file("put aside", &archive.path))?;
-                sync_folder_of(&aside)?;
+                archived = archived.max(archive.last);
             }
         }
         self.trim_through(archived);
@@ -137,6 +148,12 @@ impl Retention {
         }
         Ok(Some(Archive::write(&self.dir, self.store, &blocks)?.last))
     }
+}
+
+fn put_aside(archive: &Path) -> Result<(), StoreError> {
+    let aside = archive.with_extension("stray");
+    fs::rename(archive, &aside).map_err(file("put aside", archive))?;
+    sync_folder_of(&aside)
 }
 
 /// Whether the last block of an archive is the store's own: the one in the database, or the one before its first.

@@ -14,7 +14,7 @@ use crate::frame;
 use crate::limits::{BLOCK_BYTES_MAX, CHUNK_BYTES_MAX, CHUNKS_TRIMMED_MAX, RECEIPTS_EXPIRED_MAX, REPLAY_BYTES_MAX};
 use crate::meta::{FORMAT, Head, Identity, MetaFault, read_head, read_identity, write_head};
 use crate::pages::PagePlan;
-use crate::place::{fault_note, pid_file};
+use crate::place::{FileId, fault_note, pid_file};
 use crate::reader::Reader;
 use crate::sidecar::{Sidecar, remove};
 use crate::tables::{BLOCKS, PAGES, Table};
@@ -26,6 +26,8 @@ pub struct Store {
     database: Arc<Database>,
     identity: Identity,
     head: Head,
+    /// The file that was opened; none on a fake disk.
+    pub(crate) file: Option<FileId>,
     /// Sequence and bytes of the blocks after the floor.
     pub(crate) behind: VecDeque<(u64, u64)>,
     /// Blocks up to this one are in archives and leave the file.
@@ -80,7 +82,7 @@ impl Store {
         let head = read_head(&txn).map_err(absent)?;
         drop(txn);
         let database = Arc::new(database);
-        Ok(Store { dir: dir.to_owned(), database, identity, head, behind: VecDeque::new(), trim_through: 0, failed: false })
+        Ok(Store { dir: dir.to_owned(), database, identity, head, file: None, behind: VecDeque::new(), trim_through: 0, failed: false })
     }
 
     /// Its id.
@@ -169,8 +171,9 @@ impl Store {
     /// Writes the sidecar; the daemon does so every five minutes.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// The folder cannot be written. With [`StoreError::Replaced`] the process must end: what it commits is in a file that the next start does not find.
     pub fn write_sidecar(&self, now: Time) -> Result<(), StoreError> {
+        self.check_place()?;
         Sidecar::new(self.identity.store.to_string(), FORMAT, self.head.seq, now).write(&self.dir)
     }
 

@@ -181,6 +181,21 @@ fn a_damaged_archive_is_refused_wherever_the_damage_is() {
 }
 
 #[test]
+fn a_damaged_archive_and_an_unfinished_one_do_not_stop_a_start() {
+    let dir = folder();
+    let mut store = init(dir.path());
+    fill(&mut store, 20);
+    store.retention(AT_ONCE).unwrap().step(at(50)).unwrap();
+    let archive = Archive::list(dir.path()).unwrap().remove(0);
+    fs::write(&archive.path, b"cut").unwrap();
+    let unfinished = archive.path.with_file_name("000000000019-000000000020.tmp");
+    fs::write(&unfinished, b"begun").unwrap();
+    let mut retention = store.retention(AT_ONCE).unwrap();
+    assert_eq!((unfinished.exists(), archive.path.with_extension("stray").exists()), (false, true));
+    assert_eq!(retention.step(at(50)).unwrap(), RetentionStep::Archived { through: 18 }, "its blocks were still in the file");
+}
+
+#[test]
 fn verify_reads_every_row_and_walks_the_chain_from_the_first_block_that_is_left() {
     let dir = folder();
     let mut store = init(dir.path());

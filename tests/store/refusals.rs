@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process;
 
 use redb::{Database, TableDefinition};
+use tempfile::TempDir;
 use watchkeeper_store::{Options, PageCheck, Sidecar, Store, StoreError};
 
 use crate::support::{ALERTS, Memory, at, batch, folder, init, key, open, put};
@@ -216,8 +217,8 @@ fn a_cut_file_is_refused_at_every_length_without_a_panic() {
     }
 }
 
-#[test]
-fn a_flipped_bit_is_found_by_the_check_of_all_pages() {
+/// A store with one bit of one row flipped.
+fn flipped() -> TempDir {
     let dir = folder();
     let mut store = init(dir.path());
     let commit = batch(&store, (0..500).map(|id| put(ALERTS, key(id), format!("alert number {id:08}"))).collect());
@@ -229,8 +230,45 @@ fn a_flipped_bit_is_found_by_the_check_of_all_pages() {
     let place = bytes.windows(needle.len()).position(|window| window == needle).unwrap();
     bytes[place + 3] ^= 0x10;
     fs::write(&path, &bytes).unwrap();
+    dir
+}
+
+#[test]
+fn a_flipped_bit_is_found_by_the_check_of_all_pages() {
+    let dir = flipped();
     let checked = Store::open(dir.path(), at(2), Options { check: PageCheck::Always, ..Options::default() });
     assert!(matches!(checked, Err(StoreError::Damaged { .. })), "{checked:?}");
+}
+
+#[test]
+fn the_start_after_a_failed_commit_checks_all_pages_and_the_one_after_that_does_not() {
+    let dir = flipped();
+    fs::write(dir.path().join("check-needed"), "").unwrap();
+    for _ in 0..2 {
+        assert!(matches!(open(dir.path()), Err(StoreError::Damaged { .. })));
+    }
+    let dir = folder();
+    init(dir.path()).close(at(1)).unwrap();
+    fs::write(dir.path().join("check-needed"), "").unwrap();
+    open(dir.path()).unwrap();
+    assert!(!dir.path().join("check-needed").exists());
+}
+
+#[test]
+fn a_file_replaced_under_an_open_store_is_noticed_with_the_sidecar() {
+    let dir = folder();
+    let path = Store::path(dir.path());
+    let store = init(dir.path());
+    store.write_sidecar(at(1)).unwrap();
+    let moved = dir.path().join("moved");
+    fs::rename(&path, &moved).unwrap();
+    let expected = "keep the store DIR/store.redb: its file was removed or replaced while it was open; stop the daemon, put the file back or bring back a backup \
+                    with `watchkeeper restore FILE`";
+    assert_eq!(message(dir.path(), store.write_sidecar(at(2))), expected);
+    fs::copy(&moved, &path).unwrap();
+    assert_eq!(message(dir.path(), store.write_sidecar(at(3))), expected);
+    fs::rename(&moved, &path).unwrap();
+    store.write_sidecar(at(4)).unwrap();
 }
 
 #[test]
