@@ -1,9 +1,16 @@
 //! The daemon: everything that touches the world around the engine. `app` puts it together; `writer` is where decisions become durable.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod diagnostics;
-pub mod ingest;
 pub mod health;
+pub mod ingest;
+pub mod mail;
+pub mod read;
 pub mod telemetry;
+pub mod web;
+pub mod work;
+pub mod world;
 pub mod writer;

@@ -375,14 +375,20 @@ fn log_incident(fact: &incident::Fact, batch: &Committed<'_>) {
             incident = %incident.id, priority, item = one_line(&incident.item), title = one_line(&incident.title), rule = incident.rule, "Incident opened."
         ),
         incident::Fact::Emptied { id, by } => info!(incident = %id, parent = %by, "Incident became a child."),
-        incident::Fact::Rated { id, because, .. } => info!(incident = %id, priority, because = one_line(&because.to_string()), "Incident rated."),
+        incident::Fact::Rated { id, because, .. } => {
+            info!(incident = %id, priority, because = one_line(&because.to_string()), "Incident rated.")
+        }
         incident::Fact::Moved { id, to, because } => {
             info!(incident = %id, state = %to, because = one_line(&because.to_string()), "Incident moved.");
         }
         incident::Fact::Assigned { id, to, .. } => info!(incident = %id, to = one_line(to), "Incident assigned."),
         incident::Fact::Held { id, reason, .. } => info!(incident = %id, reason = one_line(reason), "Incident put on hold."),
-        incident::Fact::Resolved { id, because, .. } => info!(incident = %id, because = one_line(&because.to_string()), "Incident resolved."),
-        incident::Fact::Reopened { id, because, .. } => info!(incident = %id, because = one_line(&because.to_string()), "Incident reopened."),
+        incident::Fact::Resolved { id, because, .. } => {
+            info!(incident = %id, because = one_line(&because.to_string()), "Incident resolved.")
+        }
+        incident::Fact::Reopened { id, because, .. } => {
+            info!(incident = %id, because = one_line(&because.to_string()), "Incident reopened.")
+        }
         incident::Fact::Closed { id, .. } => info!(incident = %id, "Incident closed."),
         incident::Fact::NobodyTold { id, why } => warn!(incident = %id, why = one_line(why), "Nobody was told."),
         incident::Fact::Attached { .. }

@@ -24,17 +24,18 @@ pub mod policy;
 
 pub mod model;
 
+pub mod block;
+pub mod effect;
 pub mod event;
 pub mod fact;
-pub mod effect;
-pub mod block;
 
-pub mod state;
 pub mod sight;
+pub mod state;
 
 pub mod decide;
 pub mod trace;
 
 pub mod step;
+pub mod trace;
 
 pub mod trial;

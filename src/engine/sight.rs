@@ -142,7 +142,7 @@ fn service_view<'a>(state: &State, world: &'a World, no: CiNo) -> ServiceView<'a
 }
 
 /// Down where a fault reaches it, at risk where it is a group that lost a member; degradation is not tracked beyond the alerts themselves.
-fn health(state: &State, world: &World, no: CiNo) -> Health {
+pub fn health(state: &State, world: &World, no: CiNo) -> Health {
     if state.health().is_down(no) {
         return Health::Down;
     }

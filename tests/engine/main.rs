@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod cmdb;
+mod core;
 mod expr;
 mod expr_oracle;
 mod policy;
@@ -10,6 +11,5 @@ mod scenarios;
 mod schedule;
 mod sim;
 mod source;
-mod trial;
-mod core;
 mod tidy;
+mod trial;

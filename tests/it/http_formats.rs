@@ -238,7 +238,7 @@ fn every_body_that_others_recorded_is_understood_or_refused_with_a_reason() {
     }
 }
 
-fn json_files(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn json_files(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {

@@ -1,6 +1,19 @@
 //! The daemon from outside: its files, its process, its socket and its exit codes.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod config;
+mod http_alertmanager;
+mod http_api;
 mod http_formats;
+mod http_hooks;
 mod http_listener;
+mod http_page;
+mod http_support;
 mod http_trust;
+mod mail;
+mod mail_faults;
+mod process;
+
+#[path = "../common/messages.rs"]
+mod messages;

@@ -31,6 +31,19 @@ pub struct Principal {
     pub role: Role,
 }
 
+impl Principal {
+    /// Whether no token names them: `local` and `anybody`.
+    pub fn is_nameless(&self) -> bool {
+        self.name == LOCAL || self.name == ANYBODY
+    }
+}
+
+/// Whoever is on this machine where no token is needed, or at the daemon's socket.
+const LOCAL: &str = "local";
+
+/// Whoever reaches a listener that is open to all.
+const ANYBODY: &str = "anybody";
+
 /// From where a connection came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
@@ -137,7 +150,7 @@ impl Trust {
     /// They may not, and why.
     pub fn admit(&self, peer: Peer, method: &Method, headers: &HeaderMap, need: Need) -> Result<Principal, Denied> {
         let principal = match peer {
-            Peer::Owner => Principal { name: "local".to_owned(), role: Role::Admin },
+            Peer::Owner => Principal { name: LOCAL.to_owned(), role: Role::Admin },
             Peer::Stranger => return Err(Denied::Stranger),
             Peer::Tcp(address) => {
                 self.same_origin(method, headers)?;
@@ -153,9 +166,9 @@ impl Trust {
 
     fn tokenless(&self, address: IpAddr, headers: &HeaderMap) -> Result<Principal, Denied> {
         match self.without_tokens {
-            WithoutTokens::Everybody => Ok(Principal { name: "anybody".to_owned(), role: Role::Admin }),
+            WithoutTokens::Everybody => Ok(Principal { name: ANYBODY.to_owned(), role: Role::Admin }),
             WithoutTokens::ThisMachine if address.to_canonical().is_loopback() && self.host_is_ours(headers) => {
-                Ok(Principal { name: "local".to_owned(), role: Role::Admin })
+                Ok(Principal { name: LOCAL.to_owned(), role: Role::Admin })
             }
             WithoutTokens::ThisMachine => Err(Denied::NotLocal),
         }

@@ -102,6 +102,10 @@ impl Batch {
                     batch.adopted = true;
                     batch.step(state, world, Recorded::Nothing, Event::World(world.clone()), now)
                 }
+                Work::Keep(rows) => {
+                    batch.rows.extend(rows);
+                    Some(Reply::Done { id: String::new(), version: 0, changed: true })
+                }
                 Work::Event(event) if suspects.is_careful() => batch.step_carefully(state, world, suspects, event, now),
                 Work::Event(event) => {
                     let recorded = recorded(state, &event, now);
@@ -203,11 +207,11 @@ impl Batch {
 /// What a block keeps of an event: for a repeat its fact says it all.
 fn recorded(state: &State, event: &Event, now: Time) -> Recorded {
     match event {
-        Event::Alerts { inputs, .. } => {
-            Recorded::Alerts(inputs.iter().filter(|input| !is_repeat(state, input, now)).cloned().collect())
-        }
+        Event::Alerts { inputs, .. } => Recorded::Alerts(inputs.iter().filter(|input| !is_repeat(state, input, now)).cloned().collect()),
         Event::Command(command) => Recorded::Command(command.clone()),
-        Event::Started | Event::World(_) | Event::Rendered { .. } | Event::Delivered { .. } | Event::DeliveryFailed { .. } => Recorded::Nothing,
+        Event::Started | Event::World(_) | Event::Rendered { .. } | Event::Delivered { .. } | Event::DeliveryFailed { .. } => {
+            Recorded::Nothing
+        }
     }
 }
 

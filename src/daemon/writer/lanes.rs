@@ -90,6 +90,8 @@ pub(super) enum Work {
     Event(Event),
     /// A World to come into force.
     Adopt(Box<Adoption>),
+    /// Rows that no event changes, such as an answer that a client may ask for again.
+    Keep(Vec<RowChange>),
 }
 
 /// A World to come into force, with what the store keeps of it.
@@ -215,10 +217,13 @@ impl Lanes {
     /// Waits for something to do, at most for `wait`, and takes one batch of it. At most `events_max` events, but always one submission whole.
     pub(super) fn take(&self, wait: Duration, events_max: usize) -> Round {
         let nothing = |waiting: &mut Waiting| {
-            waiting.operators.is_empty() && waiting.webhooks.is_empty() && waiting.questions.is_empty() && !waiting.woken && !waiting.stopping
+            waiting.operators.is_empty()
+                && waiting.webhooks.is_empty()
+                && waiting.questions.is_empty()
+                && !waiting.woken
+                && !waiting.stopping
         };
-        let (mut waiting, _) =
-            self.arrived.wait_timeout_while(self.lock(), wait, nothing).expect("no holder of the lanes panics");
+        let (mut waiting, _) = self.arrived.wait_timeout_while(self.lock(), wait, nothing).expect("no holder of the lanes panics");
         waiting.woken = false;
         let mut round = Round::default();
         let asked = waiting.questions.len().min(QUESTIONS_TAKEN_MAX);
@@ -269,20 +274,22 @@ impl Work {
     pub(super) fn events(&self) -> usize {
         match self {
             Work::Event(Event::Alerts { inputs, refused }) => (inputs.len() + refused.len()).max(1),
-            Work::Event(_) | Work::Adopt(_) => 1,
+            Work::Event(_) | Work::Adopt(_) | Work::Keep(_) => 1,
         }
     }
 
     /// About how many bytes it holds.
     fn bytes(&self) -> usize {
         const RECORD: usize = 256;
-        let text = |labels: &watchkeeper_engine::text::Labels| labels.iter().map(|(name, value)| name.len() + value.len() + 48).sum::<usize>();
+        let text =
+            |labels: &watchkeeper_engine::text::Labels| labels.iter().map(|(name, value)| name.len() + value.len() + 48).sum::<usize>();
         match self {
             Work::Event(Event::Alerts { inputs, refused }) => {
                 let inputs = inputs.iter().map(|input| RECORD + input.summary.len() + text(&input.labels) + text(&input.annotations));
                 inputs.sum::<usize>() + refused.len() * RECORD
             }
             Work::Event(Event::Rendered { bytes, .. }) => RECORD + bytes.len(),
+            Work::Keep(rows) => rows.iter().map(|row| RECORD + row.value.as_ref().map_or(0, Vec::len)).sum(),
             Work::Event(_) | Work::Adopt(_) => RECORD,
         }
     }

@@ -25,7 +25,7 @@ use watchkeeper_engine::state::State;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::Severity;
-use watchkeeper_store::{Store, StoreError};
+use watchkeeper_store::{RowChange, Store, StoreError};
 
 use crate::clock::{Clock, Timekeeper, Turn};
 use crate::health::Health;
@@ -123,6 +123,14 @@ impl WriterHandle {
     /// As [`WriterHandle::submit`].
     pub fn adopt(&self, adoption: Adoption) -> Result<oneshot::Receiver<Reply>, Full> {
         self.lanes.put(Lane::Operators, Work::Adopt(Box::new(adoption))).map_err(|refusal| refusal.full)
+    }
+
+    /// Has rows written that no event changes; the answer comes after the commit.
+    ///
+    /// # Errors
+    /// As [`WriterHandle::submit`].
+    pub fn keep(&self, rows: Vec<RowChange>) -> Result<oneshot::Receiver<Reply>, Full> {
+        self.lanes.put(Lane::Operators, Work::Keep(rows)).map_err(|refusal| refusal.full)
     }
 
     /// Has a question answered from memory between two batches. It must be bounded: the writer does nothing else meanwhile.

@@ -29,8 +29,16 @@ pub fn identify(world: &World, view: &View<'_>) -> Identified {
         Some((_, value)) => {
             let mut tried: Vec<String> = candidates.iter().map(|(rule, value)| format!("{rule}={value}")).collect();
             tried.dedup();
-            Identified { ci: CiRef::Unknown(value.clone()), rule: None, because: format!("no item has this id or alias: {}", tried.join(", ")) }
+            Identified {
+                ci: CiRef::Unknown(value.clone()),
+                rule: None,
+                because: format!("no item has this id or alias: {}", tried.join(", ")),
+            }
         }
-        None => Identified { ci: CiRef::Unknown(view.alert.name.to_owned()), rule: None, because: "no identify rule found a value in it".to_owned() },
+        None => Identified {
+            ci: CiRef::Unknown(view.alert.name.to_owned()),
+            rule: None,
+            because: "no identify rule found a value in it".to_owned(),
+        },
     }
 }

@@ -166,15 +166,7 @@ impl Default for CiView<'_> {
 
 impl Default for ServiceView<'_> {
     fn default() -> Self {
-        ServiceView {
-            id: "",
-            tier: "",
-            owner: "",
-            domain: "",
-            criticality: Level::Low,
-            health: Health::Ok,
-            labels: &NO_LABELS,
-        }
+        ServiceView { id: "", tier: "", owner: "", domain: "", criticality: Level::Low, health: Health::Ok, labels: &NO_LABELS }
     }
 }
 

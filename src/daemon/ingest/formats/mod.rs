@@ -2,6 +2,7 @@
 
 pub mod alertmanager_api;
 pub mod alertmanager_webhook;
+pub mod mapped;
 
 use serde_json::Value;
 

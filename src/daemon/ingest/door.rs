@@ -1,0 +1,138 @@
+//! From a request to its answer: the body is read and parsed here, the writer commits it, and only then the sender hears what became of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, header};
+
+use watchkeeper_engine::event::{Event, Reply, Taken, World};
+use watchkeeper_engine::input::Refused;
+
+use super::budget::Budget;
+use super::formats::{Door, Parsed, alertmanager_api, alertmanager_webhook, at, mapped};
+use super::http::{BodyFault, read_body};
+use crate::writer::{Full, Lane, WriterHandle};
+
+/// Bytes above which a body is parsed on a thread that may block: about two milliseconds of work.
+const PARSE_INLINE_BYTES_MAX: usize = 256 * 1024;
+
+/// A source of alerts: by which name it is known, and how its bodies are read.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its name; the bare paths are `default`.
+    pub name: String,
+    /// What it belongs to.
+    pub realm: String,
+    /// How its bodies are read.
+    pub format: Reads,
+}
+
+/// How a body is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reads {
+    /// As Alertmanager's API v2 takes it.
+    AlertmanagerApi,
+    /// As Alertmanager and Grafana send it.
+    AlertmanagerWebhook,
+    /// By a format of the rules.
+    Mapped(String),
+}
+
+/// What became of a request that was committed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Heard {
+    /// Alerts that were taken.
+    pub taken: usize,
+    /// Those that were not, each with its place.
+    pub refused: Vec<Refused>,
+}
+
+/// Why nothing of a request was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotHeard {
+    /// Its body was not read.
+    Body(BodyFault),
+    /// Its body is not of the source's format.
+    Refused(Refused),
+    /// The writer has no room, or stops.
+    Full(Full),
+    /// The rules in force have no such format.
+    NoFormat(String),
+}
+
+/// Reads, parses and commits a request.
+///
+/// # Errors
+/// Nothing of it was taken.
+pub async fn hear(
+    request: Request<Body>,
+    source: Source,
+    world: Arc<World>,
+    writer: &WriterHandle,
+    bytes_max: usize,
+    bytes_in_flight: &Budget,
+) -> Result<Heard, NotHeard> {
+    let headers = request.headers().clone();
+    let body = read_body(request, bytes_max, bytes_in_flight).await.map_err(NotHeard::Body)?;
+    let name = source.name.clone();
+    let bytes = body.bytes.clone();
+    let parse = move || parse(&source, &world, &headers, &bytes);
+    let parsed = if body.bytes.len() > PARSE_INLINE_BYTES_MAX {
+        tokio::task::spawn_blocking(parse).await.map_err(|_| NotHeard::Full(Full::Stopping))?
+    } else {
+        parse()
+    };
+    let heard = match parsed {
+        Ok(parsed) => commit(parsed, &name, writer).await?,
+        Err(NotHeard::Refused(fault)) => {
+            // That a source sends what cannot be read is remembered and counted as well.
+            commit(Parsed { refused: vec![fault.clone()], ..Parsed::default() }, &name, writer).await?;
+            return Err(NotHeard::Refused(fault));
+        }
+        Err(other) => return Err(other),
+    };
+    // The bytes count as in flight until the commit.
+    drop(body);
+    Ok(heard)
+}
+
+fn parse(source: &Source, world: &World, headers: &HeaderMap, body: &[u8]) -> Result<Parsed, NotHeard> {
+    let door = Door { source: &source.name, realm: &source.realm, severities: &world.policy.severities };
+    let parsed = match &source.format {
+        Reads::AlertmanagerApi => alertmanager_api::parse(&door, body),
+        Reads::AlertmanagerWebhook => alertmanager_webhook::parse(&door, body),
+        Reads::Mapped(name) => {
+            let format = world.policy.formats.get(name).ok_or_else(|| NotHeard::NoFormat(name.clone()))?;
+            mapped::parse(&door, format, &shown(headers), body)
+        }
+    };
+    parsed.map_err(NotHeard::Refused)
+}
+
+async fn commit(parsed: Parsed, source: &str, writer: &WriterHandle) -> Result<Heard, NotHeard> {
+    let Parsed { inputs, places, refused } = parsed;
+    if inputs.is_empty() && refused.is_empty() {
+        return Ok(Heard::default());
+    }
+    let mut heard = Heard { taken: 0, refused: refused.clone() };
+    let event = Event::Alerts { inputs, refused: refused.into_iter().map(|fault| (source.to_owned(), fault)).collect() };
+    let told = writer.submit(Lane::Webhooks, event).map_err(NotHeard::Full)?;
+    // Whatever else a reply may be, this event is answered by what was taken.
+    if let Reply::Taken(outcomes) = told.await.map_err(|_| NotHeard::Full(Full::Stopping))? {
+        for (outcome, place) in outcomes.into_iter().zip(places) {
+            match outcome {
+                Taken::Alert(_) | Taken::Over => heard.taken += 1,
+                Taken::Refused(fault) => heard.refused.push(at(place, &fault)),
+            }
+        }
+    }
+    Ok(heard)
+}
+
+/// Headers that a format may look at: all but those that hold secrets.
+fn shown(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let is_secret = |name: &header::HeaderName| [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE].contains(name);
+    let texts = headers.iter().filter(|(name, _)| !is_secret(name));
+    texts.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()
+}

@@ -1,0 +1,176 @@
+//! From a planned message to the bytes that go out: the same inputs give the same bytes, and whatever fails, a mail comes of it.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+use serde_json::Value;
+use watchkeeper_engine::ids::StoreId;
+use watchkeeper_engine::limits::SUBJECT_CHARS_MAX;
+use watchkeeper_engine::model::message::Message;
+use watchkeeper_engine::text::one_line;
+use watchkeeper_engine::words::Reason;
+
+use super::address::{BadAddress, mailbox};
+use super::builtin;
+use super::layout;
+use super::mime::{self, Parts};
+use super::templates::{Part, Templates};
+use super::view;
+
+/// Stack of a rendering thread. Templates are checked to stand at most 16 deep; a level takes a few kilobytes.
+const RENDER_STACK_BYTES: usize = 8 * 1024 * 1024;
+/// How long the templates of one mail may take. Ours take less than a millisecond; after this the built-in text goes out.
+pub const RENDER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What the configuration gives every mail.
+#[derive(Debug, Clone)]
+pub struct MailSettings {
+    from: Mailbox,
+    external_url: String,
+    domain: String,
+    store: StoreId,
+}
+
+impl MailSettings {
+    /// `from` as in `[mail] from`, `external_url` as in `[server] external_url`; Message-IDs carry the sender's domain and the store's id.
+    ///
+    /// # Errors
+    /// Where `from` is no address.
+    pub fn new(from: &str, external_url: &str, store: StoreId) -> Result<MailSettings, BadAddress> {
+        let from = mailbox(from)?;
+        let domain = from.email.domain().to_ascii_lowercase();
+        Ok(MailSettings { from, external_url: external_url.trim_end_matches('/').to_owned(), domain, store })
+    }
+
+    /// The address of the daemon's pages, without a slash at its end.
+    pub fn external_url(&self) -> &str {
+        &self.external_url
+    }
+
+    pub(super) fn from(&self) -> &Mailbox {
+        &self.from
+    }
+
+    /// The Message-ID of a message: the same over every retry and restart.
+    pub(super) fn message_id(&self, id: impl std::fmt::Display) -> String {
+        format!("<{id}.{}@{}>", self.store, self.domain)
+    }
+}
+
+/// A message as it goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The whole message, headers first, CRLF at line ends.
+    pub bytes: Vec<u8>,
+    /// Why the built-in text was used, or another template than the rule names; empty where neither happened.
+    pub fallback: String,
+}
+
+/// Renders a message. Pure, and as deep as the templates are: [`render_within`] gives it a stack of its own.
+///
+/// # Errors
+/// Where the recipient is no address that mail can go to: nothing can be sent then.
+pub fn render(message: &Message, templates: &Templates, settings: &MailSettings) -> Result<Rendered, BadAddress> {
+    let to = mailbox(&message.to)?;
+    let (parts, fallback) = parts(message, templates, settings);
+    Ok(Rendered { bytes: mime::bytes(message, &parts, to, settings), fallback })
+}
+
+/// Renders a message on a thread with a known stack; where that takes longer than `deadline`, the built-in text goes out.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_within(
+    message: &Arc<Message>,
+    templates: &Arc<Templates>,
+    settings: &Arc<MailSettings>,
+    deadline: Duration,
+) -> Result<Rendered, BadAddress> {
+    let (send, receive) = mpsc::sync_channel(1);
+    let (its_message, its_templates, its_settings) = (Arc::clone(message), Arc::clone(templates), Arc::clone(settings));
+    let started = thread::Builder::new().name("render".to_owned()).stack_size(RENDER_STACK_BYTES).spawn(move || {
+        // Nobody listens any more where the deadline passed: what came too late is dropped.
+        drop(send.send(render(&its_message, &its_templates, &its_settings)));
+    });
+    let why = match started {
+        Ok(_) => match receive.recv_timeout(deadline) {
+            Ok(rendered) => return rendered,
+            Err(_) => format!("the templates took longer than {} s", deadline.as_secs_f32()),
+        },
+        Err(error) => format!("no thread to render on: {error}"),
+    };
+    let to = mailbox(&message.to)?;
+    let parts = builtin::parts(message, settings);
+    Ok(Rendered { bytes: mime::bytes(message, &parts, to, settings), fallback: why })
+}
+
+/// The subject, the parts, and why they are not what the rule's template would have given.
+fn parts(message: &Message, templates: &Templates, settings: &MailSettings) -> (Parts, String) {
+    let view = view::view(message, settings);
+    let mut fallback = String::new();
+    let template = if templates.has(&message.template) {
+        message.template.as_str()
+    } else {
+        fallback = format!("there is no template `{}`; this is `{}`", view::name(&message.template), message.reason);
+        message.reason.word()
+    };
+    match from_templates(message, template, templates, &view, settings) {
+        Ok(parts) => (parts, fallback),
+        Err(why) => (builtin::parts(message, settings), view::text(&why)),
+    }
+}
+
+fn from_templates(
+    message: &Message,
+    template: &str,
+    templates: &Templates,
+    view: &Value,
+    settings: &MailSettings,
+) -> Result<Parts, String> {
+    let part = |part| templates.part(template, part, view).transpose();
+    let text = part(Part::Text)?.ok_or_else(|| format!("there is no template `{template}`"))?;
+    let text = layout::finish(&text, &format!("More on the page: {}", view::page(settings, &message.content.incident)));
+    if text.trim().is_empty() {
+        return Err(format!("template `{template}` says nothing"));
+    }
+    let subject = match part(Part::Subject)? {
+        Some(own) if !own.trim().is_empty() => subject(message, &own),
+        _ => subject(message, &message.subject),
+    };
+    Ok(Parts { subject, text, html: part(Part::Html)? })
+}
+
+/// The subject as it goes out: `Re:` in front of later mails of a thread, so that every client keeps one, except where people must not miss it.
+pub(super) fn subject(message: &Message, subject: &str) -> String {
+    let subject = fit(&one_line(subject));
+    let starts_anew = match message.reason {
+        Reason::Raised | Reason::Digest => true,
+        Reason::Opened
+        | Reason::Reopened
+        | Reason::Affected
+        | Reason::Released
+        | Reason::Acknowledged
+        | Reason::Resolved
+        | Reason::Assigned
+        | Reason::Held
+        | Reason::Closed => false,
+    };
+    if message.thread == message.id || starts_anew { subject } else { format!("Re: {subject}") }
+}
+
+/// At most 70 characters, cut in front of the number.
+fn fit(subject: &str) -> String {
+    if subject.chars().count() <= SUBJECT_CHARS_MAX {
+        return subject.to_owned();
+    }
+    match subject.rfind(" [") {
+        Some(at) if subject.ends_with(']') && subject[at..].chars().count() < SUBJECT_CHARS_MAX / 2 => {
+            let number = &subject[at..];
+            format!("{}{number}", view::cut(&subject[..at], SUBJECT_CHARS_MAX - number.chars().count()))
+        }
+        _ => view::cut(subject, SUBJECT_CHARS_MAX),
+    }
+}

@@ -1,0 +1,106 @@
+//! How a rendered message leaves: into a folder. Other ways become further variants of [`Transport`].
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use watchkeeper_engine::model::message::Message;
+
+/// Characters of a recipient in a file's name.
+const RECIPIENT_CHARS_MAX: usize = 80;
+
+/// A way out.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// One `.eml` a message in a folder.
+    File(FileTransport),
+}
+
+/// Why a message did not leave.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The folder or the file could not be written.
+    #[error("write {path}: {source}", path = .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It has no bytes: it was never rendered.
+    #[error("deliver a message that was not rendered")]
+    NotRendered,
+}
+
+impl DeliveryError {
+    /// Whether trying again is of no use.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, DeliveryError::NotRendered)
+    }
+}
+
+impl Transport {
+    /// Sends a message; blocks until it is on the disk. Sending one again changes nothing.
+    ///
+    /// # Errors
+    /// Where it did not leave.
+    pub fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+        if message.bytes.is_empty() {
+            return Err(DeliveryError::NotRendered);
+        }
+        match self {
+            Transport::File(folder) => folder.write(message),
+        }
+    }
+}
+
+/// A folder that takes one `.eml` a message.
+#[derive(Debug, Clone)]
+pub struct FileTransport {
+    dir: PathBuf,
+}
+
+impl FileTransport {
+    /// Makes the folder, `[mail.file] dir`, where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn new(dir: impl Into<PathBuf>) -> Result<FileTransport, DeliveryError> {
+        let dir = dir.into();
+        fs::create_dir_all(&dir).map_err(|source| DeliveryError::File { path: dir.clone(), source })?;
+        Ok(FileTransport { dir })
+    }
+
+    /// Where the messages are.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The name of a message's file: when it was planned, its id, and to whom, so that a listing is in order.
+    pub fn file_name(message: &Message) -> String {
+        let at = message.planned_at.timestamp().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let to: String = message
+            .to
+            .chars()
+            .take(RECIPIENT_CHARS_MAX)
+            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '@' | '-' | '_' | '.' | '+') { c } else { '_' })
+            .collect();
+        format!("{at}-{}-{to}.eml", message.id)
+    }
+
+    /// Writes beside, syncs, renames, syncs the folder: a reader never sees half a message, and what was reported is on the disk.
+    fn write(&self, message: &Message) -> Result<(), DeliveryError> {
+        let name = FileTransport::file_name(message);
+        let (path, beside) = (self.dir.join(&name), self.dir.join(format!(".{name}.tmp")));
+        let fault = |path: &Path| {
+            let path = path.to_owned();
+            move |source| DeliveryError::File { path, source }
+        };
+        let mut file = File::create(&beside).map_err(fault(&beside))?;
+        file.write_all(&message.bytes).and_then(|()| file.sync_all()).map_err(fault(&beside))?;
+        fs::rename(&beside, &path).map_err(fault(&path))?;
+        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(fault(&self.dir))?;
+        Ok(())
+    }
+}

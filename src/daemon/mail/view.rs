@@ -1,0 +1,198 @@
+//! What a template sees of a message: every text on one line and cut, every list bounded, every address of a web page checked.
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use watchkeeper_engine::model::message::{Content, DigestLine, Message};
+use watchkeeper_engine::text::one_line;
+use watchkeeper_engine::time::Time;
+use watchkeeper_engine::words::Reason;
+
+use super::MailSettings;
+
+/// Characters of what a sender, an operator or a rule wrote.
+const TEXT_CHARS_MAX: usize = 200;
+/// Characters of an id, a name or an address.
+const NAME_CHARS_MAX: usize = 48;
+/// Services and further addressees that are named.
+const FEW: usize = 4;
+/// Items that are named.
+const SOME: usize = 5;
+/// Open incidents of a digest that are named.
+const OPEN_LINES: usize = 8;
+/// Settled incidents of a digest that are named.
+const SETTLED_LINES: usize = 4;
+/// Characters of a title in a digest.
+const LINE_TITLE_CHARS: usize = 36;
+/// Characters of a web address; a longer one is left out, because half an address is none.
+const URL_CHARS_MAX: usize = 2_000;
+
+/// Everything a template may name, as `variables::ROOT` lists it; and `base`, which the helper `ref` builds addresses from.
+pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
+    let said = &message.content;
+    let (zone, _) = zone(&message.zone);
+    let title = sentence(&said.title);
+    let item = name(&said.item.id);
+    let (open, settled): (Vec<&DigestLine>, Vec<&DigestLine>) = said.lines.iter().partition(|line| line.until == Time::default());
+    let parts = [
+        json!({
+            "base": settings.external_url(),
+            "reason": message.reason.word(),
+            "incident": name(&said.incident),
+            "page": page(settings, &said.incident),
+            "priority": name(&said.priority),
+            "priority_before": name(&said.priority_before),
+            "state": name(&said.state),
+            "title": title,
+            "now": said.now.0,
+            "since": said.since.0,
+            "until": said.until.0,
+            "acknowledged_at": said.acknowledged_at.0,
+            "reopens_until": said.reopens_until.0,
+            "zone": zone,
+            "holder": name(&said.holder),
+            "team": name(&said.team),
+            "by": name(&said.by),
+            "words": sentence(&said.words),
+        }),
+        json!({
+            "item": {
+                "id": item,
+                "class": name(&said.item.class),
+                "owner": name(&said.item.owner),
+                "site": name(&said.item.site),
+                "known": said.item.known,
+                "in_title": !item.is_empty() && title.contains(&item),
+            },
+            "quote": {
+                "name": name(&said.quote.name),
+                "summary": text(&said.quote.summary),
+                "source": name(&said.quote.source),
+                "url": web(&said.quote.url),
+            },
+            "hurts": said.hurts.iter().take(FEW).map(|hurt| json!({
+                "id": name(&hurt.id), "tier": name(&hurt.tier), "health": name(&hurt.health),
+            })).collect::<Vec<_>>(),
+            "hurts_more": said.hurts.len().saturating_sub(FEW),
+            "services": said.hurts.iter().take(FEW).map(|hurt| name(&hurt.id)).collect::<Vec<_>>(),
+            "cause": sentence(&said.cause),
+        }),
+        json!({
+            "symptoms": said.symptoms,
+            "symptom_items": names(&said.symptom_items, SOME),
+            "symptom_more": said.symptom_more as usize + said.symptom_items.len().saturating_sub(SOME),
+            "alerts": said.alerts,
+            "cleared": said.cleared,
+            "yours": names(&said.yours, SOME),
+            "yours_more": said.yours.len().saturating_sub(SOME),
+            "yours_since": said.yours_since.0,
+            "yours_because": sentence(&said.yours_because),
+            "yours_incident": name(&said.yours_incident),
+            "check": text(&said.check),
+            "before": {
+                "incident": name(&said.before.incident),
+                "opened_at": said.before.opened_at.0,
+                "lasted": said.before.lasted.0,
+                "words": sentence(&said.before.words),
+            },
+            "runbook": web(&said.runbook),
+            "told": names(&said.told, FEW),
+            "told_more": said.told.len().saturating_sub(FEW),
+            "rule": name(&said.rule),
+            "notify": name(&said.notify),
+            "reopened": said.reopened,
+            "left_over": said.left_over.iter().take(FEW).map(|one| sentence(one)).collect::<Vec<_>>(),
+            "left_over_more": said.left_over.len().saturating_sub(FEW),
+        }),
+        json!({
+            "first": said.first,
+            "full": is_full(message.reason, said),
+            "open_lines": open.iter().take(OPEN_LINES).map(|line| digest_line("Now", line)).collect::<Vec<_>>(),
+            "open_count": open.len(),
+            "open_more": open.len().saturating_sub(OPEN_LINES),
+            "settled_lines": settled.iter().take(SETTLED_LINES).map(|line| digest_line("Over", line)).collect::<Vec<_>>(),
+            "settled_count": settled.len(),
+            "settled_more": settled.len().saturating_sub(SETTLED_LINES),
+            "lines_since": said.lines_since.0,
+        }),
+    ];
+    Value::Object(parts.into_iter().filter_map(|part| if let Value::Object(names) = part { Some(names) } else { None }).flatten().collect())
+}
+
+/// The zone of a name, and the name that stands in the mail: UTC where the first is unknown.
+pub(super) fn zone(name: &str) -> (String, TimeZone) {
+    match TimeZone::get(name) {
+        Ok(zone) if !name.is_empty() => (name.to_owned(), zone),
+        _ => ("UTC".to_owned(), TimeZone::UTC),
+    }
+}
+
+/// The address of an incident's page; of the daemon where there is no incident.
+pub(super) fn page(settings: &MailSettings, incident: &str) -> String {
+    if incident.is_empty() { format!("{}/", settings.external_url()) } else { format!("{}/i/{}", settings.external_url(), name(incident)) }
+}
+
+/// One line, at most 200 characters.
+pub(super) fn text(text: &str) -> String {
+    cut(&one_line(text), TEXT_CHARS_MAX)
+}
+
+/// One line, at most 48 characters.
+pub(super) fn name(text: &str) -> String {
+    cut(&one_line(text), NAME_CHARS_MAX)
+}
+
+/// Cuts to at most `max` characters, ending in `…` where something was cut.
+pub(super) fn cut(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let mut out: String = text.chars().take(max.saturating_sub(1)).collect();
+    out.truncate(out.trim_end().len());
+    out.push('…');
+    out
+}
+
+/// An address of a web page that may be linked: http or https, no space, no quote, no control character; else empty.
+pub fn web(url: &str) -> String {
+    let plain = url.trim();
+    let known = plain.starts_with("https://") || plain.starts_with("http://");
+    let clean = plain.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '<' | '>' | '\\' | '`' | '{' | '}'));
+    if known && clean && plain.len() <= URL_CHARS_MAX { plain.to_owned() } else { String::new() }
+}
+
+/// A text to which the template adds the full stop.
+fn sentence(said: &str) -> String {
+    text(said).trim_end_matches(['.', ' ']).to_owned()
+}
+
+fn names(all: &[String], max: usize) -> Vec<String> {
+    all.iter().take(max).map(|one| name(one)).collect()
+}
+
+fn is_full(reason: Reason, said: &Content) -> bool {
+    said.first
+        || match reason {
+            Reason::Opened | Reason::Reopened | Reason::Raised | Reason::Released => true,
+            Reason::Affected
+            | Reason::Acknowledged
+            | Reason::Resolved
+            | Reason::Digest
+            | Reason::Assigned
+            | Reason::Held
+            | Reason::Closed => false,
+        }
+}
+
+fn digest_line(word: &str, line: &DigestLine) -> Value {
+    json!({
+        "label": format!("{word} {}", name(&line.priority)),
+        "incident": name(&line.incident),
+        "priority": name(&line.priority),
+        "state": name(&line.state),
+        "title": cut(&sentence(&line.title), LINE_TITLE_CHARS),
+        "item": name(&line.item),
+        "holder": name(&line.holder),
+        "since": line.since.0,
+        "until": line.until.0,
+    })
+}

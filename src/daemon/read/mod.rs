@@ -1,0 +1,414 @@
+//! Records as the store keeps them: lists in the order of ids over what lives and what is past, a page of rows a snapshot, never on the runtime's own threads.
+//!
+//! What a row cannot say (counts, last seen, health) is one bounded question to the writer: [`live`].
+
+pub mod live;
+
+use std::collections::BTreeMap;
+
+use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, SilenceId};
+use watchkeeper_engine::model::incident::{Entry, Incident, Member};
+use watchkeeper_engine::model::message::Message;
+use watchkeeper_engine::model::silence::Silence;
+use watchkeeper_engine::state::rows::{self, AlertRow, RowFault};
+use watchkeeper_store::{Direction, Reader, Snapshot, StoreError, Table};
+
+/// Rows that one request looks at before it answers with what it found and a cursor: some tenths of a second.
+pub const SCAN_ROWS_MAX: usize = 20_000;
+
+/// Rows that a list in another order than that of ids looks at, because it must see all. Beyond it the list is refused.
+pub const SORT_ROWS_MAX: usize = 200_000;
+
+/// Rows of one page of a snapshot; the store's own bound.
+const PAGE_ROWS: usize = 500;
+
+/// Members and timeline entries of one incident that are read; the latest count.
+pub const PARTS_MAX: usize = 1_000;
+
+/// Why records could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A row is not what this release writes.
+    #[error(transparent)]
+    Row(#[from] RowFault),
+    /// More rows than a list in this order looks at.
+    #[error("a list in this order looks at {SORT_ROWS_MAX} records at most")]
+    TooMany,
+    /// The runtime stops.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+/// A kind of record: its tables and how its rows are read.
+pub trait Record: Sized + Send + 'static {
+    /// The table of what lives.
+    const LIVE: rows::Table;
+    /// The table of what is past.
+    const PAST: rows::Table;
+
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// It is not what this release writes.
+    fn decode(bytes: &[u8]) -> Result<Self, RowFault>;
+}
+
+impl Record for Incident {
+    const LIVE: rows::Table = rows::Table::Incidents;
+    const PAST: rows::Table = rows::Table::PastIncidents;
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
+        rows::decode(Self::LIVE.name(), bytes)
+    }
+}
+
+impl Record for AlertRow {
+    const LIVE: rows::Table = rows::Table::Alerts;
+    const PAST: rows::Table = rows::Table::PastAlerts;
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
+        rows::decode(Self::LIVE.name(), bytes)
+    }
+}
+
+impl Record for Message {
+    const LIVE: rows::Table = rows::Table::Messages;
+    const PAST: rows::Table = rows::Table::PastMessages;
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
+        rows::decode(Self::LIVE.name(), bytes)
+    }
+}
+
+impl Record for Silence {
+    const LIVE: rows::Table = rows::Table::Silences;
+    const PAST: rows::Table = rows::Table::PastSilences;
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
+        rows::decode(Self::LIVE.name(), bytes)
+    }
+}
+
+/// Which of a kind's tables a list is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// What lives.
+    Live,
+    /// What is past.
+    Past,
+    /// Both.
+    All,
+}
+
+/// In which order ids are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Descending ids.
+    NewestFirst,
+    /// Ascending ids.
+    OldestFirst,
+}
+
+/// Where a list begins and how much of it is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which tables.
+    pub span: Span,
+    /// In which order.
+    pub order: Order,
+    /// The first id; `None`: from the end where the order begins.
+    pub from: Option<u64>,
+    /// Records at most.
+    pub limit: usize,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T, C> {
+    /// The records; may be fewer than wanted, or none, where `next` says that there are more.
+    pub items: Vec<T>,
+    /// Where the next part begins.
+    pub next: Option<C>,
+}
+
+/// An incident with what belongs to it.
+#[derive(Debug, Clone)]
+pub struct WholeIncident {
+    /// The record.
+    pub incident: Incident,
+    /// Its members, present and past, in id order.
+    pub members: Vec<Member>,
+    /// The last entries of its timeline, oldest first.
+    pub timeline: Vec<Entry>,
+}
+
+/// Reads records. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Records {
+    reader: Reader,
+}
+
+impl Records {
+    /// Reads through `reader`.
+    pub fn new(reader: Reader) -> Records {
+        Records { reader }
+    }
+
+    /// A part of a list, in the order of ids.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn list<T: Record>(
+        &self,
+        wanted: Wanted,
+        mut keep: impl FnMut(&T) -> bool + Send + 'static,
+    ) -> Result<Page<T, u64>, ReadError> {
+        self.blocking(move |reader| {
+            let mut page = Page { items: Vec::new(), next: None };
+            let (mut from, mut seen) = (wanted.from, 0);
+            loop {
+                let window = window::<T>(&reader.snapshot()?, wanted, from)?;
+                seen += window.rows.len();
+                for (id, bytes) in window.rows {
+                    if page.items.len() == wanted.limit {
+                        page.next = Some(id);
+                        return Ok(page);
+                    }
+                    let record = T::decode(&bytes)?;
+                    if keep(&record) {
+                        page.items.push(record);
+                    }
+                }
+                if window.next.is_none() || seen >= SCAN_ROWS_MAX {
+                    page.next = window.next;
+                    return Ok(page);
+                }
+                from = window.next;
+            }
+        })
+        .await
+    }
+
+    /// A part of a list in the order of `key`, after the key `after`. Looks at every record.
+    ///
+    /// # Errors
+    /// The store fails, or there are more than [`SORT_ROWS_MAX`] records.
+    pub async fn sorted<T: Record>(
+        &self,
+        span: Span,
+        after: Option<Vec<u8>>,
+        limit: usize,
+        mut keep: impl FnMut(&T) -> bool + Send + 'static,
+        key: impl Fn(&T) -> Vec<u8> + Send + 'static,
+    ) -> Result<Page<T, Vec<u8>>, ReadError> {
+        self.blocking(move |reader| {
+            let wanted = Wanted { span, order: Order::OldestFirst, from: None, limit };
+            let mut best: BTreeMap<Vec<u8>, T> = BTreeMap::new();
+            let (mut from, mut seen) = (None, 0);
+            loop {
+                let window = window::<T>(&reader.snapshot()?, wanted, from)?;
+                seen += window.rows.len();
+                if seen > SORT_ROWS_MAX {
+                    return Err(ReadError::TooMany);
+                }
+                for (_, bytes) in window.rows {
+                    let record = T::decode(&bytes)?;
+                    let at = key(&record);
+                    if after.as_ref().is_none_or(|after| at > *after) && keep(&record) {
+                        best.insert(at, record);
+                        if best.len() > limit + 1 {
+                            best.pop_last();
+                        }
+                    }
+                }
+                from = window.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+            let has_more = best.len() > limit;
+            if has_more {
+                best.pop_last();
+            }
+            let next = best.last_key_value().filter(|_| has_more).map(|(key, _)| key.clone());
+            Ok(Page { items: best.into_values().collect(), next })
+        })
+        .await
+    }
+
+    /// One incident with its members and timeline.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn incident(&self, id: IncidentId) -> Result<Option<WholeIncident>, ReadError> {
+        self.blocking(move |reader| {
+            let snapshot = reader.snapshot()?;
+            let Some(incident) = one::<Incident>(&snapshot, id.0)? else { return Ok(None) };
+            let members = parts(&snapshot, rows::Table::Members, id, Direction::Forward, |bytes| rows::decode("members", bytes))?;
+            let mut timeline = parts(&snapshot, rows::Table::Timeline, id, Direction::Backward, rows::decode_entry)?;
+            timeline.reverse();
+            Ok(Some(WholeIncident { incident, members, timeline }))
+        })
+        .await
+    }
+
+    /// One alert.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn alert(&self, id: AlertId) -> Result<Option<AlertRow>, ReadError> {
+        self.blocking(move |reader| one::<AlertRow>(&reader.snapshot()?, id.0)).await
+    }
+
+    /// Several alerts, those that there are.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn alerts(&self, ids: Vec<AlertId>) -> Result<Vec<AlertRow>, ReadError> {
+        self.blocking(move |reader| {
+            let mut found = Vec::with_capacity(ids.len());
+            for some in ids.chunks(PAGE_ROWS) {
+                let snapshot = reader.snapshot()?;
+                for id in some {
+                    found.extend(one::<AlertRow>(&snapshot, id.0)?);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// One message.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn message(&self, id: MessageId) -> Result<Option<Message>, ReadError> {
+        self.blocking(move |reader| one::<Message>(&reader.snapshot()?, id.0)).await
+    }
+
+    /// One silence.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn silence(&self, id: SilenceId) -> Result<Option<Silence>, ReadError> {
+        self.blocking(move |reader| one::<Silence>(&reader.snapshot()?, id.0)).await
+    }
+
+    /// The names of sources, by number.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn sources(&self) -> Result<Vec<String>, ReadError> {
+        self.blocking(move |reader| {
+            let (mut names, mut from) = (Vec::new(), None);
+            loop {
+                let page = reader.snapshot()?.range(table(rows::Table::Sources), from.as_deref(), PAGE_ROWS, Direction::Forward)?;
+                for (_, bytes) in &page.rows {
+                    names.push(rows::decode::<String>("sources", bytes)?);
+                }
+                from = page.next;
+                if from.is_none() {
+                    return Ok(names);
+                }
+            }
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let reader = self.reader.clone();
+        tokio::task::spawn_blocking(move || read(&reader)).await.map_err(|_| ReadError::Stopping)?
+    }
+}
+
+/// Rows by id, up to where all tables were looked at.
+struct Window {
+    rows: Vec<(u64, Vec<u8>)>,
+    next: Option<u64>,
+}
+
+/// One page of each table in one snapshot, merged: a record that moves to the past between two snapshots is seen once, in whichever table it stands.
+fn window<T: Record>(snapshot: &Snapshot, wanted: Wanted, from: Option<u64>) -> Result<Window, StoreError> {
+    let tables: &[rows::Table] = match wanted.span {
+        Span::Live => &[T::LIVE],
+        Span::Past => &[T::PAST],
+        Span::All => &[T::LIVE, T::PAST],
+    };
+    let direction = match wanted.order {
+        Order::NewestFirst => Direction::Backward,
+        Order::OldestFirst => Direction::Forward,
+    };
+    let from = from.map(u64::to_be_bytes);
+    let mut rows: Vec<(u64, Vec<u8>)> = Vec::new();
+    let mut edge: Option<u64> = None;
+    for kind in tables {
+        let page = snapshot.range(table(*kind), from.as_ref().map(<[u8; 8]>::as_slice), PAGE_ROWS, direction)?;
+        let last = page.rows.last().map(|(key, _)| id_of(key)).filter(|_| page.next.is_some());
+        edge = match (edge, last, wanted.order) {
+            (Some(a), Some(b), Order::NewestFirst) => Some(a.max(b)),
+            (Some(a), Some(b), Order::OldestFirst) => Some(a.min(b)),
+            (one, other, _) => one.or(other),
+        };
+        rows.extend(page.rows.into_iter().map(|(key, bytes)| (id_of(&key), bytes)));
+    }
+    rows.sort_unstable_by_key(|(id, _)| *id);
+    if wanted.order == Order::NewestFirst {
+        rows.reverse();
+    }
+    let next = match (edge, wanted.order) {
+        (None, _) => None,
+        (Some(edge), Order::NewestFirst) => {
+            rows.retain(|(id, _)| *id >= edge);
+            edge.checked_sub(1)
+        }
+        (Some(edge), Order::OldestFirst) => {
+            rows.retain(|(id, _)| *id <= edge);
+            edge.checked_add(1)
+        }
+    };
+    Ok(Window { rows, next })
+}
+
+fn one<T: Record>(snapshot: &Snapshot, id: u64) -> Result<Option<T>, ReadError> {
+    let key = id.to_be_bytes();
+    let bytes = match snapshot.get(table(T::LIVE), &key)? {
+        Some(bytes) => Some(bytes),
+        None => snapshot.get(table(T::PAST), &key)?,
+    };
+    Ok(bytes.map(|bytes| T::decode(&bytes)).transpose()?)
+}
+
+fn parts<T>(
+    snapshot: &Snapshot,
+    kind: rows::Table,
+    id: IncidentId,
+    direction: Direction,
+    decode: impl Fn(&[u8]) -> Result<T, RowFault>,
+) -> Result<Vec<T>, ReadError> {
+    let prefix = id.0.to_be_bytes();
+    let (mut found, mut from) = (Vec::new(), None);
+    loop {
+        let page = snapshot.prefix(table(kind), &prefix, from.as_deref(), PAGE_ROWS, direction)?;
+        for (_, bytes) in &page.rows {
+            found.push(decode(bytes)?);
+        }
+        from = page.next;
+        if from.is_none() || found.len() >= PARTS_MAX {
+            return Ok(found);
+        }
+    }
+}
+
+fn table(kind: rows::Table) -> Table {
+    Table::named(kind.name())
+}
+
+fn id_of(key: &[u8]) -> u64 {
+    key.try_into().map_or(0, u64::from_be_bytes)
+}

@@ -1,0 +1,188 @@
+//! `/api/v2/alerts` and `/api/v2/alerts/groups`: what fires, as Alertmanager shows it.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Request, Uri};
+use serde_json::{Value, json};
+
+use watchkeeper_engine::expr::{AlertView, Matcher};
+use watchkeeper_engine::model::alert::Alert;
+use watchkeeper_engine::state::rows::AlertRow;
+use watchkeeper_engine::text::{Because, Labels};
+use watchkeeper_engine::words::AlertState;
+
+use super::{AmError, RECEIVER, fingerprint, matchers};
+use crate::ingest::door::{Reads, Source, hear};
+use crate::read::live::{self, AlertNow};
+use crate::read::{Order, Span, Wanted};
+use crate::web::App;
+use crate::web::hooks::{hook, sentence};
+use crate::web::problem::Problem;
+use crate::web::query::{Query, Switch};
+
+/// Alerts that one answer lists; Alertmanager's API has no pages. The rest is left out, those with the highest ids.
+const ALERTS_MAX: usize = 50_000;
+
+/// The source of the bare paths.
+const DEFAULT_SOURCE: &str = "default";
+
+/// `POST /api/v2/alerts`.
+pub(super) async fn take(
+    State(app): State<App>,
+    Path(path): Path<BTreeMap<String, String>>,
+    request: Request<Body>,
+) -> Result<(), AmError> {
+    let (name, realm) = match path.get("hook") {
+        None => (DEFAULT_SOURCE.to_owned(), "main".to_owned()),
+        Some(name) => {
+            let webhook = hook(&app, name)?;
+            (webhook.name.clone(), webhook.realm.clone())
+        }
+    };
+    let source = Source { name, realm, format: Reads::AlertmanagerApi };
+    let world = app.world.load_full();
+    let heard =
+        hear(request, source, world, &app.writer, app.config.limits.body_bytes, &app.bytes_in_flight).await.map_err(Problem::from)?;
+    if heard.refused.is_empty() { Ok(()) } else { Err(AmError::bad(sentence(&heard))) }
+}
+
+/// `GET /api/v2/alerts`.
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, AmError> {
+    let shown = active(&app, &Query::tolerant(&uri)?).await?;
+    Ok(axum::Json(Value::Array(shown.into_iter().map(|shown| shown.json).collect())))
+}
+
+/// `GET /api/v2/alerts/groups`: by alert name, as Alertmanager's example configuration groups.
+pub(super) async fn groups(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, AmError> {
+    let query = Query::tolerant(&uri)?;
+    let with_muted = query.flag("muted", Switch::On)?;
+    let mut groups: BTreeMap<String, Vec<Shown>> = BTreeMap::new();
+    for shown in active(&app, &query).await? {
+        groups.entry(shown.name.clone()).or_default().push(shown);
+    }
+    let groups = groups.into_iter().filter(|(_, alerts)| with_muted == Switch::On || alerts.iter().any(|alert| !alert.is_muted));
+    let group = |(name, alerts): (String, Vec<Shown>)| {
+        let alerts: Vec<Value> = alerts.into_iter().map(|alert| alert.json).collect();
+        json!({"labels": {"alertname": name}, "routeLabels": {}, "receiver": {"name": RECEIVER}, "alerts": alerts})
+    };
+    Ok(axum::Json(Value::Array(groups.map(group).collect())))
+}
+
+struct Shown {
+    fingerprint: String,
+    name: String,
+    is_muted: bool,
+    json: Value,
+}
+
+/// What fires and passes the filters of a request, by fingerprint.
+async fn active(app: &App, query: &Query) -> Result<Vec<Shown>, AmError> {
+    let (with_active, with_silenced) = (query.flag("active", Switch::On)?, query.flag("silenced", Switch::On)?);
+    query.flag("inhibited", Switch::On)?;
+    query.flag("unprocessed", Switch::On)?;
+    let filter = matchers(query, "filter")?;
+    if !shows_receiver(query)? {
+        return Ok(Vec::new());
+    }
+    let mut rows: Vec<AlertRow> = Vec::new();
+    let mut from = None;
+    loop {
+        let filter = filter.clone();
+        let keep = move |row: &AlertRow| {
+            let alert = &row.alert;
+            let wanted = if is_muted(alert) { with_silenced } else { with_active };
+            alert.is_active() && wanted == Switch::On && filter.iter().all(|matcher| matcher.holds(&view(alert)))
+        };
+        let limit = ALERTS_MAX - rows.len();
+        let page = app.records.list(Wanted { span: Span::Live, order: Order::OldestFirst, from, limit }, keep).await?;
+        rows.extend(page.items);
+        from = page.next;
+        if from.is_none() || rows.len() >= ALERTS_MAX {
+            break;
+        }
+    }
+    let ids: Vec<_> = rows.iter().map(|row| row.alert.id).collect();
+    let now = live::vitals(&app.writer, &ids).await?;
+    let uuids = live::silence_uuids(&app.writer).await?;
+    // What cleared between the two is no longer listed.
+    let mut shown: Vec<Shown> = rows.iter().filter_map(|row| Some(shown(&row.alert, now.get(&row.alert.id)?, &uuids))).collect();
+    shown.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
+    Ok(shown)
+}
+
+fn shown(alert: &Alert, now: &AlertNow, uuids: &BTreeMap<String, String>) -> Shown {
+    let labels = labels(alert);
+    let said = now.vitals.said.as_ref().unwrap_or(&alert.said);
+    let silenced_by: Vec<&str> =
+        alert
+            .muted_by
+            .iter()
+            .filter_map(|because| {
+                if let Because::Silenced { by, .. } = because { Some(uuids.get(by).map_or(by.as_str(), String::as_str)) } else { None }
+            })
+            .collect();
+    let fingerprint = fingerprint::of(&identity(alert));
+    let json = json!({
+        "annotations": pairs(&said.annotations),
+        "endsAt": now.ends_at.rfc3339(),
+        "fingerprint": fingerprint,
+        "generatorURL": said.url,
+        "labels": pairs(&labels),
+        "receivers": [{"name": RECEIVER}],
+        "startsAt": alert.started_at.rfc3339(),
+        "status": {
+            "inhibitedBy": [],
+            "mutedBy": [],
+            "silencedBy": silenced_by,
+            "state": if is_muted(alert) { "suppressed" } else { "active" },
+        },
+        "updatedAt": now.vitals.last_seen.rfc3339(),
+    });
+    Shown { fingerprint, name: labels.get("alertname").to_owned(), is_muted: is_muted(alert), json }
+}
+
+fn is_muted(alert: &Alert) -> bool {
+    alert.state == AlertState::Suppressed
+}
+
+/// The labels as sent; an alert of a sender without labels has its name.
+fn labels(alert: &Alert) -> Labels {
+    if alert.labels.has("alertname") {
+        return alert.labels.clone();
+    }
+    let own = alert.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Labels::new(own.chain([("alertname".to_owned(), alert.name.clone())]))
+}
+
+/// What the shown hash is of: the labels, and the sender's key where it has one.
+pub(crate) fn identity(alert: &Alert) -> Labels {
+    let labels = labels(alert);
+    if alert.key.is_empty() {
+        return labels;
+    }
+    let own = labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Labels::new(own.chain([("__key__".to_owned(), alert.key.clone())]))
+}
+
+fn view(alert: &Alert) -> AlertView<'_> {
+    AlertView { name: &alert.name, severity: alert.severity, labels: &alert.labels, ..AlertView::default() }
+}
+
+fn shows_receiver(query: &Query) -> Result<bool, AmError> {
+    let receiver = Labels::from([("receiver", RECEIVER)]);
+    let view = AlertView { labels: &receiver, ..AlertView::default() };
+    let named = match query.get("receiver") {
+        None => true,
+        Some(pattern) => Matcher::new("receiver", pattern, true, true)
+            .map_err(|fault| AmError::bad(format!("bad receiver {pattern:?}: {}", fault.message)))?
+            .holds(&view),
+    };
+    let labelled = matchers(query, "receiver_matchers")?.iter().all(|matcher| matcher.holds(&AlertView::default()));
+    Ok(named && labelled)
+}
+
+fn pairs(labels: &Labels) -> Value {
+    Value::Object(labels.iter().map(|(name, value)| (name.to_owned(), Value::String(value.to_owned()))).collect())
+}

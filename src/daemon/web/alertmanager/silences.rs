@@ -1,0 +1,193 @@
+//! `/api/v2/silences` and `/api/v2/silence/ID`.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{Request, StatusCode, Uri};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::ids::SilenceId;
+use watchkeeper_engine::input::Given;
+use watchkeeper_engine::model::silence::{Silence, SilenceState, StoredMatcher};
+use watchkeeper_engine::text::{cut, one_line};
+use watchkeeper_engine::time::Time;
+
+use super::{AmError, matchers};
+use crate::ingest::http::read_body;
+use crate::ingest::json::{Moment, of_serde, text};
+use crate::ingest::trust::Principal;
+use crate::read::{Order, Span, Wanted, live};
+use crate::web::App;
+use crate::web::problem::Problem;
+use crate::web::query::{Query, Switch};
+
+/// Silences that one answer lists; Alertmanager's API has no pages.
+const SILENCES_MAX: usize = 10_000;
+
+/// Bytes of `createdBy` that are kept.
+const CREATOR_BYTES_MAX: usize = 64;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Postable {
+    #[serde(default)]
+    id: Option<String>,
+    matchers: Vec<PostableMatcher>,
+    #[serde(default)]
+    starts_at: Moment,
+    ends_at: Moment,
+    #[serde(default)]
+    created_by: Option<String>,
+    #[serde(default)]
+    comment: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PostableMatcher {
+    name: String,
+    value: String,
+    #[serde(default)]
+    is_regex: bool,
+    #[serde(default)]
+    is_equal: Option<bool>,
+}
+
+/// `GET /api/v2/silences`.
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, AmError> {
+    let query = Query::tolerant(&uri)?;
+    let (with_active, with_pending, with_expired) =
+        (query.flag("active", Switch::On)?, query.flag("pending", Switch::On)?, query.flag("expired", Switch::On)?);
+    let filter = matchers(&query, "filter")?;
+    let now = live::now(&app.writer).await?;
+    let keep = move |silence: &Silence| {
+        let wanted = match silence.state(now) {
+            SilenceState::Active => with_active,
+            SilenceState::Pending => with_pending,
+            SilenceState::Expired => with_expired,
+        };
+        let has = |wanted: &watchkeeper_engine::expr::Matcher| {
+            silence.matchers.iter().any(|own| {
+                (own.name.as_str(), own.value.as_str(), own.is_regex, own.is_equal)
+                    == (wanted.name(), wanted.value(), wanted.is_regex(), wanted.is_equal())
+            })
+        };
+        wanted == Switch::On && filter.iter().all(has)
+    };
+    let wanted = Wanted { span: Span::Live, order: Order::NewestFirst, from: None, limit: SILENCES_MAX };
+    let mut silences = app.records.list(wanted, keep).await?.items;
+    // What holds by its end, what comes by its start, what is over from the latest on: as Alertmanager sorts.
+    silences.sort_by_key(|silence| match silence.state(now) {
+        SilenceState::Active => (0, silence.ends_at.0),
+        SilenceState::Pending => (1, silence.starts_at.0),
+        SilenceState::Expired => (2, -silence.ends_at.0),
+    });
+    Ok(axum::Json(Value::Array(silences.iter().map(|silence| json_of(silence, now)).collect())))
+}
+
+/// `POST /api/v2/silences`: makes one, or changes the one that `id` names.
+pub(super) async fn set(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    request: Request<Body>,
+) -> Result<axum::Json<Value>, AmError> {
+    let body = read_body(request, app.config.limits.body_bytes, &app.bytes_in_flight).await.map_err(Problem::from)?;
+    let body = text(&body.bytes).map_err(Problem::from)?;
+    let posted: Postable = serde_json::from_str(body).map_err(|error| why_not(body, &error))?;
+    let id = match posted.id.as_deref().filter(|id| !id.is_empty()) {
+        None => None,
+        Some(id) => Some(named(&app, id).await?),
+    };
+    let now = live::now(&app.writer).await?;
+    let matchers = posted.matchers.into_iter().map(|posted| StoredMatcher {
+        name: posted.name,
+        value: posted.value,
+        is_regex: posted.is_regex,
+        is_equal: posted.is_equal.unwrap_or(true),
+    });
+    let action = Action::SetSilence {
+        id,
+        matchers: matchers.collect(),
+        starts_at: posted.starts_at.0.unwrap_or(now),
+        ends_at: given(posted.ends_at.0, "endsAt")?,
+        comment: posted.comment.unwrap_or_default(),
+    };
+    let who = creator(who, posted.created_by.as_deref());
+    match app.command(&who, None, action).await? {
+        Reply::Done { id, .. } => Ok(axum::Json(json!({"silenceID": id}))),
+        Reply::NotFound { id } => Err(no_silence(&id)),
+        Reply::Invalid(refused) => Err(Problem::from(refused).into()),
+        Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Taken(_) | Reply::Adopted => {
+            Err(AmError { status: StatusCode::CONFLICT, text: "the silence cannot be changed".to_owned() })
+        }
+    }
+}
+
+/// `GET /api/v2/silence/ID`.
+pub(super) async fn show(State(app): State<App>, Path(path): Path<BTreeMap<String, String>>) -> Result<axum::Json<Value>, AmError> {
+    let id = path.get("id").map(String::as_str).unwrap_or_default();
+    let number = named(&app, id).await?;
+    let silence = app.records.silence(number).await?.ok_or_else(|| no_silence(id))?;
+    let now = live::now(&app.writer).await?;
+    Ok(axum::Json(json_of(&silence, now)))
+}
+
+/// `DELETE /api/v2/silence/ID`: ends it; one that is over stays over.
+pub(super) async fn expire(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path(path): Path<BTreeMap<String, String>>,
+) -> Result<(), AmError> {
+    let id = path.get("id").map(String::as_str).unwrap_or_default();
+    let number = named(&app, id).await?;
+    match app.command(&who, None, Action::ExpireSilence { id: number }).await? {
+        Reply::NotFound { .. } => Err(no_silence(id)),
+        Reply::Done { .. } | Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Invalid(_) | Reply::Taken(_) | Reply::Adopted => {
+            Ok(())
+        }
+    }
+}
+
+/// Who makes a silence: the token's name; where no token is needed the name that the client gives is as good as any.
+fn creator(who: Principal, given: Option<&str>) -> Principal {
+    let name = one_line(&cut(given.unwrap_or_default(), CREATOR_BYTES_MAX));
+    if name.is_empty() || !who.is_nameless() { who } else { Principal { name, ..who } }
+}
+
+async fn named(app: &App, id: &str) -> Result<SilenceId, AmError> {
+    live::silence_id(&app.writer, id.to_owned()).await?.ok_or_else(|| no_silence(id))
+}
+
+fn no_silence(id: &str) -> AmError {
+    AmError { status: StatusCode::NOT_FOUND, text: format!("silence {} not found", cut(&one_line(id), 60)) }
+}
+
+fn given(time: Given, place: &str) -> Result<Time, AmError> {
+    time.ok_or_else(|| AmError::bad(format!("{place}: expected a time such as 2026-11-24T03:02:00Z")))
+}
+
+fn why_not(body: &str, error: &serde_json::Error) -> AmError {
+    if body.trim_start().starts_with('{') {
+        return AmError::bad(format!("silence: {error}"));
+    }
+    Problem::from(of_serde(error, body, "a silence, an object with `matchers`, `startsAt`, `endsAt`, `createdBy` and `comment`")).into()
+}
+
+/// A silence as Alertmanager shows it.
+fn json_of(silence: &Silence, now: Time) -> Value {
+    let matcher = |matcher: &StoredMatcher| json!({"name": matcher.name, "value": matcher.value, "isRegex": matcher.is_regex, "isEqual": matcher.is_equal});
+    json!({
+        "id": silence.uuid,
+        "status": {"state": silence.state(now).word()},
+        "updatedAt": silence.updated_at.rfc3339(),
+        "matchers": silence.matchers.iter().map(matcher).collect::<Vec<_>>(),
+        "startsAt": silence.starts_at.rfc3339(),
+        "endsAt": silence.ends_at.rfc3339(),
+        "createdBy": silence.created_by,
+        "comment": silence.comment,
+        "annotations": {},
+    })
+}

@@ -1,0 +1,133 @@
+//! `POST /api/v1/incidents/ID/COMMAND`: what an operator can do to an incident.
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::Response;
+use serde_json::json;
+
+use watchkeeper_engine::decide::command::HOLD_REASONS;
+use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::ids::{AlertId, IncidentId};
+use watchkeeper_engine::time::{Span, Time};
+use watchkeeper_engine::words::Priority;
+
+use super::fields::Fields;
+use super::incidents::{json_of, whole};
+use super::{expected, no_id, record};
+use crate::ingest::trust::Principal;
+use crate::read::live;
+use crate::web::App;
+use crate::web::problem::Problem;
+use crate::web::query::unknown;
+
+/// Commands to an incident, with the fields that each knows.
+pub(in crate::web) const COMMANDS: [(&str, &[&str]); 10] = [
+    ("acknowledge", &[]),
+    ("assign", &["to"]),
+    ("note", &["text"]),
+    ("hold", &["reason", "until", "for"]),
+    ("resume", &[]),
+    ("resolve", &["words"]),
+    ("reopen", &["words"]),
+    ("close", &[]),
+    ("detach", &["alert"]),
+    ("priority", &["priority", "words"]),
+];
+
+/// Every command but one changes nothing on an incident that is history.
+const CLOSED_ALLOWED: [&str; 0] = [];
+
+pub(super) async fn incident(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path((id, command)): Path<(String, String)>,
+    headers: HeaderMap,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let number: IncidentId = id.parse().map_err(|_| no_id("incident", &id))?;
+    let Some((word, known)) = COMMANDS.iter().find(|(word, _)| *word == command) else {
+        let words = COMMANDS.map(|(word, _)| word);
+        return Err(Problem { status: StatusCode::NOT_FOUND, ..unknown("command", &command, &words) });
+    };
+    let expected = expected(&headers)?;
+    let fields = Fields::read(&app, request, known).await?;
+    let now = live::now(&app.writer).await?;
+    let action = action(number, word, &fields, now)?;
+    let reply = app.command(&who, expected, action).await?;
+    answer(&app, &id, word, reply).await
+}
+
+/// The action of a command and its fields.
+pub(in crate::web) fn action(id: IncidentId, word: &str, fields: &Fields, now: Time) -> Result<Action, Problem> {
+    Ok(match word {
+        "acknowledge" => Action::Acknowledge { id },
+        "assign" => Action::Assign { id, to: fields.required("to", "whoever has it now")? },
+        "note" => Action::Note { id, text: fields.required("text", "some text")? },
+        "hold" => Action::Hold {
+            id,
+            reason: fields.required("reason", &format!("one of {}", HOLD_REASONS.join(", ")))?,
+            until: until(fields, now)?,
+        },
+        "resume" => Action::Resume { id },
+        "resolve" => Action::Resolve { id, words: fields.text("words")? },
+        "reopen" => Action::Reopen { id, words: fields.text("words")? },
+        "close" => Action::Close { id },
+        "detach" => {
+            Action::Detach { id, alert: fields.parsed("alert", "an alert such as ALR0000042", |text| text.parse::<AlertId>().ok())? }
+        }
+        _ => Action::SetPriority {
+            id,
+            priority: fields.parsed("priority", "one of P1 to P5", Priority::from_word)?,
+            words: fields.text("words")?,
+        },
+    })
+}
+
+/// `until` as a time, or `for` as a duration from now on.
+fn until(fields: &Fields, now: Time) -> Result<Option<Time>, Problem> {
+    let duration = fields.text("for")?;
+    if duration.is_empty() {
+        return fields.time("until");
+    }
+    match (Span::parse(&duration), fields.time("until")?) {
+        (Ok(span), None) => Ok(Some(now + span)),
+        (Ok(_), Some(_)) => Err(Problem::bad("for: expected either `for` or `until`, not both").with("place", "for")),
+        (Err(fault), _) => Err(Problem::bad(format!("for: {fault}")).with("place", "for")),
+    }
+}
+
+/// What the writer said, with the record as it is now.
+async fn answer(app: &App, id: &str, word: &str, reply: Reply) -> Result<Response, Problem> {
+    match reply {
+        Reply::Done { .. } => {
+            let whole = whole(app, id).await?;
+            Ok(record(whole.incident.version, json_of(app, &whole).await?))
+        }
+        Reply::NotFound { .. } => {
+            // What is past lives no longer; that it is closed already is what `close` wants.
+            let whole = whole(app, id).await?;
+            let current = json_of(app, &whole).await?;
+            if word == "close" {
+                return Ok(record(whole.incident.version, current));
+            }
+            Err(conflict(whole.incident.state.word(), &CLOSED_ALLOWED).with("current", current))
+        }
+        Reply::Stale { version, .. } => {
+            let whole = whole(app, id).await?;
+            let detail = format!("the record has changed: it is at version {version}");
+            Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail).with("current", json_of(app, &whole).await?))
+        }
+        Reply::NotAllowed { state, allowed } => Err(conflict(state, allowed)),
+        Reply::Invalid(refused) => Err(refused.into()),
+        Reply::Taken(_) | Reply::Adopted => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
+    }
+}
+
+/// 409 with what is allowed instead.
+pub(in crate::web) fn conflict(state: &str, allowed: &[&str]) -> Problem {
+    let words = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
+    Problem::new(StatusCode::CONFLICT, format!("it is {}; allowed there: {words}", state.replace('_', " ")))
+        .with("state", state)
+        .with("allowed", json!(allowed))
+}

@@ -1,0 +1,277 @@
+//! `Idempotency-Key`: a POST that is sent again gets the answer that the first one got, for 24 hours and over restarts.
+//!
+//! The answer is kept in a commit of its own, right after what it answers and before it is given. Where the daemon stops between the two the key is new again: that
+//! is safe for commands, whose state holds by then; a note alone would be written twice.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Extension, State};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
+
+use watchkeeper_engine::state::rows::{decode, encode};
+use watchkeeper_engine::time::{Span, Time};
+use watchkeeper_store::{Direction, Reader, RowChange, Table};
+
+use crate::ingest::http::read_body;
+use crate::ingest::trust::Principal;
+use crate::read::{ReadError, live};
+use crate::web::App;
+use crate::web::problem::Problem;
+use crate::writer::Full;
+
+/// How long an answer is kept.
+const KEPT_FOR: Span = Span::hours(24);
+
+/// Answers that are kept; the oldest go first.
+const KEPT_MAX: usize = 10_000;
+
+/// Bytes of answers that are kept; the oldest go first.
+const KEPT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of one answer that is kept. A larger one fails, because it could not be given again.
+const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Bytes of a key.
+const KEY_BYTES_MAX: usize = 200;
+
+/// Rows that one snapshot reads at a start.
+const PAGE_ROWS: usize = 500;
+
+/// Who used which key.
+type Key = (String, String);
+
+/// The answers of the last day.
+#[derive(Debug, Default)]
+pub struct Answers(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    answers: BTreeMap<Key, Entry>,
+    order: VecDeque<(Time, Key)>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+enum Entry {
+    /// The first request is not answered yet.
+    Running,
+    /// It was answered.
+    Done(Receipt),
+}
+
+/// An answer as its row keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+struct Receipt {
+    /// Whose key it is.
+    #[n(0)]
+    who: String,
+    /// The key.
+    #[n(1)]
+    key: String,
+    /// The hash of the request.
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    request: Vec<u8>,
+    /// The status of the answer.
+    #[n(3)]
+    status: u16,
+    /// Its `Content-Type`.
+    #[n(4)]
+    content_type: String,
+    /// Its `ETag`, or empty.
+    #[n(5)]
+    etag: String,
+    /// Its body.
+    #[n(6)]
+    #[cbor(with = "minicbor::bytes")]
+    body: Vec<u8>,
+}
+
+/// Answers a request as its first sending was answered, or lets it through and keeps the answer.
+pub(in crate::web) async fn once(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    request: Request<Body>,
+    next: Next,
+) -> Response<Body> {
+    let Some(key) = request.headers().get("idempotency-key") else { return next.run(request).await };
+    let key = match key.to_str() {
+        Ok(key) if !key.is_empty() && key.len() <= KEY_BYTES_MAX => (who.name, key.to_owned()),
+        Ok(_) | Err(_) => {
+            return Problem::bad(format!("Idempotency-Key: expected 1 to {KEY_BYTES_MAX} bytes of ASCII")).into_response();
+        }
+    };
+    keep(&app, key, request, next).await.unwrap_or_else(Problem::into_response)
+}
+
+async fn keep(app: &App, key: Key, request: Request<Body>, next: Next) -> Result<Response<Body>, Problem> {
+    let (parts, body) = request.into_parts();
+    let mut head = Request::new(body);
+    *head.headers_mut() = parts.headers.clone();
+    let body = read_body(head, app.config.limits.body_bytes, &app.bytes_in_flight).await?;
+    let mut hash = Sha256::new();
+    for part in [parts.method.as_str().as_bytes(), parts.uri.to_string().as_bytes(), &body.bytes] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let hash = hash.finalize().to_vec();
+    let now = live::now(&app.writer).await?;
+    if let Some(receipt) = app.answers.begin(&key, &hash, now)? {
+        return receipt.answer(Replayed::Yes);
+    }
+    let running = Running { answers: &app.answers, key: Some(key.clone()) };
+    let bytes = body.bytes.clone();
+    drop(body);
+    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    if response.status().is_server_error() {
+        return Ok(response);
+    }
+    let (head, body) = response.into_parts();
+    let bytes: Bytes = axum::body::to_bytes(body, ANSWER_BYTES_MAX)
+        .await
+        .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer is too large to be kept for the Idempotency-Key"))?;
+    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let receipt = Receipt {
+        who: key.0,
+        key: key.1,
+        request: hash,
+        status: head.status.as_u16(),
+        content_type: text(header::CONTENT_TYPE),
+        etag: text(header::ETAG),
+        body: bytes.to_vec(),
+    };
+    let expiry = now + KEPT_FOR;
+    app.writer.keep(vec![receipt.row(expiry)])?.await.map_err(|_| Full::Stopping)?;
+    running.done(expiry, receipt.clone());
+    receipt.answer(Replayed::No)
+}
+
+/// Takes the key out again where the request ends without an answer to keep, whichever way it ends.
+struct Running<'a> {
+    answers: &'a Answers,
+    key: Option<Key>,
+}
+
+impl Running<'_> {
+    fn done(mut self, expiry: Time, receipt: Receipt) {
+        self.key = None;
+        self.answers.lock().keep(expiry, receipt);
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.answers.lock().answers.remove(&key);
+        }
+    }
+}
+
+impl Answers {
+    /// What the store keeps of earlier runs.
+    ///
+    /// # Errors
+    /// The store fails, or holds what this release cannot read.
+    pub fn load(reader: &Reader) -> Result<Answers, ReadError> {
+        let mut kept = Kept::default();
+        let mut from: Option<Vec<u8>> = None;
+        loop {
+            let page = reader.snapshot()?.range(Table::RECEIPTS, from.as_deref(), PAGE_ROWS, Direction::Forward)?;
+            for (key, bytes) in &page.rows {
+                let expiry = key.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes));
+                kept.keep(Time(expiry), decode(Table::RECEIPTS.name(), bytes)?);
+                kept.bound();
+            }
+            from = page.next;
+            if from.is_none() {
+                return Ok(Answers(Mutex::new(kept)));
+            }
+        }
+    }
+
+    /// The answer that is kept for a key; `None`: this request is the first and runs.
+    fn begin(&self, key: &Key, request: &[u8], now: Time) -> Result<Option<Receipt>, Problem> {
+        let mut kept = self.lock();
+        while kept.order.front().is_some_and(|(expiry, _)| *expiry <= now) {
+            kept.forget_first();
+        }
+        kept.bound();
+        match kept.answers.get(key) {
+            None => {
+                kept.answers.insert(key.clone(), Entry::Running);
+                Ok(None)
+            }
+            Some(Entry::Running) => {
+                Err(Problem::new(StatusCode::CONFLICT, "the first request with this Idempotency-Key is not answered yet"))
+            }
+            Some(Entry::Done(receipt)) if receipt.request == request => Ok(Some(receipt.clone())),
+            Some(Entry::Done(_)) => {
+                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "this Idempotency-Key was used for another request"))
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().expect("no holder of this panics")
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, expiry: Time, receipt: Receipt) {
+        let key = (receipt.who.clone(), receipt.key.clone());
+        self.bytes += receipt.body.len();
+        self.order.push_back((expiry, key.clone()));
+        self.answers.insert(key, Entry::Done(receipt));
+    }
+
+    fn bound(&mut self) {
+        while self.order.len() >= KEPT_MAX || self.bytes > KEPT_BYTES_MAX {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        let Some((_, key)) = self.order.pop_front() else { return };
+        if let Some(Entry::Done(receipt)) = self.answers.remove(&key) {
+            self.bytes -= receipt.body.len();
+        }
+    }
+}
+
+/// Whether an answer is given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replayed {
+    Yes,
+    No,
+}
+
+impl Receipt {
+    /// Its row: by expiry, so that a commit finds what has passed.
+    fn row(&self, expiry: Time) -> RowChange {
+        let of =
+            Sha256::new().chain_update((self.who.len() as u64).to_be_bytes()).chain_update(&self.who).chain_update(&self.key).finalize();
+        let key = [&expiry.0.to_be_bytes()[..], &of[..16]].concat();
+        RowChange { table: Table::RECEIPTS, key, value: Some(encode(self)) }
+    }
+
+    fn answer(self, replayed: Replayed) -> Result<Response<Body>, Problem> {
+        let broken = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer that is kept for this Idempotency-Key cannot be given");
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = StatusCode::from_u16(self.status).map_err(|_| broken())?;
+        for (name, value) in [(header::CONTENT_TYPE, self.content_type), (header::ETAG, self.etag)] {
+            if !value.is_empty() {
+                response.headers_mut().insert(name, HeaderValue::from_str(&value).map_err(|_| broken())?);
+            }
+        }
+        if replayed == Replayed::Yes {
+            response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,145 @@
+//! `/api/v1/unmatched`, `/api/v1/try`, `/api/v1/check`: what has no item, what would become of an alert, what a reload would find.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, Uri};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use watchkeeper_engine::event::World;
+use watchkeeper_engine::input::AlertInput;
+use watchkeeper_engine::text::Labels;
+use watchkeeper_engine::trace::trace;
+
+use super::alerts::steps;
+use super::paging::{LIST, Paging};
+use super::{pairs, time};
+use crate::ingest::formats::{Door, alertmanager_api};
+use crate::ingest::http::read_body;
+use crate::ingest::json::{Moment, Pairs, of_serde, text};
+use crate::read::live::{self, Unmatched};
+use crate::web::App;
+use crate::web::problem::Problem;
+use crate::web::query::Query;
+
+/// `GET /api/v1/unmatched`: values that no item has as id or alias, with what fires.
+pub(super) async fn unmatched(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+    let query = Query::of(&uri, &LIST)?;
+    let paging = Paging::of(&query, &["value"])?;
+    let from = paging.after_key()?.map(|key| String::from_utf8_lossy(&key).into_owned());
+    let (values, next) = live::unmatched(&app.writer, from, paging.limit).await?;
+    Ok(axum::Json(paging.by_keys(values.iter().map(value).collect(), next.as_ref().map(String::as_bytes))))
+}
+
+fn value(unmatched: &Unmatched) -> Value {
+    let examples: Vec<Value> = unmatched
+        .examples
+        .iter()
+        .map(|alert| {
+            json!({
+                "id": alert.id.to_string(),
+                "name": alert.name,
+                "source": alert.source,
+                "severity": alert.severity.word(),
+                "labels": pairs(&alert.labels),
+                "since": time(alert.started_at),
+            })
+        })
+        .collect();
+    json!({"value": unmatched.value, "alerts": unmatched.alerts, "examples": examples})
+}
+
+/// An alert as people write one: as in `fire` of a rule test.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+struct Imagined {
+    name: String,
+    #[serde(default)]
+    severity: String,
+    #[serde(default)]
+    summary: String,
+    #[serde(default)]
+    labels: Pairs,
+    #[serde(default)]
+    annotations: Pairs,
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    realm: String,
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    value: String,
+    #[serde(default)]
+    starts_at: Moment,
+}
+
+/// `POST /api/v1/try`: the trace of an alert that has not happened. The body is one as in `fire` of a rule test, one as Prometheus sends it, or a list of those.
+pub(super) async fn try_alert(State(app): State<App>, request: Request<Body>) -> Result<axum::Json<Value>, Problem> {
+    let body = read_body(request, app.config.limits.body_bytes, &app.bytes_in_flight).await?;
+    let inputs = imagined(&body.bytes, &app.world.load())?;
+    let mut traces = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let name = input.name.clone();
+        let judgement = app.writer.ask(move |state, world, now| trace(state, world, &input, now)).await?;
+        traces.push(json!({"name": name, "steps": steps(&judgement)}));
+    }
+    Ok(axum::Json(json!({"alerts": traces})))
+}
+
+/// Alerts that one request may try: each is a question to the writer.
+const TRIED_MAX: usize = 100;
+
+fn imagined(body: &[u8], world: &World) -> Result<Vec<AlertInput>, Problem> {
+    let text = text(body)?;
+    let door = Door { source: "default", realm: "main", severities: &world.policy.severities };
+    let whole = text.trim_start();
+    let parsed = if whole.starts_with('[') {
+        alertmanager_api::parse(&door, body)?
+    } else if is_named(whole) {
+        return Ok(vec![fired(text, world)?.bounded()?]);
+    } else {
+        alertmanager_api::parse(&door, format!("[{whole}]").as_bytes())?
+    };
+    match parsed.refused.into_iter().next() {
+        Some(fault) => Err(fault.into()),
+        None if parsed.inputs.len() > TRIED_MAX => Err(Problem::bad(format!("alerts: expected at most {TRIED_MAX} to try"))),
+        None => Ok(parsed.inputs),
+    }
+}
+
+fn is_named(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok_and(|value| value.get("name").is_some())
+}
+
+fn fired(text: &str, world: &World) -> Result<AlertInput, Problem> {
+    let given: Imagined = serde_json::from_str(text).map_err(|error| {
+        let fault = of_serde(&error, text, "an alert");
+        Problem::bad(format!("{}: {error}", fault.place)).with("place", fault.place)
+    })?;
+    let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
+    let mut labels = given.labels.0;
+    if !labels.iter().any(|(name, _)| name == "alertname") {
+        labels.push(("alertname".to_owned(), given.name.clone()));
+    }
+    Ok(AlertInput {
+        realm: or(given.realm, "main"),
+        source: or(given.source, "default"),
+        key: given.key,
+        severity: world.policy.severities.of(&given.severity),
+        summary: given.summary,
+        labels: Labels::new(labels),
+        annotations: Labels::new(given.annotations.0),
+        url: given.url,
+        value: given.value,
+        starts_at: given.starts_at.0,
+        ..AlertInput::named("default", &given.name)
+    })
+}
+
+/// `POST /api/v1/check`: reads rules, templates and CMDB as they are on disk and says what a reload would find.
+pub(super) async fn check(State(app): State<App>) -> axum::Json<Value> {
+    axum::Json(app.files.check().await.json())
+}

@@ -1,0 +1,89 @@
+//! `/api/v1`: the daemon's own API. Lists in pages, records with versions, commands that may be given twice.
+
+mod alerts;
+mod cis;
+pub(super) mod commands;
+pub(super) mod fields;
+pub mod idempotency;
+pub(super) mod incidents;
+mod judge;
+pub mod openapi;
+mod outbox;
+mod paging;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Map, Value};
+
+use watchkeeper_engine::text::Labels;
+use watchkeeper_engine::time::Time;
+
+use super::problem::Problem;
+use super::{Access, Endpoint};
+use crate::ingest::trust::Need;
+
+/// The endpoints of this folder.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let read = Access::Listener(Need::Read);
+    let operate = Access::Listener(Need::Operate);
+    vec![
+        Endpoint::get("/api/v1/openapi.json", read, get(openapi::document)),
+        Endpoint::get("/api/v1/incidents", read, get(incidents::list)),
+        Endpoint::get("/api/v1/incidents/{id}", read, get(incidents::show)),
+        Endpoint::post("/api/v1/incidents/{id}/{command}", operate, post(commands::incident)),
+        Endpoint::get("/api/v1/alerts", read, get(alerts::list)),
+        Endpoint::get("/api/v1/alerts/{id}", read, get(alerts::show)),
+        Endpoint::get("/api/v1/alerts/{id}/explain", read, get(alerts::explain)),
+        Endpoint::get("/api/v1/cis", read, get(cis::list)),
+        Endpoint::get("/api/v1/cis/{id}", read, get(cis::show)),
+        Endpoint::get("/api/v1/cis/{id}/impact", read, get(cis::impact)),
+        Endpoint::get("/api/v1/cis/{id}/causes", read, get(cis::causes)),
+        Endpoint::get("/api/v1/unmatched", read, get(judge::unmatched)),
+        Endpoint::post("/api/v1/try", read, post(judge::try_alert)),
+        Endpoint::post("/api/v1/check", read, post(judge::check)),
+        Endpoint::get("/api/v1/outbox", read, get(outbox::list)),
+        Endpoint::get("/api/v1/outbox/{id}", read, get(outbox::show)),
+        Endpoint::post("/api/v1/outbox/{id}/retry", operate, post(outbox::retry)),
+    ]
+}
+
+/// A record with its version as ETag.
+fn record(version: u64, json: Value) -> Response {
+    let mut response = axum::Json(json).into_response();
+    let etag = HeaderValue::from_str(&format!("\"{version}\"")).expect("a quoted number is a header");
+    response.headers_mut().insert(header::ETAG, etag);
+    response
+}
+
+/// The version that a command expects: `If-Match: "7"`; `None` where it does not care.
+fn expected(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let number = text.strip_prefix("W/").unwrap_or(text).trim_matches('"').parse();
+    number.map(Some).map_err(|_| Problem::bad("If-Match: expected the ETag of the record, such as \"7\"").with("place", "If-Match"))
+}
+
+fn time(at: Time) -> Value {
+    Value::String(at.rfc3339())
+}
+
+fn time_or_null(at: Option<Time>) -> Value {
+    at.map_or(Value::Null, time)
+}
+
+fn text_or_null(text: &str) -> Value {
+    if text.is_empty() { Value::Null } else { Value::String(text.to_owned()) }
+}
+
+fn pairs(labels: &Labels) -> Value {
+    Value::Object(labels.iter().map(|(name, value)| (name.to_owned(), Value::String(value.to_owned()))).collect::<Map<_, _>>())
+}
+
+fn no_id(kind: &str, id: &str) -> Problem {
+    let shown: String = id.chars().take(60).collect();
+    Problem::not_found(format!("there is no {kind} {shown:?}"))
+}

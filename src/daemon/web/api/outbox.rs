@@ -1,0 +1,111 @@
+//! `/api/v1/outbox`: what was and is to be told, to whom, and what became of it.
+
+use axum::extract::{Extension, Path, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::ids::MessageId;
+use watchkeeper_engine::model::message::{Message, MessageState};
+use watchkeeper_engine::words::Reason;
+
+use super::paging::{LIST, Paging, split};
+use super::{no_id, record, text_or_null, time, time_or_null};
+use crate::ingest::trust::Principal;
+use crate::read::{Span, Wanted};
+use crate::web::App;
+use crate::web::problem::Problem;
+use crate::web::query::Query;
+
+/// Words of `state`.
+const STATES: [&str; 4] = ["planned", "rendered", "delivered", "dead"];
+
+/// `GET /api/v1/outbox`.
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+    let known = [&LIST[..], &["state", "to", "reason", "incident"]].concat();
+    let query = Query::of(&uri, &known)?;
+    let paging = Paging::of(&query, &["-planned_at", "planned_at"])?;
+    let state = |word: &str| {
+        let all = [MessageState::Planned, MessageState::Rendered, MessageState::Delivered, MessageState::Dead];
+        all.into_iter().find(|state| state.word() == word)
+    };
+    let states = query.words("state", &STATES, state)?;
+    let reasons = query.words("reason", Reason::WORDS, Reason::from_word)?;
+    let incidents = query.words("incident", &["INC0000042"], |text| text.parse().ok())?;
+    let to: Vec<String> = query.all("to").map(str::to_lowercase).collect();
+    let keep = move |message: &Message| {
+        (states.is_empty() || states.contains(&message.state))
+            && (reasons.is_empty() || reasons.contains(&message.reason))
+            && (to.is_empty() || to.contains(&message.to.to_lowercase()))
+            && (incidents.is_empty() || message.incident.is_some_and(|incident| incidents.contains(&incident)))
+    };
+    let wanted = Wanted { span: Span::All, order: paging.order(), from: paging.first_id()?, limit: paging.limit };
+    let (messages, next) = split(app.records.list(wanted, keep).await?);
+    Ok(axum::Json(paging.by_ids(messages.iter().map(item).collect(), next)))
+}
+
+/// `GET /api/v1/outbox/ID`: with the whole message as it goes out.
+pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
+    Query::of(&uri, &[])?;
+    let message = message(&app, &id).await?;
+    Ok(record(version(&message), whole(&message)))
+}
+
+/// `POST /api/v1/outbox/ID/retry`.
+pub(super) async fn retry(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let number = message(&app, &id).await?.id;
+    let reply = app.command(&who, None, Action::RetryMessage { id: number }).await?;
+    if let Reply::Invalid(refused) = reply {
+        return Err(refused.into());
+    }
+    let message = message(&app, &id).await?;
+    if message.state == MessageState::Dead {
+        let detail = format!("it was given up: {}", message.last_error);
+        return Err(Problem::new(StatusCode::CONFLICT, detail).with("state", "dead").with("allowed", json!([])));
+    }
+    Ok(record(version(&message), whole(&message)))
+}
+
+async fn message(app: &App, id: &str) -> Result<Message, Problem> {
+    let number: MessageId = id.parse().map_err(|_| no_id("message", id))?;
+    app.records.message(number).await?.ok_or_else(|| no_id("message", id))
+}
+
+/// A message changes with each attempt and each state.
+fn version(message: &Message) -> u64 {
+    u64::from(message.attempts) * 4 + message.state as u64
+}
+
+fn item(message: &Message) -> Value {
+    json!({
+        "id": message.id.to_string(),
+        "version": version(message),
+        "incident": message.incident.map(|id| id.to_string()),
+        "to": message.to,
+        "reason": message.reason.word(),
+        "subject": message.subject,
+        "state": message.state.word(),
+        "template": message.template,
+        "rule": text_or_null(&message.notify_rule),
+        "thread": message.thread.to_string(),
+        "attempts": message.attempts,
+        "fallback": text_or_null(&message.fallback),
+        "last_error": text_or_null(&message.last_error),
+        "planned_at": time(message.planned_at),
+        "retry_at": time_or_null(message.retry_at),
+        "done_at": time_or_null(message.done_at),
+    })
+}
+
+fn whole(message: &Message) -> Value {
+    let mut json = item(message);
+    if let Value::Object(fields) = &mut json {
+        fields.insert("message".to_owned(), text_or_null(&String::from_utf8_lossy(&message.bytes)));
+    }
+    json
+}

@@ -1,0 +1,90 @@
+//! Lists: how many, from where, in which order.
+
+use serde_json::{Value, json};
+
+use crate::read::{Order, Page};
+use crate::web::problem::Problem;
+use crate::web::query::{Query, unknown};
+
+/// Records of one part of a list where the request does not say.
+const LIMIT_DEFAULT: usize = 100;
+
+/// Records of one part of a list at most.
+const LIMIT_MAX: usize = 1_000;
+
+/// Parameters that every list knows.
+pub(super) const LIST: [&str; 3] = ["limit", "cursor", "sort"];
+
+/// Which part of a list is wanted, and in which order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Paging {
+    pub(super) limit: usize,
+    pub(super) sort: &'static str,
+    after: Option<String>,
+}
+
+impl Paging {
+    /// Of a request to a list that knows these orders, the first being the default.
+    pub(super) fn of(query: &Query, sorts: &[&'static str]) -> Result<Paging, Problem> {
+        let limit = query.number("limit", 1..=LIMIT_MAX, LIMIT_DEFAULT)?;
+        let sort = match query.get("sort") {
+            None => sorts[0],
+            Some(word) => sorts.iter().copied().find(|sort| *sort == word).ok_or_else(|| unknown("value of sort", word, sorts))?,
+        };
+        let after = match query.get("cursor") {
+            None => None,
+            Some(cursor) => match cursor.split_once('.') {
+                Some((of, after)) if of == sort => Some(after.to_owned()),
+                Some((of, _)) if sorts.contains(&of) => {
+                    return Err(Problem::bad(format!("the cursor is of a list sorted by {of}, not by {sort}")).with("place", "cursor"));
+                }
+                Some(_) | None => return Err(no_cursor()),
+            },
+        };
+        Ok(Paging { limit, sort, after })
+    }
+
+    /// The first id of the part, in a list by ids.
+    pub(super) fn first_id(&self) -> Result<Option<u64>, Problem> {
+        self.after.as_deref().map(|text| text.parse().map_err(|_| no_cursor())).transpose()
+    }
+
+    /// The key after which the part begins, in a list by keys.
+    pub(super) fn after_key(&self) -> Result<Option<Vec<u8>>, Problem> {
+        self.after.as_deref().map(|text| bytes(text).ok_or_else(no_cursor)).transpose()
+    }
+
+    /// In which direction ids are listed: `-` before a word means descending.
+    pub(super) fn order(&self) -> Order {
+        if self.sort.starts_with('-') { Order::NewestFirst } else { Order::OldestFirst }
+    }
+
+    /// A part of a list by ids.
+    pub(super) fn by_ids(&self, items: Vec<Value>, next: Option<u64>) -> Value {
+        json!({"items": items, "next": next.map(|id| format!("{}.{id}", self.sort))})
+    }
+
+    /// A part of a list by keys.
+    pub(super) fn by_keys(&self, items: Vec<Value>, next: Option<&[u8]>) -> Value {
+        json!({"items": items, "next": next.map(|key| format!("{}.{}", self.sort, hex(key)))})
+    }
+}
+
+/// The items of a part and the rest of it, so that they can be turned into JSON between.
+pub(super) fn split<T, C>(page: Page<T, C>) -> (Vec<T>, Option<C>) {
+    (page.items, page.next)
+}
+
+fn no_cursor() -> Problem {
+    Problem::bad("cursor: expected the `next` of an answer of this list").with("place", "cursor")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = hex.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}

@@ -1,0 +1,270 @@
+//! `/i/INC0000042`: the incident as a page, and its buttons. The browser shows the token as the password of HTTP Basic; a form proves by a token of its own
+//! that it came from this page.
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use watchkeeper_engine::event::Reply;
+use watchkeeper_engine::model::alert::CiRef;
+use watchkeeper_engine::model::incident::{Incident, Member};
+use watchkeeper_engine::state::rows::AlertRow;
+use watchkeeper_engine::text::{cut, one_line};
+use watchkeeper_engine::words::{AlertState, IncidentState, Role};
+
+use super::api::{commands, fields::Fields, incidents};
+use super::page::{CONTENT_SECURITY_POLICY, Detach, IncidentPage, PageAlert, PageCommand, PageEntry, PageItem, PageNotice, PageService};
+use super::problem::Problem;
+use super::query::{Query, unknown};
+use super::{Access, App, Endpoint};
+use crate::ingest::http::read_body;
+use crate::ingest::trust::{Need, Principal};
+use crate::read::{WholeIncident, live};
+
+/// Alerts that the page shows; the rest is counted.
+const ALERTS_SHOWN: usize = 50;
+
+/// Entries of the timeline that the page shows; the rest is counted.
+const ENTRIES_SHOWN: usize = 100;
+
+/// Bytes of a form: a note of 8 KiB, each byte written as three.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/i/{id}", Access::Listener(Need::Read), get(show)),
+        Endpoint::post("/i/{id}/{command}", Access::Listener(Need::Operate), post(command)),
+    ]
+}
+
+/// Makes the tokens of forms. New with each start: a page from before it asks again.
+#[derive(Debug)]
+pub struct FormSecret([u8; 32]);
+
+impl FormSecret {
+    /// A secret nobody knows.
+    pub fn new() -> FormSecret {
+        let mut secret = [0; 32];
+        secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
+        secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
+        FormSecret(secret)
+    }
+
+    /// The token of a form about an incident that is shown to somebody.
+    fn token(&self, who: &Principal, id: &str) -> String {
+        // The inner hash has a fixed length: nothing can be appended to what the outer one is of.
+        let subject = Sha256::new().chain_update((who.name.len() as u64).to_be_bytes()).chain_update(&who.name).chain_update(id).finalize();
+        let token = Sha256::new().chain_update(self.0).chain_update(subject).finalize();
+        token.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn made(&self, token: &str, who: &Principal, id: &str) -> bool {
+        self.token(who, id).as_bytes().ct_eq(token.as_bytes()).into()
+    }
+}
+
+impl Default for FormSecret {
+    fn default() -> Self {
+        FormSecret::new()
+    }
+}
+
+async fn show(State(app): State<App>, Extension(who): Extension<Principal>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
+    let query = Query::of(&uri, &["done"])?;
+    // Only words of ours are said again: what a link brings is not.
+    let done = query.get("done").and_then(|word| commands::COMMANDS.iter().find(|(known, _)| *known == word));
+    let notice = done.map(|(word, _)| PageNotice::Done(format!("done: {word}")));
+    let whole = incidents::whole(&app, &id).await?;
+    Ok(html(StatusCode::OK, &page(&app, &who, whole, notice).await?))
+}
+
+async fn command(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path((id, word)): Path<(String, String)>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let Some((word, known)) = commands::COMMANDS.iter().find(|(known, _)| *known == word) else {
+        return Err(Problem { status: StatusCode::NOT_FOUND, ..unknown("command", &word, &commands::COMMANDS.map(|(word, _)| word)) });
+    };
+    let body = read_body(request, FORM_BYTES_MAX, &app.bytes_in_flight).await?;
+    let form = Query::parse(&String::from_utf8_lossy(&body.bytes))?;
+    let whole = incidents::whole(&app, &id).await?;
+    let id = whole.incident.id;
+    let told = if app.forms.made(form.get("token").unwrap_or_default(), &who, &id.to_string()) {
+        obey(&app, &who, &whole.incident, word, known, &form).await
+    } else {
+        Err(Problem::new(StatusCode::FORBIDDEN, "this form is not from this page as it is now; please press again"))
+    };
+    match told {
+        Ok(()) => {
+            let mut response = StatusCode::SEE_OTHER.into_response();
+            let to = HeaderValue::from_str(&format!("/i/{id}?done={word}")).expect("an id and a word of ours are a header");
+            response.headers_mut().insert(header::LOCATION, to);
+            Ok(response)
+        }
+        Err(problem) => {
+            let whole = incidents::whole(&app, &id.to_string()).await?;
+            Ok(html(problem.status, &page(&app, &who, whole, Some(PageNotice::Fault(problem.detail))).await?))
+        }
+    }
+}
+
+async fn obey(app: &App, who: &Principal, incident: &Incident, word: &str, known: &[&str], form: &Query) -> Result<(), Problem> {
+    let version: u64 = form.get("version").and_then(|text| text.parse().ok()).ok_or_else(|| Problem::bad("version: expected a number"))?;
+    let fields = Fields::of_form(form, known);
+    let action = commands::action(incident.id, word, &fields, live::now(&app.writer).await?)?;
+    match app.command(who, Some(version), action).await? {
+        Reply::Done { .. } => Ok(()),
+        Reply::Stale { .. } => {
+            Err(Problem::new(StatusCode::PRECONDITION_FAILED, "it has changed meanwhile and nothing was done; this is how it is now"))
+        }
+        Reply::NotAllowed { state, allowed } => Err(commands::conflict(state, allowed)),
+        Reply::NotFound { .. } => Err(commands::conflict(incident.state.word(), &[])),
+        Reply::Invalid(refused) => Err(refused.into()),
+        Reply::Taken(_) | Reply::Adopted => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
+    }
+}
+
+fn html(status: StatusCode, page: &IncidentPage) -> Response {
+    let mut response = (status, page.html()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let policy = HeaderValue::from_str(&CONTENT_SECURITY_POLICY).expect("the policy is plain ASCII");
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    // With `no-referrer` browsers hide from us that a form is from our own page: they send `Origin: null`.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    response
+}
+
+async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<PageNotice>) -> Result<IncidentPage, Problem> {
+    let WholeIncident { incident, members, timeline } = whole;
+    let now = live::now(&app.writer).await?;
+    let children = live::incidents(&app.writer, vec![incident.id]).await?.remove(&incident.id).unwrap_or_default().children;
+    let mut present: Vec<&Member> = members.iter().filter(|member| member.left_at.is_none()).collect();
+    let alerts_total = present.len() as u64;
+    present.sort_by_key(|member| (member.role, member.alert));
+    present.truncate(ALERTS_SHOWN);
+    let rows = app.records.alerts(present.iter().map(|member| member.alert).collect()).await?;
+    let sources = app.records.sources().await?;
+    let world = app.world.load_full();
+    let may_operate = Need::Operate.allowed_to(who.role);
+    let may_detach = may_operate && incident.is_open();
+    let alert = |member: &&Member| page_alert(member, rows.iter().find(|row| row.alert.id == member.alert), &sources, may_detach);
+    let ci = match incident.ci {
+        CiRef::Known(no) => world.cmdb.ci(no),
+        CiRef::Unknown(_) => None,
+    };
+    let item = match ci {
+        Some(ci) => PageItem {
+            id: ci.id.clone(),
+            class: ci.class.clone(),
+            owner: ci.owner.clone(),
+            site: ci.labels.get("site").to_owned(),
+            known: true,
+        },
+        None => PageItem { id: incident.item.clone(), ..PageItem::default() },
+    };
+    let muted_by = rows.iter().flat_map(|row| &row.alert.muted_by).next().filter(|_| incident.muted);
+    let shown = timeline.len().min(ENTRIES_SHOWN);
+    let zone = world.cmdb.team(&incident.team).map_or("", |team| team.zone.as_str());
+    Ok(IncidentPage {
+        id: incident.id.to_string(),
+        version: incident.version,
+        token: app.forms.token(who, &incident.id.to_string()),
+        priority: incident.priority.word().to_owned(),
+        state: incident.state.word().to_owned(),
+        title: incident.title.clone(),
+        item,
+        services: incident
+            .services
+            .iter()
+            .map(|hit| PageService { id: hit.id.clone(), tier: hit.tier.clone(), health: hit.health.word().to_owned() })
+            .collect(),
+        team: incident.team.clone(),
+        holder: incident.assignee.clone(),
+        because: incident.because.to_string(),
+        runbook: incident.runbook.clone(),
+        rule: incident.rule.clone(),
+        began_at: incident.began_at,
+        opened_at: incident.opened_at,
+        acknowledged_at: incident.acknowledged_at,
+        resolved_at: incident.resolved_at,
+        resolved_by: incident.resolved_by.clone(),
+        resolution: incident.resolution.clone(),
+        closed_at: incident.closed_at,
+        hold_reason: incident.hold_reason.clone(),
+        hold_until: incident.hold_until,
+        reopened: incident.reopened,
+        muted_by: muted_by.map_or_else(String::new, ToString::to_string),
+        parent: incident.parent.map(|id| id.to_string()),
+        children: children.iter().map(ToString::to_string).collect(),
+        recurrence_of: incident.recurrence_of.map(|id| id.to_string()),
+        told: incident.told.iter().map(|told| told.address.clone()).collect(),
+        alerts: present.iter().map(alert).collect(),
+        alerts_total,
+        timeline: timeline
+            .iter()
+            .rev()
+            .take(shown)
+            .map(|entry| PageEntry { at: entry.at, what: entry.what.clone(), because: entry.because.clone(), actor: entry.actor.clone() })
+            .collect(),
+        timeline_left_out: u64::from(incident.timeline_len).saturating_sub(shown as u64),
+        commands: if may_operate { offered(&incident) } else { Vec::new() },
+        notice: notice.map(|notice| match notice {
+            PageNotice::Done(text) => PageNotice::Done(cut(&one_line(&text), 300)),
+            PageNotice::Fault(text) => PageNotice::Fault(cut(&one_line(&text), 300)),
+        }),
+        now,
+        zone: if zone.is_empty() { "UTC".to_owned() } else { zone.to_owned() },
+    })
+}
+
+fn page_alert(member: &Member, row: Option<&AlertRow>, sources: &[String], may_detach: bool) -> PageAlert {
+    let mut shown = PageAlert {
+        id: member.alert.to_string(),
+        name: member.name.clone(),
+        item: member.item.clone(),
+        role: member.role.word().to_owned(),
+        state: AlertState::Cleared.word().to_owned(),
+        since: member.joined_at,
+        because: member.because.to_string(),
+        ..PageAlert::default()
+    };
+    if let Some(AlertRow { alert, vitals, .. }) = row {
+        let said = vitals.said.as_ref().unwrap_or(&alert.said);
+        shown.state = alert.state.word().to_owned();
+        shown.severity = alert.severity.word().to_owned();
+        shown.summary.clone_from(&said.summary);
+        shown.url.clone_from(&said.url);
+        shown.source = sources.get(usize::from(alert.source.0)).cloned().unwrap_or_default();
+        shown.since = alert.cleared_at.unwrap_or(alert.started_at);
+        // A cause taken out of its own incident leaves it without one: only what it explains is offered.
+        if may_detach && member.role != Role::Cause {
+            shown.detach = Detach::Offered;
+        }
+    }
+    shown
+}
+
+/// What the state allows, in the order of the buttons.
+fn offered(incident: &Incident) -> Vec<PageCommand> {
+    use PageCommand::{Acknowledge, Assign, Close, Hold, Note, Reopen, Resolve, Resume};
+    if incident.parent.is_some() {
+        return vec![Note];
+    }
+    match incident.state {
+        IncidentState::New => vec![Acknowledge, Note, Assign, Resolve, Hold],
+        IncidentState::Acknowledged | IncidentState::InProgress => vec![Note, Assign, Resolve, Hold],
+        IncidentState::OnHold => vec![Resume, Note, Assign, Resolve],
+        IncidentState::Resolved => vec![Reopen, Note, Close],
+        IncidentState::Closed => Vec::new(),
+    }
+}

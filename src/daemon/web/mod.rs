@@ -1,0 +1,324 @@
+//! What is served over HTTP: one table of endpoints, each with who may use it; the router, the guard, the list of routes and the tests come from that table.
+
+pub mod alertmanager;
+pub mod api;
+pub mod hooks;
+pub mod incident_page;
+pub mod ops;
+pub mod page;
+pub mod problem;
+pub mod query;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::IntoResponse;
+use axum::routing::MethodRouter;
+
+use watchkeeper_engine::event::{Action, Command, Event, Reply, World};
+use watchkeeper_engine::text::{cut, one_line};
+use watchkeeper_engine::time::Time;
+use watchkeeper_store::Reader;
+
+use crate::config::{Config, Role, Token, Webhook};
+use crate::diagnostics::Findings;
+use crate::health::Health;
+use crate::ingest::budget::Budget;
+use crate::ingest::trust::{Need, Peer, Principal, Trust, WithoutTokens};
+use crate::read::{ReadError, Records};
+use crate::telemetry::Metrics;
+use crate::writer::{Full, Lane, WriterHandle};
+
+use problem::{Problem, mark};
+
+/// Bytes of an actor's name that a client at the socket gives.
+const ACTOR_BYTES_MAX: usize = 64;
+
+/// What the daemon hands the doors when it is put together.
+pub struct Parts {
+    /// The way to the writer.
+    pub writer: WriterHandle,
+    /// The World in force.
+    pub world: Arc<ArcSwap<World>>,
+    /// The read side of the store.
+    pub reader: Reader,
+    /// Signs of life.
+    pub health: Arc<Health>,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// `daemon.toml`.
+    pub config: Arc<Config>,
+    /// Reloads, checks and imports.
+    pub files: Arc<dyn FileWork>,
+    /// When the daemon started.
+    pub started_at: Time,
+}
+
+/// What is done with the files that operators edit; implemented where Worlds are built.
+pub trait FileWork: Send + Sync {
+    /// Reads rules, templates and CMDB anew and adopts them where they have no fault; the sentence says what changed.
+    fn reload(&self) -> Answer<'_, Result<String, Findings>>;
+
+    /// Reads them anew and says what a reload would find.
+    fn check(&self) -> Answer<'_, Findings>;
+}
+
+/// An answer that takes a while.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What handlers see. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+/// The parts of [`App`].
+pub struct Shared {
+    /// As in [`Parts`].
+    pub writer: WriterHandle,
+    /// As in [`Parts`].
+    pub world: Arc<ArcSwap<World>>,
+    /// Records of the store.
+    pub records: Records,
+    /// As in [`Parts`].
+    pub health: Arc<Health>,
+    /// As in [`Parts`].
+    pub metrics: Arc<Metrics>,
+    /// As in [`Parts`].
+    pub config: Arc<Config>,
+    /// As in [`Parts`].
+    pub files: Arc<dyn FileWork>,
+    /// As in [`Parts`].
+    pub started_at: Time,
+    /// Bytes of bodies that are not answered yet.
+    pub bytes_in_flight: Budget,
+    /// Answers kept by `Idempotency-Key`.
+    pub answers: api::idempotency::Answers,
+    /// Makes and checks the tokens of forms.
+    pub forms: incident_page::FormSecret,
+    trust: Trust,
+    hooks: Vec<Hook>,
+}
+
+struct Hook {
+    webhook: Webhook,
+    trust: Trust,
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// Who may use an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody: probes.
+    Public,
+    /// Who may do that, by the tokens of the listener.
+    Listener(Need),
+    /// Who may do that, by the tokens of the listener or the hook's own; the hook's name is the second part of the path.
+    Hook(Need),
+}
+
+/// One method of one path.
+pub struct Endpoint {
+    /// The method.
+    pub method: Method,
+    /// The path, with `{names}`.
+    pub path: String,
+    /// Who may use it.
+    pub access: Access,
+    handler: MethodRouter<App>,
+}
+
+impl Endpoint {
+    /// `GET`.
+    pub fn get(path: &str, access: Access, handler: MethodRouter<App>) -> Endpoint {
+        Endpoint { method: Method::GET, path: path.to_owned(), access, handler }
+    }
+
+    /// `POST`.
+    pub fn post(path: &str, access: Access, handler: MethodRouter<App>) -> Endpoint {
+        Endpoint { method: Method::POST, path: path.to_owned(), access, handler }
+    }
+
+    /// `DELETE`.
+    pub fn delete(path: &str, access: Access, handler: MethodRouter<App>) -> Endpoint {
+        Endpoint { method: Method::DELETE, path: path.to_owned(), access, handler }
+    }
+}
+
+/// Every endpoint.
+pub fn endpoints() -> Vec<Endpoint> {
+    let mut all = ops::endpoints();
+    all.extend(alertmanager::endpoints("", Access::Listener));
+    all.extend(alertmanager::endpoints("/hooks/{hook}", Access::Hook));
+    all.extend(hooks::endpoints());
+    all.extend(api::endpoints());
+    all.extend(incident_page::endpoints());
+    all
+}
+
+/// The router over every endpoint.
+///
+/// # Errors
+/// The answers that are kept for `Idempotency-Key` cannot be read.
+pub fn router(parts: Parts) -> Result<Router, ReadError> {
+    let app = App::new(parts)?;
+    let mut router = Router::new();
+    for Endpoint { method, path, access, mut handler } in endpoints() {
+        if method == Method::POST && path.starts_with("/api/v1/") {
+            handler = handler.layer(middleware::from_fn_with_state(app.clone(), api::idempotency::once));
+        }
+        let guarded = middleware::from_fn_with_state(Guarded { app: app.clone(), access, path: path.as_str().into() }, guard);
+        router = router.route(&path, handler.layer(guarded));
+    }
+    Ok(router.fallback(no_such_path).method_not_allowed_fallback(no_such_method).with_state(app))
+}
+
+impl App {
+    fn new(parts: Parts) -> Result<App, ReadError> {
+        let config = &parts.config;
+        let without_tokens = if config.server.listen.ip().is_loopback() { WithoutTokens::ThisMachine } else { WithoutTokens::Everybody };
+        let trust = Trust::new(config.tokens.clone(), without_tokens, &config.server.external_url);
+        let hook = |webhook: &Webhook| Hook {
+            webhook: webhook.clone(),
+            trust: match &webhook.secret {
+                Some(secret) => trust.with(Token { name: format!("hook {}", webhook.name), role: Role::Source, secret: secret.clone() }),
+                None => trust.clone(),
+            },
+        };
+        let hooks = config.webhooks.iter().map(hook).collect();
+        Ok(App(Arc::new(Shared {
+            answers: api::idempotency::Answers::load(&parts.reader)?,
+            records: Records::new(parts.reader),
+            bytes_in_flight: Budget::new(config.limits.in_flight_bytes),
+            forms: incident_page::FormSecret::new(),
+            trust,
+            hooks,
+            writer: parts.writer,
+            world: parts.world,
+            health: parts.health,
+            metrics: parts.metrics,
+            config: parts.config,
+            files: parts.files,
+            started_at: parts.started_at,
+        })))
+    }
+
+    /// A configured webhook.
+    pub fn hook(&self, name: &str) -> Option<&Webhook> {
+        self.hooks.iter().map(|hook| &hook.webhook).find(|webhook| webhook.name == name)
+    }
+
+    /// Where an incident's page is, as mails link to it.
+    pub fn incident_url(&self, id: impl std::fmt::Display) -> String {
+        format!("{}/i/{id}", self.config.server.external_url)
+    }
+
+    /// Has the writer do what an operator wants; the answer comes after the commit.
+    ///
+    /// # Errors
+    /// 503: there is no room, or the daemon stops.
+    pub async fn command(&self, who: &Principal, expected: Option<u64>, action: Action) -> Result<Reply, Problem> {
+        let command = Command { actor: who.name.clone(), expected, action };
+        let told = self.writer.submit(Lane::Operators, Event::Command(command))?;
+        Ok(told.await.map_err(|_| Full::Stopping)?)
+    }
+
+    fn trust_of(&self, access: Access, path: &str) -> &Trust {
+        let hook = path.split('/').nth(2).filter(|_| matches!(access, Access::Hook(_)));
+        hook.and_then(|name| self.hooks.iter().find(|hook| hook.webhook.name == name)).map_or(&self.trust, |hook| &hook.trust)
+    }
+}
+
+#[derive(Clone)]
+struct Guarded {
+    app: App,
+    access: Access,
+    path: Arc<str>,
+}
+
+/// Before a handler: who asks, and may they. After it: headers that every answer carries, and the counters.
+async fn guard(State(guarded): State<Guarded>, mut request: Request<Body>, next: Next) -> Response<Body> {
+    let began = Instant::now();
+    let Guarded { app, access, path } = guarded;
+    let mut response = match admit(&app, access, &mut request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    mark(&mut response);
+    harden(&mut response);
+    let class = match response.status().as_u16() / 100 {
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    };
+    app.metrics.http_requests.with_label_values(&[path.as_ref(), class]).inc();
+    app.metrics.http_seconds.with_label_values(&[path.as_ref()]).observe(began.elapsed().as_secs_f64());
+    response
+}
+
+fn admit(app: &App, access: Access, request: &mut Request<Body>) -> Result<(), Problem> {
+    // A request without a peer came by no listener of ours.
+    let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Stranger);
+    let trust = app.trust_of(access, request.uri().path());
+    let need = match access {
+        Access::Public => {
+            if let Ok(principal) = trust.admit(peer, request.method(), request.headers(), Need::Read) {
+                request.extensions_mut().insert::<Principal>(principal);
+            }
+            return Ok(());
+        }
+        Access::Listener(need) | Access::Hook(need) => need,
+    };
+    let mut principal = trust.admit(peer, request.method(), request.headers(), need)?;
+    if let Some(actor) = request.headers().get("x-watchkeeper-actor") {
+        if peer != Peer::Owner {
+            return Err(Problem::new(StatusCode::FORBIDDEN, "X-Watchkeeper-Actor is believed over the daemon's socket only"));
+        }
+        let name = one_line(&cut(actor.to_str().unwrap_or_default(), ACTOR_BYTES_MAX));
+        if !name.is_empty() {
+            principal.name = name;
+        }
+    }
+    request.extensions_mut().insert::<Principal>(principal);
+    Ok(())
+}
+
+/// Nothing served here is to be guessed at, framed, cached or told to others by a browser.
+fn harden(response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    let mut set = |name: header::HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "no-referrer");
+    set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    set(header::CACHE_CONTROL, "no-store");
+}
+
+async fn no_such_path(request: Request<Body>) -> Response<Body> {
+    let path = cut(&one_line(request.uri().path()), 200);
+    let mut response = Problem::not_found(format!("nothing is served at {path}")).into_response();
+    harden(&mut response);
+    response
+}
+
+async fn no_such_method(request: Request<Body>) -> Response<Body> {
+    let detail = format!("{} is not served at this path", request.method());
+    let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
+    harden(&mut response);
+    response
+}

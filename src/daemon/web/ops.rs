@@ -1,0 +1,61 @@
+//! Probes, metrics, reload: what the machinery around a daemon asks for.
+
+use axum::extract::{Extension, State};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use super::problem::Problem;
+use super::query::Query;
+use super::{Access, App, Endpoint};
+use crate::diagnostics::{Colour, Format};
+use crate::ingest::trust::{Denied, Need, Principal};
+
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/-/healthy", Access::Public, get(healthy)),
+        Endpoint::get("/-/ready", Access::Public, get(ready)),
+        Endpoint::post("/-/reload", Access::Listener(Need::Administer), post(reload)),
+        Endpoint::get("/metrics", Access::Listener(Need::Read), get(metrics)),
+    ]
+}
+
+async fn healthy(State(app): State<App>, who: Option<Extension<Principal>>, uri: Uri) -> Result<Response, Problem> {
+    let words = if app.health.is_healthy() { (StatusCode::OK, "healthy") } else { (StatusCode::SERVICE_UNAVAILABLE, "not healthy") };
+    probe(&app, who.as_deref(), &uri, words)
+}
+
+async fn ready(State(app): State<App>, who: Option<Extension<Principal>>, uri: Uri) -> Result<Response, Problem> {
+    let words = if app.health.is_ready() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    probe(&app, who.as_deref(), &uri, words)
+}
+
+/// Everybody may know the word; the parts are for those who may read.
+fn probe(app: &App, who: Option<&Principal>, uri: &Uri, (status, word): (StatusCode, &str)) -> Result<Response, Problem> {
+    let query = Query::of(uri, &["verbose"])?;
+    let mut text = format!("{word}\n");
+    if query.each("verbose").next().is_some() {
+        who.ok_or(Denied::Unknown)?;
+        for part in app.health.parts() {
+            text.push_str(&format!("{} {}: {}\n", if part.ok { "ok  " } else { "not " }, part.name, part.detail));
+        }
+    }
+    Ok((status, text).into_response())
+}
+
+async fn reload(State(app): State<App>) -> Response {
+    match app.files.reload().await {
+        Ok(changed) => (StatusCode::OK, format!("{changed}\n")).into_response(),
+        Err(findings) => {
+            let text = format!("{}{}; what ran before stays in force\n", findings.render(Format::Text, Colour::Plain), findings.counted());
+            (StatusCode::UNPROCESSABLE_ENTITY, text).into_response()
+        }
+    }
+}
+
+async fn metrics(State(app): State<App>) -> Response {
+    let mut response = app.metrics.text().into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+    response
+}

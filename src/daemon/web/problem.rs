@@ -1,0 +1,140 @@
+//! Errors as RFC 9457 problem documents: what is wrong, where, and what was expected or is allowed.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use serde_json::{Map, Value, json};
+
+use watchkeeper_engine::input::Refused;
+use watchkeeper_store::StoreError;
+
+use crate::ingest::http::BodyFault;
+use crate::ingest::trust::Denied;
+use crate::read::ReadError;
+use crate::writer::Full;
+
+/// Seconds after which whoever was refused for want of room may try again: a few batches of the writer.
+pub const RETRY_AFTER_SECONDS: u32 = 2;
+
+/// An answer that is an error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// What is wrong, in a sentence.
+    pub detail: String,
+    /// Further members: `place`, `allowed`, `current`, `faults`, ….
+    pub members: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem of a status, in a sentence.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem { status, detail: detail.into(), members: Map::new() }
+    }
+
+    /// 400: the request is wrong.
+    pub fn bad(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 404: there is no such thing.
+    pub fn not_found(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// The same with a further member.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Problem {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Problem {
+        Problem::bad(format!("{}: expected {}", refused.place, refused.expected))
+            .with("place", refused.place)
+            .with("expected", refused.expected)
+    }
+}
+
+impl From<Full> for Problem {
+    fn from(full: Full) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, full.to_string())
+    }
+}
+
+impl From<BodyFault> for Problem {
+    fn from(fault: BodyFault) -> Problem {
+        let status = match fault {
+            BodyFault::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyFault::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            BodyFault::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            BodyFault::Broken => StatusCode::BAD_REQUEST,
+        };
+        Problem::new(status, fault.to_string())
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Problem {
+        let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::FORBIDDEN);
+        Problem::new(status, denied.to_string())
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        // The path and the cause are for the operator's log, not for whoever asks.
+        tracing::warn!(%error, "A read of the store failed.");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the store could not be read; the log says why")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        let mut document = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Value::Object(members) = &mut document {
+            members.extend(self.members);
+        }
+        let mut response = Response::new(Body::from(document.to_string()));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        mark(&mut response);
+        response
+    }
+}
+
+/// Headers that a refusal carries whatever its body: when to try again, and how to say who asks.
+pub fn mark(response: &mut Response<Body>) {
+    match response.status() {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        StatusCode::UNAUTHORIZED => {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Watchkeeper\", charset=\"UTF-8\""));
+        }
+        _ => {}
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Problem {
+        match error {
+            ReadError::Store(error) => error.into(),
+            ReadError::Row(fault) => {
+                tracing::warn!(error = %fault, "A row of the store could not be read.");
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "a record of the store could not be read; the log says which")
+            }
+            ReadError::TooMany => Problem::bad(format!("{error}; narrow it with filters, or list in the order of ids")),
+            ReadError::Stopping => Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        }
+    }
+}

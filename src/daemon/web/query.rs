@@ -1,0 +1,131 @@
+//! Parameters of a request: read by name, and every one that no reader asked for is a fault that names the nearest known one.
+
+use axum::http::Uri;
+
+use watchkeeper_engine::source::nearest;
+
+use super::problem::Problem;
+
+/// The parameters of a request and those a handler knows.
+#[derive(Debug)]
+pub struct Query {
+    pairs: Vec<(String, String)>,
+}
+
+impl Query {
+    /// The parameters of `uri`, all of them among `known`.
+    ///
+    /// # Errors
+    /// 400: one is not known, or is no text.
+    pub fn of(uri: &Uri, known: &[&str]) -> Result<Query, Problem> {
+        let query = Query::tolerant(uri)?;
+        match query.pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            Some((name, _)) => Err(unknown("parameter", name, known)),
+            None => Ok(query),
+        }
+    }
+
+    /// The parameters of `uri`, whatever they are called: for APIs that others defined, whose clients send more than is looked at here.
+    ///
+    /// # Errors
+    /// 400: one is no text.
+    pub fn tolerant(uri: &Uri) -> Result<Query, Problem> {
+        Query::parse(uri.query().unwrap_or_default())
+    }
+
+    /// The fields of a form.
+    ///
+    /// # Errors
+    /// 400: one is no text.
+    pub fn parse(text: &str) -> Result<Query, Problem> {
+        let parts = text.split('&').filter(|part| !part.is_empty());
+        let pair = |part: &str| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            Ok((decoded(name)?, decoded(value)?))
+        };
+        Ok(Query { pairs: parts.map(pair).collect::<Result<_, Problem>>()? })
+    }
+
+    /// The last value of a parameter.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Every value of a parameter, those separated by commas too.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.each(name).flat_map(|value| value.split(',')).map(str::trim).filter(|value| !value.is_empty())
+    }
+
+    /// Every value of a parameter, as it was given.
+    pub fn each<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pairs.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A switch: `true` or `false`.
+    ///
+    /// # Errors
+    /// 400: it is neither.
+    pub fn flag(&self, name: &str, default: Switch) -> Result<Switch, Problem> {
+        match self.get(name) {
+            None => Ok(default),
+            Some("true" | "1") => Ok(Switch::On),
+            Some("false" | "0") => Ok(Switch::Off),
+            Some(other) => Err(Problem::bad(format!("{name}: expected true or false, this is {other:?}")).with("place", name)),
+        }
+    }
+
+    /// A number within bounds.
+    ///
+    /// # Errors
+    /// 400: it is none, or beyond them.
+    pub fn number(&self, name: &str, range: std::ops::RangeInclusive<usize>, default: usize) -> Result<usize, Problem> {
+        let Some(text) = self.get(name) else { return Ok(default) };
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+            Problem::bad(format!("{name}: expected a number from {} to {}, this is {text:?}", range.start(), range.end()))
+                .with("place", name)
+        })
+    }
+
+    /// Words of a closed set; an empty list: no restriction.
+    ///
+    /// # Errors
+    /// 400: one is not of the set.
+    pub fn words<T>(&self, name: &str, known: &[&str], of: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Problem> {
+        self.all(name).map(|word| of(word).ok_or_else(|| unknown(&format!("value of {name}"), word, known))).collect()
+    }
+}
+
+/// A switch in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// It is on.
+    On,
+    /// It is off.
+    Off,
+}
+
+/// 400 about a word that is not known, naming the nearest one that is.
+pub fn unknown(what: &str, word: &str, known: &[&str]) -> Problem {
+    let shown: String = word.chars().take(60).collect();
+    let hint = nearest(word, known.iter().copied()).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    Problem::bad(format!("unknown {what} {shown:?}{hint}")).with("place", shown).with("known", known.to_vec())
+}
+
+fn decoded(text: &str) -> Result<String, Problem> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+                let (Some(high), Some(low)) = (digit(rest.next()), digit(rest.next())) else {
+                    return Err(Problem::bad("a parameter has a % that no two hexadecimal digits follow"));
+                };
+                u8::try_from(high * 16 + low).expect("two hexadecimal digits fit a byte")
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| Problem::bad("a parameter is no UTF-8"))
+}

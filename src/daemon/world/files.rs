@@ -1,0 +1,231 @@
+//! The folders that operators edit, read into memory: bounded, in a fixed order, and never an accident taken for a wish.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use watchkeeper_engine::limits::SOURCE_BYTES_MAX;
+use watchkeeper_engine::source::{Diagnostic, SourceFile, sort};
+
+use crate::config::{Files, Folder, Named};
+use crate::diagnostics::Findings;
+
+/// Files of one folder. More are refused: a folder of that size is not one that somebody edits.
+const FILES_MAX: usize = 10_000;
+/// Bytes of one folder's files, all together.
+const FOLDER_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Folders in folders. Deeper ones are refused, which also ends a link that leads back up.
+const DEPTH_MAX: usize = 16;
+
+/// Which of the three folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Rule files.
+    Rules,
+    /// Mail templates.
+    Templates,
+    /// CMDB files.
+    Cmdb,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 3] = [Kind::Rules, Kind::Templates, Kind::Cmdb];
+
+    fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Kind::Rules => &["yaml", "yml"],
+            Kind::Templates => &["hbs"],
+            Kind::Cmdb => &["yaml", "yml", "csv"],
+        }
+    }
+
+    /// Its folder.
+    pub fn folder(self, files: &Files) -> &Folder {
+        match self {
+            Kind::Rules => &files.rules,
+            Kind::Templates => &files.templates,
+            Kind::Cmdb => &files.cmdb,
+        }
+    }
+}
+
+/// Everything that operators edit, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sources {
+    /// Rule files, by path.
+    pub rules: Vec<SourceFile>,
+    /// Templates, by path, without their folder's name: it is what rules call them.
+    pub templates: Vec<SourceFile>,
+    /// CMDB files, by path.
+    pub cmdb: Vec<SourceFile>,
+}
+
+/// Whether somebody said that a loss is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmed {
+    /// They did.
+    Yes,
+    /// They did not: a folder that was emptied, or items that vanish in numbers, are refused.
+    No,
+}
+
+impl Sources {
+    /// The files of a kind.
+    pub fn of(&self, kind: Kind) -> &[SourceFile] {
+        match kind {
+            Kind::Rules => &self.rules,
+            Kind::Templates => &self.templates,
+            Kind::Cmdb => &self.cmdb,
+        }
+    }
+
+    /// Reads the three folders. `before` is what is in force: a folder that has lost all its files since is refused unless that is confirmed.
+    ///
+    /// # Errors
+    /// Everything that cannot be read.
+    pub fn read(files: &Files, before: &Sources, confirmed: Confirmed) -> Result<Sources, Findings> {
+        let mut findings = Findings::default();
+        let mut read = |kind: Kind| {
+            let mut reading = FolderReading { folder: kind.folder(files), kind, files: Vec::new(), findings: Findings::default() };
+            reading.read(before.of(kind), confirmed);
+            findings.extend(reading.findings);
+            reading.files
+        };
+        let sources = Sources { rules: read(Kind::Rules), templates: read(Kind::Templates), cmdb: read(Kind::Cmdb) };
+        if findings.found.is_empty() { Ok(sources) } else { Err(findings) }
+    }
+}
+
+/// What the folders look like without reading their files: to notice changes that no event tells of.
+pub(super) fn stamp(files: &Files) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+    let mut stamps = Vec::new();
+    for kind in Kind::ALL {
+        let mut paths = Vec::new();
+        // What cannot be listed looks like nothing; the reload that follows says why.
+        walk(&kind.folder(files).path, kind, 0, &mut paths).ok();
+        paths.sort();
+        stamps.extend(paths.into_iter().map(|path| {
+            let metadata = fs::metadata(&path).ok();
+            let modified = metadata.as_ref().and_then(|metadata| metadata.modified().ok());
+            (path, modified, metadata.map_or(0, |metadata| metadata.len()))
+        }));
+    }
+    stamps
+}
+
+struct FolderReading<'f> {
+    folder: &'f Folder,
+    kind: Kind,
+    files: Vec<SourceFile>,
+    findings: Findings,
+}
+
+impl FolderReading<'_> {
+    fn read(&mut self, before: &[SourceFile], confirmed: Confirmed) {
+        let path = &self.folder.path;
+        let mut paths = Vec::new();
+        match walk(path, self.kind, 0, &mut paths) {
+            Ok(()) => {}
+            Err(fault) if fault.source.kind() == io::ErrorKind::NotFound && fault.path == *path => {
+                if self.folder.named == Named::Explicitly || !before.is_empty() {
+                    return self.fault(path, "there is no such folder".to_owned(), &missing_help(before));
+                }
+            }
+            Err(fault) => return self.fault(&fault.path, fault.source.to_string(), "make it readable for the daemon's user"),
+        }
+        if paths.len() > FILES_MAX {
+            return self.fault(path, format!("it holds more than {FILES_MAX} files"), "divide it or clean it up");
+        }
+        if paths.is_empty() && !before.is_empty() && self.kind != Kind::Templates && confirmed == Confirmed::No {
+            let message = format!("it holds no files any more, and {} are in force", before.len());
+            let help = "to run without any, confirm it (`watchkeeper reload --confirm`), or leave one empty file there";
+            return self.fault(path, message, help);
+        }
+        paths.sort();
+        let mut bytes = 0;
+        for path in paths {
+            if let Some(file) = self.read_file(&path) {
+                bytes += file.text.len();
+                self.files.push(file);
+            }
+            if bytes > FOLDER_BYTES_MAX {
+                let message = format!("its files hold more than {} MiB", FOLDER_BYTES_MAX >> 20);
+                return self.fault(&self.folder.path, message, "divide it or clean it up");
+            }
+        }
+    }
+
+    fn read_file(&mut self, path: &Path) -> Option<SourceFile> {
+        let read = match fs::metadata(path) {
+            Ok(metadata) if !metadata.is_file() => return self.refuse(path, "it is no file".to_owned(), "put it elsewhere"),
+            Ok(metadata) if metadata.len() > SOURCE_BYTES_MAX as u64 => {
+                let message = format!("it has {} bytes, more than {SOURCE_BYTES_MAX}", metadata.len());
+                return self.refuse(path, message, "divide it into several files");
+            }
+            Ok(_) | Err(_) => fs::read(path),
+        };
+        match read.map(String::from_utf8) {
+            Ok(Ok(text)) => Some(SourceFile::new(self.name(path), text)),
+            Ok(Err(_)) => self.refuse(path, "it is not UTF-8".to_owned(), "save it as UTF-8"),
+            Err(error) => self.refuse(path, error.to_string(), "make it readable for the daemon's user"),
+        }
+    }
+
+    /// What findings call a file: its folder's name and its path below, `/` between the parts.
+    fn name(&self, path: &Path) -> String {
+        let below = path.strip_prefix(&self.folder.path).unwrap_or(path);
+        let parts = below.components().map(|part| part.as_os_str().to_string_lossy());
+        let folder = self.folder.path.file_name().map(|name| name.to_string_lossy()).filter(|_| self.kind != Kind::Templates);
+        folder.into_iter().chain(parts).collect::<Vec<_>>().join("/")
+    }
+
+    fn refuse(&mut self, path: &Path, message: String, help: &str) -> Option<SourceFile> {
+        self.fault(path, message, help);
+        None
+    }
+
+    fn fault(&mut self, path: &Path, message: String, help: &str) {
+        let file = SourceFile::new(path.display().to_string(), "");
+        self.findings.found.push(Diagnostic::error(&file, &(0..0), message).help(help));
+        self.findings.files.push(file);
+        sort(&mut self.findings.found);
+    }
+}
+
+fn missing_help(before: &[SourceFile]) -> String {
+    match before.len() {
+        0 => "create it (an empty one will do), or name another in [files]".to_owned(),
+        n => format!("bring it back: the {n} files that it held are in force; an empty folder is taken when that is confirmed"),
+    }
+}
+
+struct WalkFault {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Finds the files of a kind. Hidden ones are left out: editors' swap files, and the `..data` of a mounted ConfigMap, whose files are linked beside it.
+fn walk(folder: &Path, kind: Kind, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), WalkFault> {
+    let fault = |source| WalkFault { path: folder.to_owned(), source };
+    if depth > DEPTH_MAX {
+        return Err(fault(io::Error::other(format!("folders lie more than {DEPTH_MAX} deep here, perhaps by a link that leads back up"))));
+    }
+    for entry in fs::read_dir(folder).map_err(fault)? {
+        let entry = entry.map_err(fault)?;
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            walk(&path, kind, depth + 1, paths)?;
+        } else if path.extension().is_some_and(|extension| kind.extensions().iter().any(|known| extension == *known)) {
+            paths.push(path);
+        }
+        if paths.len() > FILES_MAX {
+            break;
+        }
+    }
+    Ok(())
+}

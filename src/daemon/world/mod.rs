@@ -1,0 +1,72 @@
+//! Rules, templates and CMDB: read from the folders that operators edit, built off the writer, brought into force whole or not at all.
+//!
+//! What is in force stays until something better is whole: a faulty, half-written or vanished file is reported with every fault, never obeyed. The sources in
+//! force are kept in the store, so that a start with faulty files runs on them and says so.
+
+mod build;
+mod files;
+mod keeper;
+mod stored;
+mod watch;
+
+pub use build::{BUILTIN_FORMATS, Built, Frame, build, on_deep_stack};
+pub use files::{Confirmed, Kind, Sources};
+pub use keeper::{Keeper, KeeperParts, Refusal, Reloaded, Status, spawn};
+pub use stored::{Stored, adoption};
+
+use std::sync::Arc;
+
+use watchkeeper_engine::cmdb::Cmdb;
+use watchkeeper_engine::event::World;
+use watchkeeper_engine::policy::Policy;
+
+use crate::diagnostics::Findings;
+
+/// What a daemon starts with.
+#[derive(Debug)]
+pub struct Start {
+    /// What is in force when the first event is decided: the last good sources of the store, or nothing but what is built in.
+    pub world: World,
+    /// The sources of that.
+    pub sources: Sources,
+    /// What the folders hold, where that is good and different: to be adopted at once.
+    pub next: Option<Built>,
+    /// What is wrong with the folders, where the last good sources are used instead.
+    pub fault: Option<Findings>,
+}
+
+/// Decides what a daemon starts with. Needs a deep stack.
+///
+/// # Errors
+/// The folders are faulty and the store has no last good sources: all faults.
+pub fn start(frame: &Frame, stored: Stored) -> Result<Start, Findings> {
+    let Stored { sources, inventory, version } = stored;
+    let cmdb = Arc::new(Cmdb::build(inventory, version));
+    let kept = sources.map(|sources| (sources.clone(), build(frame, &cmdb, sources)));
+    let before = kept.as_ref().map(|(sources, _)| sources.clone()).unwrap_or_default();
+    let found = Sources::read(&frame.config.files, &before, Confirmed::No).and_then(|sources| guarded(frame, &cmdb, sources));
+    // Without a kept policy that this release understands, events wait until the first one is adopted; there are none before the doors open.
+    let (policy, settings) = match &kept {
+        Some((_, Ok(built))) => (Arc::clone(&built.world.policy), Arc::clone(&built.world.settings)),
+        Some((_, Err(_))) | None => (Arc::new(Policy::builtin()), frame.settings()),
+    };
+    let kept_is_good = kept.as_ref().is_some_and(|(_, built)| built.is_ok());
+    let world = World { policy, cmdb, settings };
+    match found {
+        Ok(built) if kept_is_good && built.sources == before && built.diff.is_empty() => {
+            Ok(Start { world, sources: before, next: None, fault: None })
+        }
+        Ok(built) => Ok(Start { world, sources: before, next: Some(built), fault: None }),
+        Err(fault) if kept_is_good => Ok(Start { world, sources: before, next: None, fault: Some(fault) }),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Builds, and refuses what would retire too much of the CMDB without being confirmed.
+fn guarded(frame: &Frame, base: &Arc<Cmdb>, sources: Sources) -> Result<Built, Findings> {
+    let built = build(frame, base, sources)?;
+    match built.diff.guard(base.inventory()) {
+        Ok(()) => Ok(built),
+        Err(too_many) => Err(keeper::guard_findings(frame, &too_many)),
+    }
+}

@@ -1,0 +1,88 @@
+//! The incident page in its states, as who serves it fills it.
+
+use watchkeeper::web::page::{Detach, IncidentPage, PageAlert, PageCommand, PageEntry, PageItem, PageNotice, PageService};
+use watchkeeper_engine::time::Time;
+
+fn t(text: &str) -> Time {
+    Time::parse_rfc3339(text).unwrap()
+}
+
+/// An incident that just opened, with all that a reader may do.
+pub(crate) fn open_page() -> IncidentPage {
+    let alert = |n: u32, name: &str, item: &str, role: &str| PageAlert {
+        id: format!("ALR{n:07}"),
+        name: name.into(),
+        item: item.into(),
+        role: role.into(),
+        state: "firing".into(),
+        severity: "critical".into(),
+        summary: "ICMP to 10.0.0.1 lost for 30 s".into(),
+        source: "prometheus".into(),
+        url: "https://prom.example.org/graph?g0.expr=up%7Bjob%3D%22blackbox%22%7D&g0.tab=1".into(),
+        since: t("2026-11-24T03:02:00+01:00"),
+        because: if role == "symptom" { format!("{item} depends on sw-1") } else { String::new() },
+        detach: if role == "symptom" { Detach::Offered } else { Detach::NotOffered },
+    };
+    let entry = |at: &str, what: &str, because: &str, actor: &str| PageEntry {
+        at: t(at),
+        what: what.into(),
+        because: because.into(),
+        actor: actor.into(),
+    };
+    IncidentPage {
+        id: "INC0000042".into(),
+        version: 17,
+        token: "4f1c9a".into(),
+        priority: "P1".into(),
+        state: "new".into(),
+        title: "sw-1 does not answer".into(),
+        item: PageItem { id: "sw-1".into(), class: "switch".into(), owner: "network".into(), site: "Berlin".into(), known: true },
+        services: vec![
+            PageService { id: "shop".into(), tier: "gold".into(), health: "down".into() },
+            PageService { id: "mail".into(), tier: "silver".into(), health: "at_risk".into() },
+        ],
+        team: "network".into(),
+        because: "nothing open explains it or has the group sw-1".into(),
+        runbook: "https://wiki.example.org/net/switch/with/a/rather/long/path/that/must/break/somewhere".into(),
+        rule: "switch-down".into(),
+        began_at: t("2026-11-24T03:02:00+01:00"),
+        opened_at: t("2026-11-24T03:02:10+01:00"),
+        children: vec!["INC0000041".into()],
+        recurrence_of: Some("INC0000030".into()),
+        told: vec!["net@example.org".into(), "lead@example.org".into()],
+        alerts: vec![
+            alert(1, "DeviceDown", "sw-1", "cause"),
+            alert(2, "HostDown", "db-1", "symptom"),
+            alert(3, "KubernetesPodCrashLoopingWithAVeryLongNameThatHasNoBreakAnywhere", "web-1.shop.production.example.org", "symptom"),
+        ],
+        alerts_total: 41,
+        timeline: vec![
+            entry("2026-11-24T03:02:40+01:00", "told net@example.org (opened) by page", "", "watchkeeper"),
+            entry("2026-11-24T03:02:12+01:00", "symptom HostDown on db-1 joined", "db-1 depends on sw-1", "watchkeeper"),
+            entry("2026-11-24T03:02:10+01:00", "opened as P1: sw-1 does not answer", "nothing open explains it or has the group sw-1", "watchkeeper"),
+        ],
+        timeline_left_out: 0,
+        commands: vec![PageCommand::Acknowledge, PageCommand::Note, PageCommand::Assign, PageCommand::Resolve, PageCommand::Hold],
+        now: t("2026-11-24T03:04:00+01:00"),
+        zone: "Europe/Berlin".into(),
+        ..IncidentPage::default()
+    }
+}
+
+/// The same incident after it is over, with a command that was refused.
+pub(crate) fn resolved_page() -> IncidentPage {
+    IncidentPage {
+        state: "resolved".into(),
+        holder: "anna".into(),
+        acknowledged_at: Some(t("2026-11-24T03:06:00+01:00")),
+        resolved_at: Some(t("2026-11-24T06:21:00+01:00")),
+        resolved_by: "anna".into(),
+        resolution: "engineer replaced the PSU".into(),
+        reopened: 1,
+        commands: vec![PageCommand::Reopen, PageCommand::Note, PageCommand::Close],
+        notice: Some(PageNotice::Fault("bert changed it meanwhile: this is how it is now".into())),
+        now: t("2026-11-25T09:00:00+01:00"),
+        timeline_left_out: 12,
+        ..open_page()
+    }
+}
