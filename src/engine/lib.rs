@@ -36,6 +36,5 @@ pub mod decide;
 pub mod trace;
 
 pub mod step;
-pub mod trace;
 
 pub mod trial;

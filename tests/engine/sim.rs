@@ -282,7 +282,7 @@ impl Sim {
             entries: vec![Entry { input: out.recorded, facts: out.facts.clone() }],
         });
         // Pages are written now and then, so that a start has to read blocks too.
-        if seq % 5 == 0 {
+        if seq.is_multiple_of(5) {
             for (page, _) in self.state.dirty_pages() {
                 self.pages.insert(page, self.state.vitals_page(page));
                 self.state.page_written(page);

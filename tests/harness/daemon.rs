@@ -114,10 +114,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            if let Some(folder) = self.folder.take() {
-                eprintln!("the daemon's folder is kept: {}", folder.keep().display());
-            }
+        if std::thread::panicking()
+            && let Some(folder) = self.folder.take()
+        {
+            eprintln!("the daemon's folder is kept: {}", folder.keep().display());
         }
     }
 }

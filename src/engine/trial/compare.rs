@@ -204,7 +204,6 @@ fn alert(world: &World, expected: &AlertExpectation, cell: &AlertCell) -> Vec<Di
     found.0
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "one kind of reason is asked for")]
 fn muted_by(cell: &AlertCell) -> impl Iterator<Item = &str> {
     cell.alert.muted_by.iter().filter_map(|because| {
         let Because::Silenced { by, .. } = because else { return None };

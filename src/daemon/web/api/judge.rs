@@ -84,7 +84,7 @@ pub(super) async fn try_alert(State(app): State<App>, request: Request<Body>) ->
     for input in inputs {
         let name = input.name.clone();
         let judgement = app.writer.ask(move |state, world, now| trace(state, world, &input, now)).await?;
-        traces.push(json!({"name": name, "steps": steps(&judgement)}));
+        traces.push(json!({"name": name, "steps": steps(&judgement.steps)}));
     }
     Ok(axum::Json(json!({"alerts": traces})))
 }
