@@ -202,8 +202,9 @@ fn a_rule_whose_template_is_gone_uses_that_of_the_reason_and_says_so() {
 #[test]
 fn templates_that_take_too_long_do_not_hold_a_mail_back() {
     let (mail, templates, settings) = (Arc::new(message(Reason::Opened)), Arc::new(Templates::ours()), Arc::new(settings()));
-    let late = render_within(&mail, &templates, &settings, Duration::ZERO).unwrap();
-    assert!(late.fallback.contains("took longer"), "{}", late.fallback);
+    // A busy machine may render before anybody looks at the clock; not a hundred times.
+    let mut tries = (0..100).map(|_| render_within(&mail, &templates, &settings, Duration::ZERO).unwrap());
+    assert!(tries.any(|late| late.fallback.contains("took longer")));
     assert_eq!(render_within(&mail, &templates, &settings, RENDER_DEADLINE).unwrap(), render(&mail, &templates, &settings).unwrap());
 }
 
