@@ -1,14 +1,26 @@
 //! The daemon put together, top to bottom as the design's picture: configuration, log, store, memory, World, writer, workers, doors, signals.
 
-use std::path::{Path, PathBuf};
+mod files;
+mod history;
+mod panics;
+mod socket;
+
+use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
-use tracing::{error, info};
-use watchkeeper_store::{Options, Store, StoreError};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+use watchkeeper_engine::effect::Effect;
+use watchkeeper_engine::event::World;
+use watchkeeper_engine::source::SourceFile;
+use watchkeeper_engine::state::State;
+use watchkeeper_store::{Options, Reader, Store, StoreError};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, ConfigError, Environment};
@@ -16,18 +28,23 @@ use crate::diagnostics::{Colour, Findings, Format};
 use crate::health::{Health, Phase};
 use crate::ingest::budget::Budget;
 use crate::ingest::http::{Listener, serve};
-use crate::mail::{FileTransport, MailSettings, Templates, Transport, shipped};
+use crate::mail::{FileTransport, MailSettings, Templates, Transport};
 use crate::telemetry::{Metrics, Telemetry, start_log};
-use crate::web::{self, Answer, FileWork};
+use crate::web;
 use crate::work::{self, MailWork};
-use crate::world::{self, Confirmed, Frame, Keeper, KeeperParts, Refusal, Stored, on_deep_stack};
-use crate::writer::{self, Parts, Suspects};
+use crate::world::{self, Built, Confirmed, Frame, Keeper, KeeperParts, Stored, on_deep_stack};
+use crate::writer::{self, Parts, Suspects, WriterHandle};
 
-/// Why the daemon ends, and the exit code that says so.
+/// How long tasks that are cut off at the end may take to notice it.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+/// The writer's stack: judgements recurse no deeper than a condition nests.
+const WRITER_STACK_BYTES: usize = 8 << 20;
+
+/// Why a verb ends, and the exit code that says so.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct Failure {
-    /// 64 usage, 70 bug, 74 disk, 75 store in use, 78 bad configuration.
+    /// 1 a check or test failed, 64 usage, 69 no server, 70 bug, 74 disk, 75 store in use, 78 bad configuration.
     pub code: u8,
     /// What people read.
     pub text: String,
@@ -42,6 +59,17 @@ pub enum Init {
     No,
 }
 
+/// What all parts of the daemon see.
+struct Shared {
+    config: Arc<Config>,
+    clock: Arc<dyn Clock>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    world: Arc<ArcSwap<World>>,
+    templates: Arc<ArcSwap<Templates>>,
+    reader: Reader,
+}
+
 /// Runs the daemon until a signal ends it.
 ///
 /// # Errors
@@ -49,140 +77,63 @@ pub enum Init {
 pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
     let (config, config_file) = configuration(path)?;
     start_log(&config.log);
-    let config = Arc::new(config);
+    let frame = Frame { config: Arc::new(config), config_file: Arc::new(config_file) };
+
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let mut store = match init {
-        Init::IfNone => Store::open_or_init(&config.store.dir, clock.wall(), Options::default()),
-        Init::No => Store::open(&config.store.dir, clock.wall(), Options::default()),
-    }
-    .map_err(of_store)?;
-    let suspects = Suspects::load(&config.store.dir).map_err(of_store)?;
-    note_panics(&suspects);
+    let mut store = open(&frame.config, init, clock.as_ref())?;
+    let suspects = Suspects::load(store.dir()).map_err(of_store)?;
+    panics::hook(suspects.note());
 
-    let frame = Frame { config: Arc::clone(&config), config_file: Arc::new(config_file) };
-    let stored = Stored::read(&store.reader().snapshot().map_err(of_store)?).map_err(of_store)?;
+    let stored = store.reader().snapshot().and_then(|snapshot| Stored::read(&snapshot)).map_err(of_store)?;
     let start = on_deep_stack(|| world::start(&frame, stored)).map_err(|findings| faulty(&findings))?;
-    let templates = match &start.next {
-        Some(built) => Templates::load(&shipped(), &built.sources.templates),
-        None => Templates::load(&shipped(), &start.sources.templates),
-    };
-    let templates = templates.unwrap_or_else(|found| {
-        error!(faults = found.len(), "The operator's templates are faulty; the shipped ones are used.");
-        Templates::ours()
-    });
-
     let (state, loaded) = writer::load(&mut store, &start.world.cmdb).map_err(of_store)?;
     info!(rows = loaded.rows, pages = loaded.pages, blocks = loaded.blocks, "The store was loaded.");
-    let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id())
-        .map_err(|bad| Failure { code: 78, text: format!("[mail] from: {bad}") })?;
-    let config::Transport::File { dir } = &config.mail.transport;
-    let transport = FileTransport::new(dir).map_err(|error| Failure { code: 74, text: error.to_string() })?;
 
-    let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::new()));
-    let published = Arc::new(ArcSwap::from_pointee(start.world.clone()));
-    let reader = store.reader();
-    let (asks, effects) = mpsc::unbounded_channel();
-    let parts = Parts {
-        store,
-        telemetry: Telemetry::new(Arc::clone(&metrics), &state),
-        state,
-        world: start.world.clone(),
-        published: Arc::clone(&published),
-        clock: Arc::clone(&clock),
-        health: Arc::clone(&health),
-        suspects,
-        dispatch: Box::new(move |wanted| {
-            for effect in wanted {
-                // Without a worker the daemon stops, and the next start asks again.
-                asks.send(effect).ok();
-            }
-        }),
+    let (settings, transport) = mail(&frame.config, &store)?;
+    let retention = store.retention(history::keep(&frame.config)).map_err(of_store)?;
+    let shared = Shared {
+        config: Arc::clone(&frame.config),
+        clock,
+        health: Arc::default(),
+        metrics: Arc::default(),
+        world: Arc::new(ArcSwap::from_pointee(start.world.clone())),
+        templates: Arc::new(ArcSwap::new(start.templates)),
+        reader: store.reader(),
     };
-    let (writer, handle) = writer::new(parts, config.limits.in_flight_bytes);
-    let (ended, writer_ended) = tokio::sync::oneshot::channel();
-    let thread = std::thread::Builder::new().name("writer".to_owned()).stack_size(8 << 20);
-    let writer_thread = thread
-        .spawn(move || {
-            let result = writer.run();
-            // Whoever waits for it learns it from the thread as well.
-            ended.send(()).ok();
-            result
-        })
-        .map_err(|error| Failure { code: 70, text: format!("no thread for the writer: {error}") })?;
+
+    let (writer, effects, writer_ended, writer_thread) = start_writer(&shared, store, state, start.world, suspects)?;
     let (keeper, keeper_thread) = world::spawn(KeeperParts {
         frame,
         sources: start.sources,
-        fault: start.fault.clone(),
-        published: Arc::clone(&published),
-        writer: handle.clone(),
-        clock: Arc::clone(&clock),
-        health: Arc::clone(&health),
-        metrics: Arc::clone(&metrics),
+        fault: start.fault,
+        published: Arc::clone(&shared.world),
+        templates: Arc::clone(&shared.templates),
+        writer: writer.clone(),
+        clock: Arc::clone(&shared.clock),
+        health: Arc::clone(&shared.health),
+        metrics: Arc::clone(&shared.metrics),
     });
-    if let Some(findings) = &start.fault {
-        let text = findings.render(Format::Text, Colour::Plain);
-        error!("The files are faulty; the daemon starts on the last good ones.\n{text}{}", findings.counted());
-    }
+    let history = history::start(&shared, retention, writer.clone());
+    let mail = MailWork { writer: writer.clone(), templates: Arc::clone(&shared.templates), settings, transport };
 
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure { code: 70, text: format!("no runtime: {error}") })?;
-    let work = MailWork {
-        writer: handle.clone(),
-        templates: Arc::new(ArcSwap::from_pointee(templates)),
-        settings: Arc::new(settings),
-        transport: Transport::File(transport),
-    };
-    let outcome = runtime.block_on(async {
-        if let Some(built) = start.next {
-            keeper.adopt(built).await.map_err(|refusal| Failure { code: 78, text: refused(&refusal).counted() })?;
-        }
-        let mail = tokio::spawn(work::start(work, effects));
-        let router = web::router(web::Parts {
-            writer: handle.clone(),
-            world: published,
-            reader,
-            health: Arc::clone(&health),
-            metrics,
-            config: Arc::clone(&config),
-            files: Arc::new(Files { keeper: keeper.clone() }),
-            started_at: clock.wall(),
-        })
-        .map_err(|error| Failure { code: 74, text: error.to_string() })?;
-        let (stop, stopped) = watch::channel(false);
-        let connections = Budget::new(config.limits.connections);
-        let tcp = TcpListener::bind(config.server.listen).await;
-        let tcp = tcp.map_err(|error| Failure { code: 78, text: format!("cannot listen on {}: {error}", config.server.listen) })?;
-        let address = tcp.local_addr().map_err(|error| Failure { code: 70, text: error.to_string() })?;
-        let socket = bind_socket(&config.store.socket())?;
-        let doors = [
-            tokio::spawn(serve(Listener::Tcp(tcp), router.clone(), connections.clone(), stopped.clone())),
-            tokio::spawn(serve(Listener::Unix(socket), router, connections, stopped)),
-        ];
-        health.enter(Phase::Serving);
-        info!(%address, "Serving.");
-        wait_for_the_end(&keeper, writer_ended).await?;
-        info!("Stopping.");
-        health.enter(Phase::Stopping);
-        stop.send_replace(true);
-        for door in doors {
-            door.await.map_err(|error| Failure { code: 70, text: error.to_string() })?;
-        }
-        keeper.stop();
-        handle.stop();
-        Ok(mail)
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| bug(format!("no runtime: {error}")))?;
+    let served = runtime.block_on(async {
+        adopt(&keeper, start.next).await?;
+        let mut workers = JoinSet::new();
+        workers.spawn(work::start(mail, effects));
+        serve_until_the_end(&shared, &writer, &keeper, workers, writer_ended).await
     });
+
     keeper.stop();
-    handle.stop();
+    writer.stop();
     let written = writer_thread.join();
-    keeper_thread.join().ok();
-    if let Ok(mail) = &outcome {
-        mail.abort();
-    }
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-    std::fs::remove_file(config.store.socket()).ok();
-    outcome?;
+    history.stop();
+    let threads = [keeper_thread.join(), history.join()];
+    runtime.shutdown_timeout(LAST_WAIT);
+    served?;
     match written {
-        Ok(result) => result.map_err(of_store),
-        Err(_) => Err(Failure { code: 70, text: "the writer panicked; see the log".to_owned() }),
+        Ok(result) if threads.iter().all(Result::is_ok) => result.map_err(of_store),
+        Ok(_) | Err(_) => Err(bug("a thread panicked; the log says where".to_owned())),
     }
 }
 
@@ -190,7 +141,7 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
 ///
 /// # Errors
 /// It cannot be read, or has faults: all of them, drawn.
-pub fn configuration(path: &Path) -> Result<(Config, watchkeeper_engine::source::SourceFile), Failure> {
+pub fn configuration(path: &Path) -> Result<(Config, SourceFile), Failure> {
     config::load(path, &Environment::of_process()).map_err(|error| match &error {
         ConfigError::Unreadable { .. } => Failure { code: 78, text: error.to_string() },
         ConfigError::Faulty { findings, .. } => faulty(findings),
@@ -209,77 +160,162 @@ pub fn faulty(findings: &Findings) -> Failure {
     Failure { code: 78, text }
 }
 
-struct Files {
-    keeper: Keeper,
+fn bug(text: String) -> Failure {
+    Failure { code: 70, text }
 }
 
-impl FileWork for Files {
-    fn reload(&self) -> Answer<'_, Result<String, Findings>> {
-        Box::pin(async {
-            match self.keeper.reload(Confirmed::No).await {
-                Ok(reloaded) if reloaded.changed => Ok(format!("policy {} is in force; {}", reloaded.policy, reloaded.cmdb_summary)),
-                Ok(reloaded) => Ok(format!("nothing changed; policy {} is in force", reloaded.policy)),
-                Err(refusal) => Err(refused(&refusal)),
+fn open(config: &Config, init: Init, clock: &dyn Clock) -> Result<Store, Failure> {
+    if config.mail.to.is_empty() {
+        warn!("[mail] to is empty: what has no owner reaches nobody.");
+    }
+    let (dir, now) = (&config.store.dir, clock.wall());
+    match init {
+        Init::IfNone => Store::open_or_init(dir, now, Options::default()),
+        Init::No => Store::open(dir, now, Options::default()),
+    }
+    .map_err(of_store)
+}
+
+/// What mails are made with, and the way they leave.
+fn mail(config: &Config, store: &Store) -> Result<(Arc<MailSettings>, Transport), Failure> {
+    let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id())
+        .map_err(|bad| Failure { code: 78, text: format!("[mail] from: {bad}") })?;
+    let config::Transport::File { dir } = &config.mail.transport;
+    let transport = FileTransport::new(dir).map_err(|error| Failure { code: 74, text: error.to_string() })?;
+    Ok((Arc::new(settings), Transport::File(transport)))
+}
+
+type WriterThread = thread::JoinHandle<Result<(), StoreError>>;
+
+/// Starts the writer; what it asks of the world comes out of the channel.
+fn start_writer(
+    shared: &Shared,
+    store: Store,
+    state: State,
+    world: World,
+    suspects: Suspects,
+) -> Result<(WriterHandle, mpsc::UnboundedReceiver<Effect>, oneshot::Receiver<()>, WriterThread), Failure> {
+    // Holds at most one effect for each message of the outbox.
+    let (asks, effects) = mpsc::unbounded_channel();
+    let parts = Parts {
+        store,
+        telemetry: Telemetry::new(Arc::clone(&shared.metrics), &state),
+        state,
+        world,
+        published: Arc::clone(&shared.world),
+        clock: Arc::clone(&shared.clock),
+        health: Arc::clone(&shared.health),
+        suspects,
+        dispatch: Box::new(move |wanted| {
+            for effect in wanted {
+                // Without a worker the daemon stops, and the next start asks again.
+                asks.send(effect).ok();
             }
-        })
+        }),
+    };
+    let (writer, handle) = writer::new(parts, shared.config.limits.in_flight_bytes);
+    let (ended, is_over) = oneshot::channel();
+    let thread = thread::Builder::new().name("writer".to_owned()).stack_size(WRITER_STACK_BYTES).spawn(move || {
+        let result = writer.run();
+        // Nobody listens any more where the daemon stops anyway.
+        ended.send(()).ok();
+        result
+    });
+    let thread = thread.map_err(|error| bug(format!("no thread for the writer: {error}")))?;
+    Ok((handle, effects, is_over, thread))
+}
+
+/// Brings what the folders hold into force, before the first request.
+async fn adopt(keeper: &Keeper, next: Option<Built>) -> Result<(), Failure> {
+    if let Some(built) = next {
+        keeper.adopt(built).await.map_err(|refusal| faulty(&files::refused(&refusal)))?;
+    }
+    Ok(())
+}
+
+/// Opens the doors, waits for the end, and lets what is in flight finish.
+async fn serve_until_the_end(
+    shared: &Shared,
+    writer: &WriterHandle,
+    keeper: &Keeper,
+    mut workers: JoinSet<()>,
+    writer_ended: oneshot::Receiver<()>,
+) -> Result<(), Failure> {
+    let router = web::router(web::Parts {
+        writer: writer.clone(),
+        world: Arc::clone(&shared.world),
+        reader: shared.reader.clone(),
+        health: Arc::clone(&shared.health),
+        metrics: Arc::clone(&shared.metrics),
+        config: Arc::clone(&shared.config),
+        files: Arc::new(files::Files { keeper: keeper.clone() }),
+        started_at: shared.clock.wall(),
+    })
+    .map_err(|error| Failure { code: 74, text: error.to_string() })?;
+    let listen = shared.config.server.listen;
+    let tcp = TcpListener::bind(listen).await.map_err(|error| Failure { code: 78, text: format!("cannot listen on {listen}: {error}") })?;
+    let address = tcp.local_addr().map_err(|error| bug(error.to_string()))?;
+    let socket = socket::Socket::bind(&shared.config.store)?;
+    let mut signals = Signals::listen()?;
+
+    let (stop, stopped) = watch::channel(false);
+    let connections = Budget::new(shared.config.limits.connections);
+    let mut doors = JoinSet::new();
+    doors.spawn(serve(Listener::Tcp(tcp), router.clone(), connections.clone(), stopped.clone()));
+    doors.spawn(serve(Listener::Unix(socket.listener), router, connections, stopped));
+    shared.health.enter(Phase::Serving);
+    info!(%address, socket = %socket.path.display(), "Serving.");
+
+    let end = signals.wait(keeper, writer_ended, &mut workers).await;
+    info!("Stopping.");
+    shared.health.enter(Phase::Stopping);
+    stop.send_replace(true);
+    while let Some(door) = doors.join_next().await {
+        door.map_err(|error| bug(format!("a door failed: {error}")))?;
+    }
+    workers.abort_all();
+    end
+}
+
+struct Signals {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
+    hup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| bug(format!("no signals: {error}")));
+        Ok(Signals { term: listen(SignalKind::terminate())?, int: listen(SignalKind::interrupt())?, hup: listen(SignalKind::hangup())? })
     }
 
-    fn check(&self) -> Answer<'_, Findings> {
-        Box::pin(async {
-            match self.keeper.compare().await {
-                Ok(_) => Findings::default(),
-                Err(refusal) => refused(&refusal),
+    /// Until a signal to stop, or the end of something that should not end. A hang-up reloads.
+    async fn wait(&mut self, keeper: &Keeper, mut writer_ended: oneshot::Receiver<()>, workers: &mut JoinSet<()>) -> Result<(), Failure> {
+        loop {
+            let event = tokio::select! {
+                _ = self.term.recv() => Heard::Stop,
+                _ = self.int.recv() => Heard::Stop,
+                _ = self.hup.recv() => Heard::Reload,
+                _ = &mut writer_ended => Heard::WriterEnded,
+                _ = workers.join_next() => Heard::WorkerEnded,
+            };
+            match event {
+                // Why the writer ended, its thread says.
+                Heard::Stop | Heard::WriterEnded => return Ok(()),
+                Heard::WorkerEnded => {
+                    error!("A worker ended by itself; the daemon stops, and the next start asks for what is left.");
+                    return Err(bug("a worker ended by itself".to_owned()));
+                }
+                // What came of it is logged and shown by the keeper.
+                Heard::Reload => drop(keeper.reload(Confirmed::No).await),
             }
-        })
-    }
-}
-
-fn refused(refusal: &Refusal) -> Findings {
-    match refusal {
-        Refusal::Faulty(findings) => findings.clone(),
-        Refusal::Busy(full) => {
-            let file = watchkeeper_engine::source::SourceFile::new("daemon", "");
-            let found = watchkeeper_engine::source::Diagnostic::error(&file, &(0..0), full.to_string());
-            Findings { files: vec![file], found: vec![found] }
         }
     }
 }
 
-/// The daemon's socket, for its owner alone. The store's lock is held, so a socket that is there is stale.
-fn bind_socket(path: &PathBuf) -> Result<UnixListener, Failure> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::remove_file(path).ok();
-    let fault = |error: std::io::Error| Failure { code: 74, text: format!("cannot make the socket {}: {error}", path.display()) };
-    let socket = UnixListener::bind(path).map_err(fault)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(fault)?;
-    Ok(socket)
-}
-
-/// Until a signal to stop, or the end of the writer. A hang-up reloads.
-async fn wait_for_the_end(keeper: &Keeper, mut writer_ended: tokio::sync::oneshot::Receiver<()>) -> Result<(), Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure { code: 70, text: format!("no signals: {error}") });
-    let (mut term, mut int, mut hup) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
-    loop {
-        tokio::select! {
-            _ = term.recv() => return Ok(()),
-            _ = int.recv() => return Ok(()),
-            _ = &mut writer_ended => return Ok(()),
-            _ = hup.recv() => {}
-        }
-        // What came of it is logged and shown by the keeper.
-        keeper.reload(Confirmed::No).await.ok();
-    }
-}
-
-/// A panic is noted beside the store, for the next start; the process ends with the thread that panicked.
-fn note_panics(suspects: &Suspects) {
-    let note = suspects.note();
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        before(info);
-        let message = info.payload().downcast_ref::<&str>().map_or_else(|| info.to_string(), |text| (*text).to_owned());
-        if let Some(noted) = note.panicked(&message) {
-            error!("The writer panicked: {noted}");
-        }
-    }));
+enum Heard {
+    Stop,
+    Reload,
+    WriterEnded,
+    WorkerEnded,
 }

@@ -18,7 +18,9 @@ use watchkeeper::ingest::budget::Budget;
 use watchkeeper::ingest::http::{Listener, serve};
 use watchkeeper::telemetry::{Metrics, Telemetry};
 use watchkeeper::web::{self, Answer, FileWork};
+use watchkeeper::world::{Comparison, Confirmed};
 use watchkeeper::writer::{self, Suspects, WriterHandle};
+use watchkeeper_engine::cmdb::diff::Diff;
 use watchkeeper_engine::cmdb::{Cmdb, Inventory, files};
 use watchkeeper_engine::event::{Settings, World};
 use watchkeeper_engine::policy;
@@ -57,12 +59,16 @@ pub(crate) struct Doors {
 struct NoFiles;
 
 impl FileWork for NoFiles {
-    fn reload(&self) -> Answer<'_, Result<String, Findings>> {
+    fn reload(&self, _: Confirmed) -> Answer<'_, Result<String, Findings>> {
         Box::pin(async { Ok("nothing changed".to_owned()) })
     }
 
-    fn check(&self) -> Answer<'_, Findings> {
-        Box::pin(async { Findings::default() })
+    fn compare(&self) -> Answer<'_, Result<Comparison, Findings>> {
+        Box::pin(async { Ok(Comparison { policy: String::new(), diff: Diff::default(), warnings: Findings::default() }) })
+    }
+
+    fn closing(&self, findings: &Findings) -> String {
+        findings.counted()
     }
 }
 

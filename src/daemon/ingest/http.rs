@@ -42,7 +42,7 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a shutdown waits for requests in flight. Later they are cut off; what they committed stays.
-pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Bytes of a request's header. A larger one is answered with 431.
 const HEADER_BYTES_MAX: usize = 64 * 1024;

@@ -35,6 +35,7 @@ use crate::ingest::budget::Budget;
 use crate::ingest::trust::{Need, Peer, Principal, Trust, WithoutTokens};
 use crate::read::{ReadError, Records};
 use crate::telemetry::Metrics;
+use crate::world::{Comparison, Confirmed};
 use crate::writer::{Full, Lane, WriterHandle};
 
 use problem::{Problem, mark};
@@ -65,10 +66,13 @@ pub struct Parts {
 /// What is done with the files that operators edit; implemented where Worlds are built.
 pub trait FileWork: Send + Sync {
     /// Reads rules, templates and CMDB anew and adopts them where they have no fault; the sentence says what changed.
-    fn reload(&self) -> Answer<'_, Result<String, Findings>>;
+    fn reload(&self, confirmed: Confirmed) -> Answer<'_, Result<String, Findings>>;
 
-    /// Reads them anew and says what a reload would find.
-    fn check(&self) -> Answer<'_, Findings>;
+    /// Reads them anew and says what a reload would change.
+    fn compare(&self) -> Answer<'_, Result<Comparison, Findings>>;
+
+    /// The last line after faults: how many there are, and what goes on.
+    fn closing(&self, findings: &Findings) -> String;
 }
 
 /// An answer that takes a while.

@@ -10,6 +10,7 @@ use super::query::Query;
 use super::{Access, App, Endpoint};
 use crate::diagnostics::{Colour, Format};
 use crate::ingest::trust::{Denied, Need, Principal};
+use crate::world::Confirmed;
 
 /// The endpoints of this file.
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -44,14 +45,17 @@ fn probe(app: &App, who: Option<&Principal>, uri: &Uri, (status, word): (StatusC
     Ok((status, text).into_response())
 }
 
-async fn reload(State(app): State<App>) -> Response {
-    match app.files.reload().await {
+/// `confirm=true` says that a loss is meant: an emptied folder, or items that vanish in numbers.
+async fn reload(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let query = Query::of(&uri, &["confirm"])?;
+    let confirmed = if query.each("confirm").any(|value| value == "true") { Confirmed::Yes } else { Confirmed::No };
+    Ok(match app.files.reload(confirmed).await {
         Ok(changed) => (StatusCode::OK, format!("{changed}\n")).into_response(),
         Err(findings) => {
-            let text = format!("{}{}; what ran before stays in force\n", findings.render(Format::Text, Colour::Plain), findings.counted());
+            let text = format!("{}{}\n", findings.render(Format::Text, Colour::Plain), app.files.closing(&findings));
             (StatusCode::UNPROCESSABLE_ENTITY, text).into_response()
         }
-    }
+    })
 }
 
 async fn metrics(State(app): State<App>) -> Response {

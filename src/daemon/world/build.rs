@@ -12,6 +12,7 @@ use watchkeeper_engine::source::{Diagnostic, SourceFile, nearest};
 use super::files::Sources;
 use crate::config::Config;
 use crate::diagnostics::Findings;
+use crate::mail::{Templates, shipped};
 
 /// The stack of a thread that parses what operators wrote: conditions nest, and parsers recurse.
 pub(super) const DEEP_STACK_BYTES: usize = 64 * 1024 * 1024;
@@ -23,6 +24,8 @@ pub const BUILTIN_FORMATS: &[&str] = &["alertmanager"];
 pub struct Built {
     /// The World.
     pub world: World,
+    /// The templates that came with it.
+    pub templates: Arc<Templates>,
     /// What it was built from.
     pub sources: Sources,
     /// What changes in the CMDB.
@@ -55,14 +58,20 @@ pub fn build(frame: &Frame, base: &Arc<Cmdb>, sources: Sources) -> Result<Built,
     let mut findings = Findings::default();
     let policy = part(&mut findings, &sources.rules, || policy::load(&sources.rules).map(|loaded| (loaded.policy, loaded.warnings)));
     let inventory = part(&mut findings, &sources.cmdb, || cmdb::files::read(&sources.cmdb, base.inventory()));
+    let templates = templates(&mut findings, &sources.templates);
     if let Some(policy) = &policy {
         check_formats(frame, policy, &mut findings);
     }
-    let (Some(policy), Some(inventory), 0) = (policy, inventory, findings.errors()) else { return Err(findings) };
+    if let (Some(policy), Some(templates)) = (&policy, &templates) {
+        check_templates(&sources.rules, policy, templates, &mut findings);
+    }
+    let (Some(policy), Some(inventory), Some(templates), 0) = (policy, inventory, templates, findings.errors()) else {
+        return Err(findings);
+    };
     let diff = diff(base.inventory(), &inventory);
     let cmdb = if diff.is_empty() { Arc::clone(base) } else { Arc::new(Cmdb::build(inventory, base.version() + 1)) };
     let world = World { policy: Arc::new(policy), cmdb, settings: frame.settings() };
-    Ok(Built { world, sources, diff, warnings: findings })
+    Ok(Built { world, templates: Arc::new(templates), sources, diff, warnings: findings })
 }
 
 /// Runs `work` on a thread whose stack fits what operators may nest.
@@ -92,6 +101,16 @@ fn part<T>(
     loaded
 }
 
+/// The templates; their findings name them below `templates/`.
+fn templates(findings: &mut Findings, files: &[SourceFile]) -> Option<Templates> {
+    let path = |path: &str| format!("templates/{path}");
+    let shown: Vec<SourceFile> = files.iter().map(|file| SourceFile::new(path(&file.path), file.text.as_str())).collect();
+    part(findings, &shown, || match Templates::load(&shipped(), files) {
+        Ok(templates) => Ok((templates, Vec::new())),
+        Err(found) => Err(found.into_iter().map(|found| Diagnostic { path: path(&found.path), ..found }).collect()),
+    })
+}
+
 /// Every webhook's format is known: built in, or in these rules.
 fn check_formats(frame: &Frame, policy: &Policy, findings: &mut Findings) {
     for webhook in &frame.config.webhooks {
@@ -107,4 +126,32 @@ fn check_formats(frame: &Frame, policy: &Policy, findings: &mut Findings) {
         }
         findings.found.push(Diagnostic::error(&frame.config_file, &webhook.format_span, message).label(label).help(help));
     }
+}
+
+/// Every template that a notify rule names is there: shipped, or among these.
+fn check_templates(rules: &[SourceFile], policy: &Policy, templates: &Templates, findings: &mut Findings) {
+    for rule in &policy.notify {
+        let Some(name) = rule.template.as_deref().filter(|name| !templates.has(name)) else { continue };
+        let message = format!("notify rule `{}` names the template `{name}`, which does not exist", rule.name);
+        let help = format!("put {name}.text.hbs and {name}.html.hbs into the folder of templates, or leave `template` out");
+        let Some((file, at)) = rules.iter().find_map(|file| Some((file, template_place(file, name)?))) else { continue };
+        if !findings.files.iter().any(|known| known.path == file.path) {
+            findings.files.push(file.clone());
+        }
+        findings.found.push(Diagnostic::error(file, &at, message).help(help));
+    }
+}
+
+/// Where a rule file says `template: NAME`.
+fn template_place(file: &SourceFile, name: &str) -> Option<std::ops::Range<usize>> {
+    let mut from = 0;
+    while let Some(key) = file.text[from..].find("template:").map(|at| from + at + "template:".len()) {
+        let value = file.text[key..].trim_start_matches([' ', '"', '\'']);
+        let start = file.text.len() - value.len();
+        if value.starts_with(name) {
+            return Some(start..start + name.len());
+        }
+        from = key;
+    }
+    None
 }

@@ -22,6 +22,7 @@ use super::watch::Quiet;
 use crate::clock::Clock;
 use crate::diagnostics::{Colour, Findings, Format};
 use crate::health::Health;
+use crate::mail::Templates;
 use crate::telemetry::Metrics;
 use crate::writer::{Full, WriterHandle};
 
@@ -42,6 +43,17 @@ pub struct Reloaded {
     /// What changed in the CMDB, in a sentence.
     pub cmdb_summary: String,
     /// What was taken and probably not meant.
+    pub warnings: Findings,
+}
+
+/// What a reload would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// The policy that would come into force.
+    pub policy: String,
+    /// What would change in the CMDB.
+    pub diff: Diff,
+    /// What would be taken and is probably not meant.
     pub warnings: Findings,
 }
 
@@ -83,6 +95,8 @@ pub struct KeeperParts {
     pub fault: Option<Findings>,
     /// The World in force, as the writer shows it.
     pub published: Arc<ArcSwap<World>>,
+    /// The templates in force.
+    pub templates: Arc<ArcSwap<Templates>>,
     /// The writer.
     pub writer: WriterHandle,
     /// For the time a policy came into force.
@@ -96,7 +110,7 @@ pub struct KeeperParts {
 enum Request {
     Adopt(Box<Built>, oneshot::Sender<Result<Reloaded, Refusal>>),
     Reload(Confirmed, oneshot::Sender<Result<Reloaded, Refusal>>),
-    Compare(oneshot::Sender<Result<Diff, Refusal>>),
+    Compare(oneshot::Sender<Result<Comparison, Refusal>>),
     Changed(notify::Event),
     Lost(notify::Error),
     Stop,
@@ -140,11 +154,11 @@ impl Keeper {
         self.request(|answer| Request::Reload(confirmed, answer)).await
     }
 
-    /// What a reload would change in the CMDB.
+    /// What a reload would change.
     ///
     /// # Errors
     /// The files are faulty.
-    pub async fn compare(&self) -> Result<Diff, Refusal> {
+    pub async fn compare(&self) -> Result<Comparison, Refusal> {
         self.request(Request::Compare).await
     }
 
@@ -245,10 +259,11 @@ impl KeeperThread {
         self.bring(built)
     }
 
-    fn compare(&mut self) -> Result<Diff, Refusal> {
+    fn compare(&mut self) -> Result<Comparison, Refusal> {
         let sources = Sources::read(&self.parts.frame.config.files, &self.parts.sources, Confirmed::Yes).map_err(Refusal::Faulty)?;
         let base = Arc::clone(&self.parts.published.load().cmdb);
-        build(&self.parts.frame, &base, sources).map(|built| built.diff).map_err(Refusal::Faulty)
+        let built = build(&self.parts.frame, &base, sources).map_err(Refusal::Faulty)?;
+        Ok(Comparison { policy: built.world.policy.id.clone(), diff: built.diff, warnings: built.warnings })
     }
 
     /// Has the writer bring a World into force, and waits until that is on disk.
@@ -259,7 +274,8 @@ impl KeeperThread {
             Ok(Reply::Adopted) => {}
             Ok(_) | Err(_) => return Err(Refusal::Busy(Full::Stopping)),
         }
-        let Built { world, sources, diff, warnings, .. } = built;
+        let Built { world, templates, sources, diff, warnings } = built;
+        self.parts.templates.store(templates);
         if !warnings.found.is_empty() {
             warn!("The files are taken, with {}:\n{}", warnings.counted(), warnings.render(Format::Text, Colour::Plain));
         }

@@ -11,7 +11,7 @@ mod watch;
 
 pub use build::{BUILTIN_FORMATS, Built, Frame, build, on_deep_stack};
 pub use files::{Confirmed, Kind, Sources};
-pub use keeper::{Keeper, KeeperParts, Refusal, Reloaded, Status, spawn};
+pub use keeper::{Comparison, Keeper, KeeperParts, Refusal, Reloaded, Status, spawn};
 pub use stored::{Stored, adoption};
 
 use std::sync::Arc;
@@ -21,12 +21,15 @@ use watchkeeper_engine::event::World;
 use watchkeeper_engine::policy::Policy;
 
 use crate::diagnostics::Findings;
+use crate::mail::Templates;
 
 /// What a daemon starts with.
 #[derive(Debug)]
 pub struct Start {
     /// What is in force when the first event is decided: the last good sources of the store, or nothing but what is built in.
     pub world: World,
+    /// The templates of that.
+    pub templates: Arc<Templates>,
     /// The sources of that.
     pub sources: Sources,
     /// What the folders hold, where that is good and different: to be adopted at once.
@@ -45,21 +48,20 @@ pub fn start(frame: &Frame, stored: Stored) -> Result<Start, Findings> {
     let kept = sources.map(|sources| (sources.clone(), build(frame, &cmdb, sources)));
     let before = kept.as_ref().map(|(sources, _)| sources.clone()).unwrap_or_default();
     let found = Sources::read(&frame.config.files, &before, Confirmed::No).and_then(|sources| guarded(frame, &cmdb, sources));
-    // Without a kept policy that this release understands, events wait until the first one is adopted; there are none before the doors open.
-    let (policy, settings) = match &kept {
-        Some((_, Ok(built))) => (Arc::clone(&built.world.policy), Arc::clone(&built.world.settings)),
-        Some((_, Err(_))) | None => (Arc::new(Policy::builtin()), frame.settings()),
+    // Without kept sources that this release understands, what is built in holds until the first adoption; no event is decided before that.
+    let kept = kept.and_then(|(_, built)| built.ok());
+    let (policy, templates) = match &kept {
+        Some(built) => (Arc::clone(&built.world.policy), Arc::clone(&built.templates)),
+        None => (Arc::new(Policy::builtin()), Arc::new(Templates::ours())),
     };
-    let kept_is_good = kept.as_ref().is_some_and(|(_, built)| built.is_ok());
-    let world = World { policy, cmdb, settings };
-    match found {
-        Ok(built) if kept_is_good && built.sources == before && built.diff.is_empty() => {
-            Ok(Start { world, sources: before, next: None, fault: None })
-        }
-        Ok(built) => Ok(Start { world, sources: before, next: Some(built), fault: None }),
-        Err(fault) if kept_is_good => Ok(Start { world, sources: before, next: None, fault: Some(fault) }),
-        Err(fault) => Err(fault),
-    }
+    let world = World { policy, cmdb, settings: frame.settings() };
+    let (next, fault) = match (found, kept) {
+        (Ok(built), Some(_)) if built.sources == before && built.diff.is_empty() => (None, None),
+        (Ok(built), _) => (Some(built), None),
+        (Err(fault), Some(_)) => (None, Some(fault)),
+        (Err(fault), None) => return Err(fault),
+    };
+    Ok(Start { world, templates, sources: before, next, fault })
 }
 
 /// Builds, and refuses what would retire too much of the CMDB without being confirmed.

@@ -6,12 +6,12 @@ use std::time::Instant;
 use minicbor::{Decode, Encode};
 use tokio::sync::oneshot;
 use tracing::error;
-use watchkeeper_engine::block::{Entry, Recorded};
+use watchkeeper_engine::block::Entry;
 use watchkeeper_engine::effect::Effect;
 use watchkeeper_engine::event::{Event, Reply, Taken, World};
 use watchkeeper_engine::input::{AlertInput, Refused};
+use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::{Row, encode};
-use watchkeeper_engine::state::{State, fingerprint};
 use watchkeeper_engine::step::{Outcome, due, step};
 use watchkeeper_engine::time::Time;
 use watchkeeper_store::{RowChange, SourceFile, SourceKind, Table};
@@ -77,7 +77,9 @@ impl Batch {
         submissions: Vec<Submission>,
         now: Time,
     ) -> Option<Batch> {
-        let is_due = state.next_due().is_some_and(|due| due <= now);
+        // A start is decided before any timer: what ended while the daemon was down has its grace from it.
+        let starts = submissions.iter().any(|submission| matches!(submission.work, Work::Event(Event::Started)));
+        let is_due = !starts && state.next_due().is_some_and(|due| due <= now);
         if submissions.is_empty() && !is_due {
             return None;
         }
@@ -88,7 +90,7 @@ impl Batch {
             suspects.doing_timers();
             let mut out = Outcome::default();
             due(state, world, now, &mut out);
-            batch.put(Recorded::Nothing, out);
+            batch.put(out);
             suspects.doing_events();
         }
         for Submission { work, reply, since, .. } in submissions {
@@ -100,7 +102,7 @@ impl Batch {
                     batch.rows.extend(rows);
                     batch.sources.extend(sources);
                     batch.adopted = true;
-                    batch.step(state, world, Recorded::Nothing, Event::World(world.clone()), now)
+                    batch.step(state, world, Event::World(world.clone()), now)
                 }
                 Work::Keep(rows) => {
                     batch.rows.extend(rows);
@@ -108,9 +110,8 @@ impl Batch {
                 }
                 Work::Event(event) if suspects.is_careful() => batch.step_carefully(state, world, suspects, event, now),
                 Work::Event(event) => {
-                    let recorded = recorded(state, &event, now);
                     batch.count_received(&event);
-                    batch.step(state, world, recorded, event, now)
+                    batch.step(state, world, event, now)
                 }
             };
             if let Some(what) = what {
@@ -121,14 +122,14 @@ impl Batch {
         Some(batch)
     }
 
-    fn step(&mut self, state: &mut State, world: &World, recorded: Recorded, event: Event, now: Time) -> Option<Reply> {
+    fn step(&mut self, state: &mut State, world: &World, event: Event, now: Time) -> Option<Reply> {
         let mut out = Outcome::default();
         step(state, world, event, now, &mut out);
-        self.put(recorded, out)
+        self.put(out)
     }
 
-    fn put(&mut self, input: Recorded, mut out: Outcome) -> Option<Reply> {
-        self.entries.push(Entry { input, facts: out.facts });
+    fn put(&mut self, mut out: Outcome) -> Option<Reply> {
+        self.entries.push(Entry { input: out.recorded, facts: out.facts });
         self.touched.append(&mut out.touched);
         self.effects.append(&mut out.effects);
         out.reply
@@ -153,7 +154,7 @@ impl Batch {
                     taken.push(self.take_carefully(state, world, suspects, input, now));
                 }
                 suspects.doing_events();
-                self.step(state, world, Recorded::Nothing, Event::Alerts { inputs: Vec::new(), refused }, now);
+                self.step(state, world, Event::Alerts { inputs: Vec::new(), refused }, now);
                 Some(Reply::Taken(taken))
             }
             Event::Command(command) => {
@@ -164,11 +165,11 @@ impl Batch {
                     return Some(Reply::Invalid(Refused { place: command.action.word().to_owned(), expected }));
                 }
                 suspects.doing_input(hash, format!("command {} of {}", command.action.word(), command.actor));
-                self.step(state, world, Recorded::Command(command.clone()), Event::Command(command), now)
+                self.step(state, world, Event::Command(command), now)
             }
             Event::Started | Event::World(_) | Event::Rendered { .. } | Event::Delivered { .. } | Event::DeliveryFailed { .. } => {
                 suspects.doing_events();
-                self.step(state, world, Recorded::Nothing, event, now)
+                self.step(state, world, event, now)
             }
         }
     }
@@ -180,12 +181,12 @@ impl Batch {
             let expected = self.set_aside(state, world, hash, input.source.clone(), bytes, now);
             let refused = Refused { place: "alert".to_owned(), expected };
             let event = Event::Alerts { inputs: Vec::new(), refused: vec![(input.source, refused.clone())] };
-            self.step(state, world, Recorded::Nothing, event, now);
+            self.step(state, world, event, now);
             return Taken::Refused(refused);
         }
         suspects.doing_input(hash, format!("alert {} of {}", input.name, input.source));
-        let event = Event::Alerts { inputs: vec![input.clone()], refused: Vec::new() };
-        match self.step(state, world, Recorded::Alerts(vec![input]), event, now) {
+        let event = Event::Alerts { inputs: vec![input], refused: Vec::new() };
+        match self.step(state, world, event, now) {
             Some(Reply::Taken(taken)) if !taken.is_empty() => taken[0].clone(),
             _ => Taken::Over,
         }
@@ -199,25 +200,7 @@ impl Batch {
         let key = hash.0.to_be_bytes().to_vec();
         self.rows.push(RowChange { table: Table::DEAD_LETTERS, key, value: Some(encode(&letter)) });
         let own = own_alert("InputSetAside", &format!("input {hash} stopped the daemon twice and was set aside"));
-        self.step(state, world, Recorded::Alerts(vec![own.clone()]), Event::Alerts { inputs: vec![own], refused: Vec::new() }, now);
+        self.step(state, world, Event::Alerts { inputs: vec![own], refused: Vec::new() }, now);
         why
     }
-}
-
-/// What a block keeps of an event: for a repeat its fact says it all.
-fn recorded(state: &State, event: &Event, now: Time) -> Recorded {
-    match event {
-        Event::Alerts { inputs, .. } => Recorded::Alerts(inputs.iter().filter(|input| !is_repeat(state, input, now)).cloned().collect()),
-        Event::Command(command) => Recorded::Command(command.clone()),
-        Event::Started | Event::World(_) | Event::Rendered { .. } | Event::Delivered { .. } | Event::DeliveryFailed { .. } => {
-            Recorded::Nothing
-        }
-    }
-}
-
-/// Whether an input only says again what is known: its alert fires, at the same severity, and goes on firing.
-fn is_repeat(state: &State, input: &AlertInput, now: Time) -> bool {
-    let goes_on = if let Some(end) = input.ends_at { end > now } else { !input.resolved };
-    let known = state.find(fingerprint(state.counters.store, input), input).and_then(|id| state.cell(id));
-    goes_on && known.is_some_and(|cell| cell.alert.is_active() && cell.alert.severity == input.severity)
 }

@@ -4,6 +4,7 @@
 //! for room, an operator is told.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -124,6 +125,7 @@ pub(super) struct Lanes {
     arrived: Condvar,
     room: Notify,
     webhook_bytes_max: usize,
+    archived: AtomicU64,
 }
 
 #[derive(Default)]
@@ -139,7 +141,7 @@ struct Waiting {
 impl Lanes {
     /// Empty lanes; webhooks may wait with so many bytes.
     pub(super) fn new(webhook_bytes_max: usize) -> Lanes {
-        Lanes { waiting: Mutex::default(), arrived: Condvar::new(), room: Notify::new(), webhook_bytes_max }
+        Lanes { waiting: Mutex::default(), arrived: Condvar::new(), room: Notify::new(), webhook_bytes_max, archived: AtomicU64::new(0) }
     }
 
     /// Puts something into a lane.
@@ -191,6 +193,16 @@ impl Lanes {
     /// Waits until a lane has been emptied a little. May return early: try again.
     pub(super) async fn room(&self) {
         self.room.notified().await;
+    }
+
+    /// Blocks up to this one are in archives.
+    pub(super) fn trim_through(&self, seq: u64) {
+        self.archived.fetch_max(seq, Ordering::Relaxed);
+    }
+
+    /// The last block that is in archives.
+    pub(super) fn trimmed_through(&self) -> u64 {
+        self.archived.load(Ordering::Relaxed)
     }
 
     /// Lets the writer look at its clock.

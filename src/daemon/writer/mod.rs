@@ -146,6 +146,11 @@ impl WriterHandle {
         told.await.map_err(|_| Full::Stopping)
     }
 
+    /// Says that blocks up to this one are safe in archives: the next commits delete them, a few each.
+    pub fn trim_through(&self, seq: u64) {
+        self.lanes.trim_through(seq);
+    }
+
     /// Lets the writer look at its clock: for clocks that tests move.
     pub fn wake(&self) {
         self.lanes.wake();
@@ -169,14 +174,14 @@ impl Writer {
     /// The store failed. Nothing of the batch was acknowledged, and the process must end: what is on disk is known again after a start.
     pub fn run(mut self) -> Result<(), StoreError> {
         let now = self.read_clock();
-        let started = Round { submissions: vec![lanes::Submission::unanswered(Event::Started)], ..Round::default() };
-        self.work(started, now)?;
+        self.work(Round { submissions: self.first(), ..Round::default() }, now)?;
         loop {
             let round = self.lanes.take(self.wait(), self.parts.suspects.events_max());
             let now = self.read_clock();
             if round.finished {
                 break;
             }
+            self.parts.store.trim_through(self.lanes.trimmed_through());
             self.work(round, now)?;
             self.write_sidecar(now);
         }
@@ -186,6 +191,16 @@ impl Writer {
         self.parts.store.close(now)?;
         info!(seq, "The store was closed.");
         Ok(())
+    }
+
+    /// What a start begins with. The World is news where a crash came between the files of one and the transaction that brings it into force.
+    fn first(&self) -> Vec<lanes::Submission> {
+        let (counters, world) = (&self.parts.state.counters, &self.parts.world);
+        let mut first = vec![lanes::Submission::unanswered(Event::Started)];
+        if counters.seq > 0 && (counters.policy != world.policy.id || counters.cmdb != world.cmdb.version()) {
+            first.push(lanes::Submission::unanswered(Event::World(world.clone())));
+        }
+        first
     }
 
     /// One round: a batch, then the questions.

@@ -141,5 +141,9 @@ fn fired(text: &str, world: &World) -> Result<AlertInput, Problem> {
 
 /// `POST /api/v1/check`: reads rules, templates and CMDB as they are on disk and says what a reload would find.
 pub(super) async fn check(State(app): State<App>) -> axum::Json<Value> {
-    axum::Json(app.files.check().await.json())
+    let findings = match app.files.compare().await {
+        Ok(comparison) => comparison.warnings,
+        Err(findings) => findings,
+    };
+    axum::Json(findings.json())
 }

@@ -4,6 +4,7 @@ mod alerts;
 mod cis;
 pub(super) mod commands;
 pub(super) mod fields;
+mod files;
 pub mod idempotency;
 pub(super) mod incidents;
 mod judge;
@@ -42,6 +43,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/unmatched", read, get(judge::unmatched)),
         Endpoint::post("/api/v1/try", read, post(judge::try_alert)),
         Endpoint::post("/api/v1/check", read, post(judge::check)),
+        Endpoint::get("/api/v1/rules", read, get(files::rules)),
+        Endpoint::get("/api/v1/cmdb/diff", read, get(files::cmdb_diff)),
         Endpoint::get("/api/v1/outbox", read, get(outbox::list)),
         Endpoint::get("/api/v1/outbox/{id}", read, get(outbox::show)),
         Endpoint::post("/api/v1/outbox/{id}/retry", operate, post(outbox::retry)),
