@@ -273,6 +273,7 @@ async fn serve_until_the_end(
     while let Some(door) = doors.join_next().await {
         door.map_err(|error| bug(format!("a door failed: {error}")))?;
     }
+    socket::remove(&socket.path)?;
     workers.abort_all();
     end
 }

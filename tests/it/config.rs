@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use watchkeeper::config::{self, Config, ConfigError, Environment, LogFormat, Named, Role, Transport};
+use watchkeeper::config::{self, Config, ConfigError, Environment, LogFormat, Named, Role, Secrets, Transport};
 use watchkeeper::diagnostics::{Colour, Format};
 use watchkeeper_engine::time::Span;
 
@@ -59,7 +59,7 @@ fn secrets_are_looked_for_among_the_credentials_first() {
     let folder = Folder::with("[[token]]\nname = \"anna\"\nrole = \"viewer\"\ntoken_file = \"t\"\n");
     folder.write("t", "beside the file");
     folder.write("credentials/t", "from systemd");
-    let environment = Environment { credentials: Some(folder.path().join("credentials")) };
+    let environment = Environment { credentials: Some(folder.path().join("credentials")), ..Environment::default() };
     let (config, _) = config::load(&folder.path().join("daemon.toml"), &environment).expect("valid");
     assert!(config.tokens[0].secret.matches(b"from systemd"));
 }
@@ -126,6 +126,21 @@ fn without_a_token_only_loopback_is_served() {
     assert!(found.contains("add a [[token]]"), "{found}");
     assert!(read_text("[server]\nlisten = \"[::1]:9080\"\n").is_ok());
     assert!(read_text("[server]\nlisten = \"0.0.0.0:9080\"\nopen = true\n").is_ok());
+}
+
+#[test]
+fn a_check_needs_no_secrets() {
+    let folder = Folder::with("[[token]]\nname = \"anna\"\nrole = \"viewer\"\ntoken_file = \"nowhere\"\n");
+    let environment = Environment { secrets: Secrets::Assumed, ..Environment::default() };
+    assert!(config::load(&folder.path().join("daemon.toml"), &environment).is_ok());
+}
+
+#[test]
+fn a_client_finds_the_store_of_a_file_it_cannot_wholly_read() {
+    let folder = Folder::with("[store]\ndir = \"there\"\n[[token]]\nname = \"anna\"\nrole = \"viewer\"\ntoken_file = \"nowhere\"\n");
+    let store = config::store_of(&folder.path().join("daemon.toml")).expect("the file is there");
+    assert_eq!(store.socket(), folder.path().join("there/socket"));
+    assert_eq!(config::store_of(Path::new("no/daemon.toml")).expect("the default").socket(), Path::new("no/data/socket"));
 }
 
 #[test]

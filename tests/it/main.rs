@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod cli;
 mod config;
+mod daemon;
 mod http_alertmanager;
 mod http_api;
 mod http_formats;
@@ -14,6 +16,7 @@ mod http_trust;
 mod mail;
 mod mail_faults;
 mod process;
+mod reload;
 
 #[path = "../common/messages.rs"]
 mod messages;

@@ -3,7 +3,7 @@
 use std::fs::{Permissions, set_permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
 
@@ -25,12 +25,19 @@ impl Socket {
         let fault = |error: io::Error| Failure { code: 74, text: format!("cannot make the socket {}: {error}", path.display()) };
         // The folder first: from the bind to the next line the socket has the mode of the process.
         set_permissions(&store.dir, Permissions::from_mode(0o700)).map_err(fault)?;
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fault(error)),
-            Ok(()) | Err(_) => {}
-        }
+        remove(&path)?;
         let listener = UnixListener::bind(&path).map_err(fault)?;
         set_permissions(&path, Permissions::from_mode(0o600)).map_err(fault)?;
         Ok(Socket { listener, path })
+    }
+}
+
+/// Removes a socket that nobody serves any more.
+pub(super) fn remove(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure { code: 74, text: format!("cannot remove the socket {}: {error}", path.display()) })
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }

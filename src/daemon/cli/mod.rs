@@ -1,50 +1,53 @@
-//! The command line: each verb with its exit code.
+//! The command line: each verb with its exit code. Verbs that ask a daemon go over its socket, or over HTTP with a token.
 
-use std::path::{Path, PathBuf};
+mod alert;
+mod client;
+mod files;
+mod incident;
+mod offline;
+mod silence;
+mod table;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
-use watchkeeper_engine::cmdb::{Cmdb, Inventory, files};
-use watchkeeper_engine::policy;
-use watchkeeper_engine::trial;
-use watchkeeper_store::{Options, Store};
+use serde_json::Value;
+use watchkeeper_engine::time::Time;
 
 use crate::app::{self, Failure, Init};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Files, Folder, Named};
-use crate::diagnostics::{Colour, Findings, Format};
-use crate::mail::{Templates, shipped};
-use crate::world::{Confirmed, Sources, on_deep_stack};
+use crate::diagnostics::Format;
+
+use alert::Resolved;
+use client::{Client, Reach};
 
 /// Watchkeeper: alerts in, explained incidents and mails out.
 #[derive(Debug, Parser)]
-#[command(name = "watchkeeper", version, about)]
+#[command(name = "watchkeeper", version, about, after_help = EXIT_CODES)]
 struct Cli {
+    #[command(flatten)]
+    reach: Reach,
     #[command(subcommand)]
     verb: Verb,
 }
+
+const EXIT_CODES: &str = "Exit codes: 0 done or stopped, 1 a test, a check or a command was refused, 64 usage, 69 no daemon there, 70 bug, 74 disk, \
+                          75 store in use, 78 bad configuration or rules with no last good ones";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Runs the daemon.
     Run {
-        /// The configuration.
-        #[arg(long, default_value = "daemon.toml")]
-        config: PathBuf,
         /// Creates the store where there never was one.
         #[arg(long)]
         init: bool,
     },
     /// Creates the store.
-    Init {
-        /// The configuration.
-        #[arg(long, default_value = "daemon.toml")]
-        config: PathBuf,
-    },
-    /// Checks rules, templates and CMDB files: all faults at once.
+    Init,
+    /// Checks daemon.toml, rules, templates and CMDB files: all faults at once.
     Check {
-        /// The folder that holds `rules`, `templates` and `cmdb`.
+        /// The folder that holds daemon.toml, or `rules`, `templates` and `cmdb`, or rule files alone.
         #[arg(default_value = ".")]
         dir: PathBuf,
         /// How findings are written.
@@ -53,12 +56,96 @@ enum Verb {
     },
     /// Runs the rule tests on a virtual clock.
     Test {
-        /// The folder that holds `rules` and `cmdb`.
+        /// As for `check`.
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
-    /// Prints the JSON Schema of rule files, for editors.
-    Schema,
+    /// Prints the JSON Schema of rule or CMDB files, for editors.
+    Schema {
+        /// Of which files.
+        #[arg(value_enum, default_value = "rules")]
+        of: offline::Schema,
+    },
+    /// Shows what would become of an alert that has not happened; changes nothing.
+    Try {
+        /// JSON, one alert or a list: as in `fire` of a rule test, or as Prometheus sends it; `-` reads it from standard input.
+        file: PathBuf,
+    },
+    /// Sends a test alert, as Prometheus would.
+    Send {
+        /// KEY=VALUE: alertname and further labels; summary and description are annotations.
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        pairs: Vec<String>,
+        /// It is over.
+        #[arg(long)]
+        resolved: bool,
+        /// How long it fires unless it is sent again, such as 10m; 5 minutes unless given.
+        #[arg(long = "for", value_name = "DURATION", conflicts_with = "resolved")]
+        lasts: Option<String>,
+    },
+    /// Says why an alert or an incident is what it is.
+    Explain {
+        /// Such as ALR0000007 or INC0000042.
+        id: String,
+    },
+    /// Lists, shows and commands incidents.
+    #[command(subcommand)]
+    Incident(incident::Verb),
+    /// Makes, lists and ends silences.
+    #[command(subcommand)]
+    Silence(silence::Verb),
+    /// Lists alerts.
+    #[command(subcommand)]
+    Alert(Alert),
+    /// Lists values that match no item of the CMDB: the work list of whoever keeps it.
+    Unmatched,
+    /// Imports, compares and shows the CMDB.
+    #[command(subcommand)]
+    Cmdb(files::Cmdb),
+    /// Lists mails, and tries failed ones again.
+    #[command(subcommand)]
+    Mail(Mail),
+    /// Lists the rules in force.
+    Rules,
+    /// Brings rules, templates and CMDB files into force, if they have no fault.
+    Reload {
+        /// Many items that vanish, or an emptied folder, are meant.
+        #[arg(long)]
+        confirm: bool,
+    },
+    /// Prints the version.
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+enum Alert {
+    /// Lists alerts, the newest first.
+    List {
+        /// `active`, `all`, or states: pending firing suppressed recorded cleared.
+        #[arg(long, default_value = "active")]
+        state: String,
+        /// How many: 1 to 1000.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Mail {
+    /// Lists mails, the newest first.
+    List {
+        /// States: planned rendered delivered dead; all unless given.
+        #[arg(long)]
+        state: Option<String>,
+        /// How many: 1 to 1000.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Tries one again at once.
+    Retry {
+        /// Such as MSG0000042.
+        id: String,
+    },
 }
 
 /// Runs what the command line says.
@@ -66,21 +153,12 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            // Nothing is left to say where even this cannot be written.
             error.print().ok();
             return ExitCode::from(if error.use_stderr() { 64 } else { 0 });
         }
     };
-    let done = match cli.verb {
-        Verb::Run { config, init } => app::run(&config, if init { Init::IfNone } else { Init::No }),
-        Verb::Init { config } => init(&config),
-        Verb::Check { dir, format } => check(&dir, format),
-        Verb::Test { dir } => test(&dir),
-        Verb::Schema => {
-            print(&format!("{:#}\n", policy::schema()));
-            Ok(())
-        }
-    };
-    match done {
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, text }) => {
             tell(&text);
@@ -89,95 +167,58 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn init(path: &Path) -> Result<(), Failure> {
-    let (config, _) = app::configuration(path)?;
-    let now = SystemClock::default().wall();
-    let store = Store::init(&config.store.dir, now, Options::default()).map_err(app::of_store)?;
-    let id = store.id();
-    store.close(now).map_err(app::of_store)?;
-    print(&format!("The store {id} is ready in {}.\n", config.store.dir.display()));
-    Ok(())
-}
-
-fn folders(dir: &Path) -> Files {
-    let folder = |name: &str| Folder { path: dir.join(name), named: Named::ByDefault };
-    Files { rules: folder("rules"), templates: folder("templates"), cmdb: folder("cmdb") }
-}
-
-fn read(dir: &Path) -> Result<Sources, Failure> {
-    Sources::read(&folders(dir), &Sources::default(), Confirmed::Yes).map_err(|findings| app::faulty(&findings))
-}
-
-fn check(dir: &Path, format: Format) -> Result<(), Failure> {
-    let sources = read(dir)?;
-    let findings = on_deep_stack(|| {
-        let mut found = Vec::new();
-        match policy::load(&sources.rules) {
-            Ok(loaded) => found.extend(loaded.warnings),
-            Err(faults) => found.extend(faults),
-        }
-        match files::read(&sources.cmdb, &Inventory::default()) {
-            Ok((_, warnings)) => found.extend(warnings),
-            Err(faults) => found.extend(faults),
-        }
-        if let Err(faults) = Templates::load(&shipped(), &sources.templates) {
-            found.extend(faults);
-        }
-        Findings { files: [sources.rules, sources.cmdb, sources.templates].concat(), found }
-    });
-    print(&findings.render(format, Colour::Plain));
-    let counted = findings.counted();
-    match findings.errors() {
-        0 if findings.found.is_empty() => {
-            tell("No fault found.");
+fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { reach, verb } = cli;
+    let output = reach.output;
+    let client = || Client::new(&reach);
+    match verb {
+        Verb::Run { init } => app::run(&reach.config, if init { Init::IfNone } else { Init::No }),
+        Verb::Init => offline::init(&reach.config),
+        Verb::Check { dir, format } => offline::check(&dir, format),
+        Verb::Test { dir } => offline::test(&dir, output),
+        Verb::Schema { of } => {
+            offline::schema(of);
             Ok(())
         }
-        0 => {
-            tell(&counted);
+        Verb::Try { file } => alert::try_file(&client()?, output, &file),
+        Verb::Send { pairs, resolved, lasts } => {
+            let resolved = if resolved { Resolved::Yes } else { Resolved::No };
+            alert::send(&client()?, output, &pairs, resolved, lasts.as_deref(), now())
+        }
+        Verb::Explain { id } => alert::explain(&client()?, output, &id),
+        Verb::Incident(verb) => incident::run(&client()?, output, verb, now()),
+        Verb::Silence(verb) => silence::run(&client()?, output, verb, now()),
+        Verb::Alert(Alert::List { state, limit }) => alert::list(&client()?, output, state, limit, now()),
+        Verb::Unmatched => alert::unmatched(&client()?, output, now()),
+        Verb::Cmdb(verb) => files::cmdb(&client()?, output, verb),
+        Verb::Mail(Mail::List { state, limit }) => alert::mails(&client()?, output, state, limit, now()),
+        Verb::Mail(Mail::Retry { id }) => alert::retry(&client()?, output, &id),
+        Verb::Rules => files::rules(&client()?, output),
+        Verb::Reload { confirm } => files::reload(&client()?, confirm.into()),
+        Verb::Version => {
+            print(&format!("watchkeeper {}\n", env!("CARGO_PKG_VERSION")));
             Ok(())
         }
-        _ => Err(Failure { code: 1, text: counted }),
     }
 }
 
-fn test(dir: &Path) -> Result<(), Failure> {
-    let sources = read(dir)?;
-    let summary = on_deep_stack(|| {
-        let of = |found| app::faulty(&Findings { files: [sources.rules.clone(), sources.cmdb.clone()].concat(), found });
-        let loaded = policy::load(&sources.rules).map_err(of)?;
-        let (inventory, _) = files::read(&sources.cmdb, &Inventory::default()).map_err(of)?;
-        Ok::<_, Failure>(trial::run_all(&Arc::new(loaded.policy), &Arc::new(Cmdb::build(inventory, 1))))
-    })?;
-    let mut out = String::new();
-    for trial in &summary.trials {
-        out += &format!("{} {}\n", if trial.passed() { "ok    " } else { "FAILED" }, trial.name);
-        for failure in &trial.failures {
-            out += &format!("  --> {}:{}:{} at {}\n{}\n", failure.path, failure.place.line, failure.place.column, failure.at, failure.text);
-        }
-        if !trial.passed() {
-            out += &trial.trace.iter().map(|line| format!("  | {line}\n")).collect::<String>();
-        }
-    }
-    for rule in &summary.untouched {
-        out += &format!("no test touches {} {}\n", rule.section, rule.name);
-    }
-    print(&out);
-    let failed = summary.trials.iter().filter(|trial| !trial.passed()).count();
-    let counted = format!("{} of {} tests passed", summary.trials.len() - failed, summary.trials.len());
-    if failed == 0 {
-        tell(&counted);
-        Ok(())
-    } else {
-        Err(Failure { code: 1, text: counted })
-    }
+fn now() -> Time {
+    SystemClock::default().wall()
 }
 
-#[expect(clippy::print_stdout, reason = "what a verb prints is its result")]
+/// An answer of the API as programs read it.
+fn json_text(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// Writes a verb's result. Whoever reads it may go away early, as `head` does: then the rest is nobody's loss.
 fn print(text: &str) {
-    print!("{text}");
+    use std::io::Write as _;
+    std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()).ok();
 }
 
-#[expect(clippy::print_stderr, reason = "what a verb says beside its result")]
+/// Says something beside the result.
 fn tell(text: &str) {
-    eprintln!("{text}");
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "{text}").ok();
 }

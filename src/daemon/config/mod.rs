@@ -204,12 +204,24 @@ pub enum LogFormat {
 pub struct Environment {
     /// systemd's `$CREDENTIALS_DIRECTORY`.
     pub credentials: Option<PathBuf>,
+    /// Whether files of secrets are read.
+    pub secrets: Secrets,
+}
+
+/// Whether files of secrets are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Secrets {
+    /// They are, and must be good: a daemon starts.
+    #[default]
+    Read,
+    /// They are taken to be good: a check runs where the secrets are not.
+    Assumed,
 }
 
 impl Environment {
     /// The environment of this process.
     pub fn of_process() -> Environment {
-        Environment { credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from) }
+        Environment { credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from), secrets: Secrets::Read }
     }
 }
 
@@ -246,5 +258,24 @@ pub fn load(path: &Path, environment: &Environment) -> Result<(Config, SourceFil
     match read::read(&file, folder, environment) {
         Ok(config) => Ok((config, file)),
         Err(found) => Err(ConfigError::Faulty { path: file.path.clone(), findings: Findings { files: vec![file], found } }),
+    }
+}
+
+/// The configuration of an empty file in `folder`: all defaults.
+pub fn defaults(folder: &Path) -> Config {
+    read::read(&SourceFile::new("daemon.toml", ""), folder, &Environment::default())
+        .expect("an empty file has no fault, which a test holds")
+}
+
+/// The folder of the store that the file at `path` names, whatever else is in it: clients need no more, and may not read the secrets. The default where there is no file.
+///
+/// # Errors
+/// The file is there and cannot be read.
+pub fn store_of(path: &Path) -> Result<Store, ConfigError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(read::store(&SourceFile::new(path.display().to_string(), text), folder)),
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(defaults(folder).store),
+        Err(source) => Err(ConfigError::Unreadable { path: path.to_owned(), source }),
     }
 }

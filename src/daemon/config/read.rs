@@ -10,8 +10,8 @@ use watchkeeper_engine::time::Span;
 
 use super::secret::{Secret, read_secret};
 use super::{
-    Config, Environment, Files, Folder, Limits, Log, LogFormat, Mail, Named, Retention, Role, Server, Store, Token, Transport, Webhook,
-    tree,
+    Config, Environment, Files, Folder, Limits, Log, LogFormat, Mail, Named, Retention, Role, Secrets, Server, Store, Token, Transport,
+    Webhook, tree,
 };
 
 /// Characters of a name that stands in a path.
@@ -131,6 +131,14 @@ pub(super) fn read(file: &SourceFile, folder: &Path, environment: &Environment) 
         Some(config) if !found.iter().any(Diagnostic::is_error) => Ok(config),
         Some(_) | None => Err(found),
     }
+}
+
+/// The store that a configuration names; faults elsewhere in it do not matter.
+pub(super) fn store(file: &SourceFile, folder: &Path) -> Store {
+    let root = tree::parse(file, &mut Vec::new());
+    let reader = Reader { reading: Reading::new(file), folder, environment: &Environment::default() };
+    let named = reader.reading.keys(&root, &FILE).map(|keys| reader.store(&keys));
+    named.unwrap_or_else(|| Store { dir: folder.join("data") })
 }
 
 struct Reader<'a> {
@@ -392,6 +400,9 @@ impl<'a> Reader<'a> {
     }
 
     fn secret(&self, name: &Spanned<&str>) -> Option<Secret> {
+        if self.environment.secrets == Secrets::Assumed {
+            return Some(Secret::new(format!("{} at {}", name.value, name.span.start)));
+        }
         match read_secret(name.value, self.environment.credentials.as_deref(), self.folder) {
             Ok(secret) => Some(secret),
             Err(error) => {

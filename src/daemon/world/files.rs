@@ -41,6 +41,11 @@ impl Kind {
         }
     }
 
+    /// Whether a file of this name is read in any of the folders.
+    pub(super) fn reads(path: &Path) -> bool {
+        Kind::ALL.iter().any(|kind| path.extension().is_some_and(|extension| kind.extensions().iter().any(|known| extension == *known)))
+    }
+
     /// Its folder.
     pub fn folder(self, files: &Files) -> &Folder {
         match self {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode};
 
+use super::files::Kind;
+
 /// Quiet after a change in place, until it counts as done.
 const QUIET: Duration = Duration::from_secs(1);
 /// Quiet after a rename into place, which is done by itself; as long as tools take between two files.
@@ -29,10 +31,12 @@ impl Quiet {
                 QUIET_AFTER_RENAME
             }
             EventKind::Modify(ModifyKind::Data(_)) => {
-                self.written.extend(event.paths.iter().map(|path| (path.clone(), now)));
+                self.written.extend(event.paths.iter().filter(|path| Kind::reads(path)).map(|path| (path.clone(), now)));
                 QUIET
             }
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) | EventKind::Remove(RemoveKind::File) => {
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Remove(RemoveKind::File)
+            | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
                 self.closed(&event.paths);
                 QUIET
             }
@@ -115,6 +119,15 @@ mod tests {
         quiet.hear(&event(RENAME, "b.yaml"), now);
         assert_eq!(quiet.due(), Some(now + OPEN_MAX));
         assert_eq!(quiet.being_written(now + OPEN_MAX), None);
+    }
+
+    #[test]
+    fn a_file_that_is_no_source_or_was_renamed_away_holds_nothing_up() {
+        let (mut quiet, now) = (Quiet::default(), Instant::now());
+        quiet.hear(&event(WRITE, "a.yaml.new"), now);
+        quiet.hear(&event(WRITE, "b.yaml"), now);
+        quiet.hear(&event(EventKind::Modify(ModifyKind::Name(RenameMode::From)), "b.yaml"), now);
+        assert_eq!((quiet.being_written(now), quiet.due()), (None, Some(now + QUIET)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use watchkeeper_engine::ids::AlertId;
 use watchkeeper_engine::model::alert::Judged;
 use watchkeeper_engine::sight::item_name;
 use watchkeeper_engine::state::rows::AlertRow;
+use watchkeeper_engine::trace;
 use watchkeeper_engine::words::{AlertState, Severity};
 
 use super::paging::{LIST, Paging, split};
@@ -79,7 +80,7 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
     Ok(record(row.alert.version, item))
 }
 
-/// `GET /api/v1/alerts/ID/explain`: the last judgement step by step, and how it is attached now.
+/// `GET /api/v1/alerts/ID/explain`: the last judgement step by step, what holds now, and how it is attached.
 pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
     Query::of(&uri, &[])?;
     let row = row(&app, &id).await?;
@@ -102,7 +103,11 @@ pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri:
         },
     };
     let item = items(&app, std::slice::from_ref(&row)).await?.swap_remove(0);
-    Ok(axum::Json(json!({"alert": item, "steps": steps(&row.alert.judgement), "attached": attached})))
+    let id = row.alert.id;
+    let lives = app.writer.ask(move |state, world, now| trace::explain(state, world, id, now)).await?;
+    // Of one that is past its last judgement is what is left.
+    let judged = lives.map_or(row.alert.judgement, |trace| trace.steps);
+    Ok(axum::Json(json!({"alert": item, "steps": steps(&judged), "attached": attached})))
 }
 
 /// The steps of a judgement.

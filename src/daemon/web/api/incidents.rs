@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::model::alert::CiRef;
 use watchkeeper_engine::model::incident::{Incident, Member};
+use watchkeeper_engine::trace;
 use watchkeeper_engine::words::{IncidentState, Priority, Role};
 
 use super::paging::{LIST, Paging, split};
@@ -61,6 +62,20 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
     Query::of(&uri, &[])?;
     let whole = whole(&app, &id).await?;
     Ok(record(whole.incident.version, json_of(&app, &whole).await?))
+}
+
+/// `GET /api/v1/incidents/ID/explain`: why it is what it is and what comes next by itself; of one that is closed, its timeline.
+pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+    Query::of(&uri, &[])?;
+    let whole = whole(&app, &id).await?;
+    let number = whole.incident.id;
+    let lives = app.writer.ask(move |state, world, now| trace::explain_incident(state, world, number, now)).await?;
+    let steps = lives.map_or_else(
+        || whole.timeline.iter().map(|entry| json!({"at": time(entry.at), "what": entry.actor, "outcome": entry.what, "because": text_or_null(&entry.because)})).collect(),
+        |trace| alerts::steps(&trace.steps),
+    );
+    let now = live::incidents(&app.writer, vec![number]).await?.remove(&number).unwrap_or_default();
+    Ok(axum::Json(json!({"incident": item(&app, &whole.incident, &now), "steps": steps})))
 }
 
 /// An incident by the id of a path.

@@ -32,6 +32,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/openapi.json", read, get(openapi::document)),
         Endpoint::get("/api/v1/incidents", read, get(incidents::list)),
         Endpoint::get("/api/v1/incidents/{id}", read, get(incidents::show)),
+        Endpoint::get("/api/v1/incidents/{id}/explain", read, get(incidents::explain)),
         Endpoint::post("/api/v1/incidents/{id}/{command}", operate, post(commands::incident)),
         Endpoint::get("/api/v1/alerts", read, get(alerts::list)),
         Endpoint::get("/api/v1/alerts/{id}", read, get(alerts::show)),

@@ -1,0 +1,179 @@
+//! The binary in a folder of its own: started, spoken to, stopped; and the command line that asks it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_watchkeeper");
+
+/// A switch and a host on it, and a rule that opens incidents at once.
+const RULES: &str = "correlate:\n  - {name: down, when: alert.name.endsWith(\"Down\"), means: down, group_wait: 0s}\n";
+const CMDB: &str = "teams: [{id: net, mail: [net@example.org]}]\nitems:\n  - {id: sw-1, class: switch, owner: net, criticality: high}\n  \
+                    - {id: db-1, class: host, owner: net, relations: [{depends_on: sw-1}]}\n";
+
+/// A folder with a configuration, rules and a CMDB.
+pub(crate) struct Folder {
+    dir: tempfile::TempDir,
+    port: u16,
+}
+
+/// A running daemon; killed when it goes out of scope.
+pub(crate) struct Daemon {
+    child: Child,
+}
+
+impl Folder {
+    pub(crate) fn new() -> Folder {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = Folder { dir: tempfile::tempdir().unwrap(), port };
+        let mail = "[mail]\nfrom = \"Watchkeeper <watch@example.org>\"\nto = [\"ops@example.org\"]\ntransport = \"file\"\n";
+        folder.write("daemon.toml", &format!("[server]\nlisten = \"127.0.0.1:{port}\"\n{mail}"));
+        folder.write("rules/rules.yaml", RULES);
+        folder.write("cmdb/items.yaml", CMDB);
+        folder
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Puts a file in place at once, as a careful tool does.
+    pub(crate) fn rename_into(&self, name: &str, text: &str) {
+        self.write(&format!("{name}.new"), text);
+        std::fs::rename(self.path(&format!("{name}.new")), self.path(name)).unwrap();
+    }
+
+    /// Starts the daemon and waits until it serves.
+    pub(crate) fn start(&self) -> Daemon {
+        let child = self.command(&["run", "--init"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let daemon = Daemon { child };
+        until("the daemon is ready", || self.get("/-/ready").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
+        daemon
+    }
+
+    /// Where it serves.
+    pub(crate) fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Runs a verb to its end.
+    pub(crate) fn cli(&self, arguments: &[&str]) -> Ran {
+        Ran(self.command(arguments).output().unwrap())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command.args(arguments).arg("--config").arg(self.path("daemon.toml")).current_dir(self.dir.path());
+        command.env("USER", "anna").env_remove("SUDO_USER").env_remove("RUST_LOG").env_remove("WATCHKEEPER_CONFIG");
+        command
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<String> {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n", self.port))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &str) -> Option<String> {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n", self.port);
+        self.ask(&format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+    }
+
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> String {
+        let answer = self.get("/api/v1/rules").unwrap();
+        let body = answer.split_once("\r\n\r\n").unwrap().1;
+        let rules: Value = serde_json::from_str(body).unwrap();
+        rules["policy"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn mails(&self) -> usize {
+        let is_mail = |path: &Path| path.extension().is_some_and(|end| end == "eml");
+        std::fs::read_dir(self.path("outbox")).map_or(0, |entries| entries.filter(|entry| is_mail(&entry.as_ref().unwrap().path())).count())
+    }
+
+    fn ask(&self, request: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+}
+
+impl Daemon {
+    pub(crate) fn of(child: Child) -> Daemon {
+        Daemon { child }
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end and says with which code.
+    pub(crate) fn code(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// What a verb printed and how it ended.
+pub(crate) struct Ran(Output);
+
+impl Ran {
+    pub(crate) fn code(&self) -> i32 {
+        self.0.status.code().unwrap()
+    }
+
+    pub(crate) fn out(&self) -> String {
+        String::from_utf8(self.0.stdout.clone()).unwrap()
+    }
+
+    pub(crate) fn err(&self) -> String {
+        String::from_utf8(self.0.stderr.clone()).unwrap()
+    }
+
+    /// What it printed, where it ended well.
+    pub(crate) fn well(&self) -> String {
+        assert_eq!(self.code(), 0, "{}{}", self.out(), self.err());
+        self.out()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.well()).unwrap()
+    }
+
+    /// How many rows a table has below its head.
+    pub(crate) fn rows(&self) -> usize {
+        self.well().lines().count().saturating_sub(1)
+    }
+}
+
+/// Waits for what another process does; a bound, not a pace: it looks again as fast as it can be answered.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < end, "waited a minute and {what} did not come true");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
