@@ -130,9 +130,9 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
     history.stop();
     let threads = [keeper_thread.join(), history.join()];
     runtime.shutdown_timeout(LAST_WAIT);
-    served?;
     match written {
-        Ok(result) if threads.iter().all(Result::is_ok) => result.map_err(of_store),
+        // What the store says comes first: whatever else failed, failed because of it.
+        Ok(result) if threads.iter().all(Result::is_ok) => result.map_err(of_store).and(served),
         Ok(_) | Err(_) => Err(bug("a thread panicked; the log says where".to_owned())),
     }
 }

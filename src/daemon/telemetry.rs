@@ -261,10 +261,13 @@ impl Telemetry {
     }
 
     fn gauges(&mut self, batch: &Committed<'_>) {
-        let mut mail_moved = false;
+        let (mut mail_moved, mut alert_moved) = (false, false);
         for row in batch.touched {
             match row {
-                Row::Alert(id) => self.gauge_alert(batch.state, *id),
+                Row::Alert(id) => {
+                    self.gauge_alert(batch.state, *id);
+                    alert_moved = true;
+                }
                 Row::Incident(id) => self.gauge_incident(batch.state, *id),
                 Row::Message(id) => {
                     self.gauge_message(batch.state, *id);
@@ -285,7 +288,10 @@ impl Telemetry {
         if mail_moved {
             self.gauge_outbox(batch.state);
         }
-        self.metrics.unmatched_values.set(count(batch.state.unknown_items().count()));
+        // A repeat touches no row, and changes none of this.
+        if alert_moved {
+            self.metrics.unmatched_values.set(count(batch.state.unknown_items().count()));
+        }
     }
 
     fn gauge_alert(&mut self, state: &State, id: AlertId) {

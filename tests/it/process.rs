@@ -1,6 +1,12 @@
 //! The binary as an operator runs it: started, spoken to over HTTP, killed without warning, stopped, refused.
 
 use rustix::process::Signal;
+use sha2::{Digest as _, Sha256};
+use watchkeeper_engine::input::AlertInput;
+use watchkeeper_engine::state::rows::encode;
+use watchkeeper_engine::text::Labels;
+use watchkeeper_engine::time::Time;
+use watchkeeper_store::{Suspect, SuspectInput};
 
 use crate::daemon::{Folder, until};
 
@@ -100,4 +106,28 @@ fn an_address_that_is_taken_ends_it_with_78() {
     let run = folder.cli(&["run", "--init"]);
     assert_eq!(run.code(), 78, "{}", run.err());
     assert!(run.err().contains(&format!("cannot listen on {address}")), "{}", run.err());
+}
+
+#[test]
+fn an_input_that_stopped_the_daemon_twice_is_set_aside_and_the_rest_of_its_request_is_taken() {
+    let folder = Folder::new();
+    let poison = AlertInput {
+        labels: Labels::from([("alertname", "Poison")]),
+        ends_at: Some(Time::parse_rfc3339("2100-01-01T00:00:00Z").unwrap()),
+        ..AlertInput::named("default", "Poison")
+    };
+    let digest = Sha256::digest(encode(&poison));
+    let hash = format!("{:016x}", u64::from_be_bytes(digest[..8].try_into().unwrap()));
+    folder.cli(&["init"]).well();
+    let input = SuspectInput { hash, what: "alert Poison of default".to_owned(), times: 2 };
+    let note = Suspect { after: 0, at: Time(0).rfc3339(), reason: "a broken invariant".to_owned(), inputs: vec![input] };
+    note.write(&folder.path("data")).unwrap();
+
+    let _daemon = folder.start();
+    let harmless = r#"{"labels":{"alertname":"DeviceDown","instance":"sw-1"}}"#;
+    let poisonous = r#"{"labels":{"alertname":"Poison"},"endsAt":"2100-01-01T00:00:00Z"}"#;
+    let answer = folder.post("/api/v2/alerts", &format!("[{poisonous},{harmless}]")).unwrap();
+    assert!(answer.contains("it stopped the daemon twice"), "{answer}");
+    let alerts = folder.cli(&["alert", "list"]).well();
+    assert!(alerts.contains("DeviceDown") && alerts.contains("InputSetAside") && !alerts.contains("Poison"), "{alerts}");
 }

@@ -180,7 +180,7 @@ fn refusal(status: StatusCode, text: &str) -> Failure {
     let words = match &answer {
         Value::Object(fields) => fields.get("detail").and_then(Value::as_str).unwrap_or(text),
         Value::String(words) => words,
-        _ => text,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => text,
     };
     let code = match status {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {

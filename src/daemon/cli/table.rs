@@ -33,7 +33,7 @@ pub(super) fn plain(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => one_line(text),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
-        other => one_line(&other.to_string()),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => one_line(&value.to_string()),
     }
 }
 

@@ -131,6 +131,10 @@ pub fn spawn(parts: KeeperParts) -> (Keeper, JoinHandle<()>) {
         status,
         inbox,
     };
+    if let Some(fault) = &thread.parts.fault {
+        let closing = thread.status.load().closing(fault);
+        error!("The files are not taken; the daemon starts on the last good ones.\n{}{closing}", fault.render(Format::Text, Colour::Plain));
+    }
     thread.show();
     let builder = thread::Builder::new().name("keeper".to_owned()).stack_size(DEEP_STACK_BYTES);
     let thread = builder.spawn(move || thread.run()).expect("the system gives a thread");
