@@ -127,7 +127,7 @@ fn an_input_that_stopped_the_daemon_twice_is_set_aside_and_the_rest_of_its_reque
     let harmless = r#"{"labels":{"alertname":"DeviceDown","instance":"sw-1"}}"#;
     let poisonous = r#"{"labels":{"alertname":"Poison"},"endsAt":"2100-01-01T00:00:00Z"}"#;
     let answer = folder.post("/api/v2/alerts", &format!("[{poisonous},{harmless}]")).unwrap();
-    assert!(answer.contains("it stopped the daemon twice"), "{answer}");
+    assert!(answer.contains("stopped the daemon twice; this one is kept as a dead letter"), "{answer}");
     let alerts = folder.cli(&["alert", "list"]).well();
     assert!(alerts.contains("DeviceDown") && alerts.contains("InputSetAside") && !alerts.contains("Poison"), "{alerts}");
 }

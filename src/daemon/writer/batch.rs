@@ -194,7 +194,7 @@ impl Batch {
 
     /// Keeps an input that stopped the daemon twice as a dead letter, and raises the daemon's own alert about it.
     fn set_aside(&mut self, state: &mut State, world: &World, hash: InputHash, from: String, input: Vec<u8>, now: Time) -> String {
-        let why = "it stopped the daemon twice; it is kept as a dead letter".to_owned();
+        let why = "one that has not stopped the daemon twice; this one is kept as a dead letter".to_owned();
         error!(input = %hash, from, "An input that stopped the daemon twice was set aside.");
         let letter = DeadLetter { at: now, from, why: why.clone(), input };
         let key = hash.0.to_be_bytes().to_vec();
