@@ -140,6 +140,9 @@ pub struct Incident {
     /// When symptoms that still fire are given back, because their cause cleared.
     #[n(42)]
     pub release_at: Option<Time>,
+    /// When it last came back. What had cleared before that does not resolve it: who reopened it by hand says that it is not over.
+    #[n(43)]
+    pub reopened_at: Option<Time>,
 }
 
 /// The times of the rule that opened an incident: it keeps them over reloads.
@@ -643,6 +646,7 @@ impl Incident {
             Fact::Reopened { notify_at, .. } => {
                 self.state = IncidentState::New;
                 self.reopened += 1;
+                self.reopened_at = Some(at);
                 self.acknowledged_at = None;
                 self.assignee.clear();
                 self.resolved_at = None;
