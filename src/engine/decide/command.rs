@@ -40,7 +40,6 @@ pub const HOLD_REASONS: &[&str] = &["waiting_for_customer", "waiting_for_vendor"
 const OPEN: &[&str] = &["acknowledge", "assign", "note", "hold", "resolve", "priority", "detach"];
 const ON_HOLD: &[&str] = &["assign", "note", "hold", "resume", "resolve", "priority", "detach"];
 const RESOLVED: &[&str] = &["note", "reopen", "close"];
-const STILL_FIRES: &[&str] = &["note", "reopen"];
 const CHILD: &[&str] = &["note"];
 
 /// What a command is about, with its present version: what `If-Match` is compared with.
@@ -166,10 +165,6 @@ pub fn decide(state: &State, action: &Action, actor: &str, now: Time) -> Answer 
             }
         }),
         Action::Close { id } => on(state, *id, |incident| match incident.state {
-            // History is what is over: what still fires would have no incident and nobody would hear of it.
-            IncidentState::Resolved if state.alerts_in(*id).any(|cell| cell.alert.is_active()) => {
-                Answer::NotAllowed { state: "resolved while something still fires", allowed: STILL_FIRES }
-            }
             IncidentState::Resolved => Answer::Facts(vec![Fact::Incident(incident::Fact::Closed { id: *id, because: said("") })]),
             IncidentState::Closed => Answer::Holds,
             IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold => not_allowed(incident),

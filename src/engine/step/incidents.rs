@@ -204,11 +204,20 @@ impl Turn<'_> {
         self.let_go(id);
     }
 
+    /// Cleared alerts are no longer kept for it. What still fires, because it was closed by hand, has no incident any more: it is given another
+    /// when this one would have come back.
     fn let_go(&mut self, id: IncidentId) {
         self.incidents.remove(&id);
-        let cleared: Vec<AlertId> = self.state.alerts_in(id).filter(|cell| !cell.alert.is_active()).map(|cell| cell.alert.id).collect();
-        for alert in cleared {
-            self.put(alert::Fact::ForgetArmed { id: alert, at: Some(self.now + limits::FORGET_AFTER) });
+        let closed = self.state.past.incidents.get(&id);
+        let returns_at =
+            closed.map_or(self.now, |closed| self.now.max(closed.resolved_at.unwrap_or(self.now) + closed.times.resolve_after));
+        let alerts: Vec<(AlertId, bool)> = self.state.alerts_in(id).map(|cell| (cell.alert.id, cell.alert.is_active())).collect();
+        for (alert, fires) in alerts {
+            if fires {
+                self.put(alert::Fact::RejudgeArmed { id: alert, at: Some(returns_at) });
+            } else {
+                self.put(alert::Fact::ForgetArmed { id: alert, at: Some(self.now + limits::FORGET_AFTER) });
+            }
         }
     }
 

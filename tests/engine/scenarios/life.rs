@@ -206,15 +206,33 @@ fn reopened_by_hand_it_stays_open_until_it_fires_and_clears_again_or_somebody_re
 }
 
 #[test]
-fn what_still_fires_cannot_be_closed() {
+fn closed_by_hand_while_it_still_fires_it_opens_another_when_it_would_have_come_back() {
+    let mut sim = Sim::new("{}", SWITCH);
+    sim.fire(alert("HostDown", "alone"));
+    sim.run("1m");
+    let id = sim.on("alone").id;
+    sim.command(Action::Resolve { id, words: "rebooted".to_owned() });
+    assert!(matches!(sim.command(Action::Close { id }), Reply::Done { changed: true, .. }));
+    sim.run("4m59s");
+    assert_eq!(sim.said(), [""; 0]);
+    sim.mails();
+    sim.run("1m");
+    assert_eq!(sim.said(), ["alone new P2"]);
+    assert_eq!(sim.mail_words(), ["platform@example.org opened"]);
+}
+
+#[test]
+fn closed_by_hand_just_before_it_clears_it_opens_nothing() {
     let mut sim = Sim::new("{}", SWITCH);
     sim.fire(alert("HostDown", "alone"));
     sim.run("1m");
     let id = sim.on("alone").id;
     sim.command(Action::Resolve { id, words: String::new() });
-    assert!(matches!(sim.command(Action::Close { id }), Reply::NotAllowed { allowed: ["note", "reopen"], .. }));
+    sim.command(Action::Close { id });
+    sim.run("1m");
     sim.clear(alert("HostDown", "alone"));
-    assert!(matches!(sim.command(Action::Close { id }), Reply::Done { changed: true, .. }));
+    sim.run("1h");
+    assert_eq!((sim.said(), sim.state.alert_count()), (vec![], 0));
 }
 
 #[test]
