@@ -299,8 +299,13 @@ impl fmt::Display for Because {
             Because::Operator { actor, words } if words.is_empty() => write!(f, "{actor} said so"),
             Because::Operator { actor, words } => write!(f, "{actor}: {words}"),
             Because::Rule { section, name } => write!(f, "{section} rule {name}"),
-            Because::Silenced { by, comment, until } if comment.is_empty() => write!(f, "silence {by} until {until}"),
-            Because::Silenced { by, comment, until } => write!(f, "silence {by} ({comment}) until {until}"),
+            Because::Silenced { by, comment, until } => {
+                write!(f, "silence {by}")?;
+                if !comment.is_empty() {
+                    write!(f, " ({comment})")?;
+                }
+                if *until >= Time::NEVER { f.write_str(", which has no end") } else { write!(f, " until {until}") }
+            }
             Because::OnlyInfo => f.write_str("severity info is only recorded"),
             Because::Signal { name } => write!(f, "{name} is a signal of monitoring itself"),
             Because::SourceCleared { source } => write!(f, "{source} says that it ended"),

@@ -41,7 +41,7 @@ pub fn trace(state: &State, world: &World, input: &AlertInput, now: Time) -> Tra
     let firing = known.filter(|cell| cell.alert.is_active());
     if let Some(cell) = known {
         let repeat = if cell.alert.is_active() && cell.alert.severity == input.severity { ": a repeat only counts" } else { "" };
-        let heard = format!("it is {} and was heard {} times{repeat}", cell.alert.state, cell.vitals.count);
+        let heard = format!("it is {} and was heard {}{repeat}", cell.alert.state, times(cell.vitals.count));
         steps.add("known", cell.alert.id, heard);
     }
     let view = sight::input(input, now);
@@ -99,7 +99,7 @@ pub fn explain(state: &State, world: &World, id: AlertId, now: Time) -> Option<T
     let cell = state.cell(id)?;
     let alert = &cell.alert;
     let mut steps = Steps { now, list: alert.judgement.clone() };
-    steps.add("now", alert.state, format!("heard {} times, last at {}", cell.vitals.count, cell.vitals.last_seen));
+    steps.add("now", alert.state, format!("heard {}, last at {}", times(cell.vitals.count), cell.vitals.last_seen));
     for says in &cell.vitals.sources {
         let fires = if says.fires(now) { "says that it fires" } else { "says that it is over" };
         let until = if says.ends_at == Time::NEVER { "until its sender clears it".to_owned() } else { format!("until {}", says.ends_at) };
@@ -232,6 +232,7 @@ impl Imagined<'_> {
         }
         let verdict = attach::verdict(state, alert, rule, &group, cause, None, *now);
         let present = |id: IncidentId| state.incidents.get(&id).cloned();
+        let mut joined = None;
         match verdict {
             Verdict::Stays => {
                 let place = alert.incident.map(|id| format!("{id} as {}", alert.role)).unwrap_or_default();
@@ -248,6 +249,7 @@ impl Imagined<'_> {
                 );
             }
             Verdict::Joins { incident, role, because } => {
+                joined = Some(incident);
                 steps.add("attached", format!("{incident} as {role}"), because);
                 if let Some(incident) = present(incident) {
                     self.tell(incident, role, if role == Role::Symptom { Reason::Affected } else { Reason::Opened }, steps);
@@ -269,12 +271,13 @@ impl Imagined<'_> {
                 let before = recurrence_of.map(|id| format!(", a recurrence of {id}")).unwrap_or_default();
                 let title = rule::title(rule, view);
                 steps.add("attached", format!("a new incident, {title}{before}"), &because);
+                steps.add("first mail", format!("after {}", rule.group_wait.words()), "so that a cause and its symptoms meet");
                 let rating = rate::rate(&self.health, world, &alert.ci, std::iter::once(*alert));
                 let opening = Opening { alert, rule, group, title, rating, recurrence_of, because, notify_as: Reason::Opened };
                 self.tell(attach::opened(state, world, view, opening, *now), Role::Cause, Reason::Opened, steps);
             }
         }
-        self.reach(rule, steps);
+        self.reach(rule, joined, steps);
     }
 
     /// Its rating with this alert, and who would hear of that.
@@ -311,7 +314,7 @@ impl Imagined<'_> {
     }
 
     /// What it takes with it: a group below `min_up`, and alerts that it explains.
-    fn reach(&self, rule: &Correlate, steps: &mut Steps) {
+    fn reach(&self, rule: &Correlate, joined: Option<IncidentId>, steps: &mut Steps) {
         let Imagined { state, world, alert, .. } = self;
         if let Some(collected) = cause::collected(state, &self.health, world, alert)
             && let Some((into, _)) = collected.alerts.first()
@@ -319,7 +322,9 @@ impl Imagined<'_> {
             steps.add("collected", format!("{into}, with all members' alerts"), collected.because);
         }
         let began = alert.started_at - rule.adopt_within;
-        let young = |id: &AlertId| state.cell(*id).is_some_and(|cell| cell.alert.started_at >= began && cell.alert.realm == alert.realm);
+        let moves =
+            |other: &Alert| other.started_at >= began && other.realm == alert.realm && (joined.is_none() || other.incident != joined);
+        let young = |id: &AlertId| state.cell(*id).is_some_and(|cell| moves(&cell.alert));
         let explained: Vec<AlertId> = cause::explained_by(state, &self.health, world, alert).into_iter().filter(young).collect();
         for id in explained.iter().take(limits::TRACE_NAMED_MAX) {
             steps.add("explains", cause_name(state, world, *id), "unless another cause explains it better");
@@ -337,6 +342,10 @@ fn health_with(state: &State, world: &World, alert: &Alert) -> HealthMap {
         health.add_down(&world.cmdb, *no);
     }
     health
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 fn cause_name(state: &State, world: &World, id: AlertId) -> String {

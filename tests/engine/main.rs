@@ -13,4 +13,5 @@ mod schedule;
 mod sim;
 mod source;
 mod tidy;
+mod trace;
 mod trial;

@@ -193,9 +193,14 @@ impl Sim {
 
     /// The process ends, is down for a while, and starts from what was saved.
     pub(crate) fn restart(&mut self, down: &str) {
+        self.restart_after(d(down));
+    }
+
+    /// The same for a span.
+    pub(crate) fn restart_after(&mut self, down: Span) {
         self.state = self.loaded();
         self.copy = self.state.clone();
-        self.now = self.now + d(down);
+        self.now = self.now + down;
         self.event(Event::Started);
     }
 
@@ -373,8 +378,8 @@ impl Sim {
             state.unknown_items().map(|(value, alerts)| (value.to_owned(), alerts.clone())).collect()
         };
         assert_eq!(unknown(&loaded), unknown(state));
-        // A timer may fire and find nothing; one that is missing would never fire.
-        if let Some(due) = loaded.next_due() {
+        // A timer may fire and find nothing; one that is missing would never fire. What has fired already may be armed again by a start.
+        if let Some(due) = loaded.next_due().filter(|due| *due > self.now) {
             assert!(state.next_due().is_some_and(|armed| armed <= due), "a timer at {due} is lost");
         }
     }
@@ -399,8 +404,11 @@ impl Sim {
                 assert!(state.members.contains_key(&(incident, alert.id)), "{} is no member of its {incident}", alert.id);
             }
             if alert.state == AlertState::Firing {
-                let place = alert.incident.and_then(|id| state.incidents.get(&id));
-                let place = place.unwrap_or_else(|| panic!("{} fires on {} and has no incident", alert.id, self.item(alert.id)));
+                let Some(place) = alert.incident.and_then(|id| state.incidents.get(&id)) else {
+                    // Closed by hand while it fires: it is given another incident then.
+                    assert!(alert.rejudge_at.is_some(), "{} fires on {} and has no incident", alert.id, self.item(alert.id));
+                    continue;
+                };
                 assert!(place.parent.is_none(), "{} fires in the child {}", alert.id, place.id);
                 let comes_back = place.state == IncidentState::Resolved && place.settle_at.is_some();
                 assert!(place.is_open() || comes_back, "{} fires in {}, which is {} and stays so", alert.id, place.id, place.state);
@@ -416,9 +424,12 @@ impl Sim {
                 assert!(state.alerts_in(incident.id).all(|cell| !cell.alert.is_active()), "the child {} has alerts", incident.id);
             }
             if incident.is_open() {
-                assert!(state.alerts_in(incident.id).next().is_some(), "{} is open and has no alert", incident.id);
+                // Whoever reopened it by hand says that it is not over, whatever its alerts say.
+                let last = state.alerts_in(incident.id).filter_map(|cell| cell.alert.cleared_at).max();
+                let by_hand = incident.reopened_at > last;
+                assert!(by_hand || state.alerts_in(incident.id).next().is_some(), "{} is open and has no alert", incident.id);
                 let fires = state.alerts_in(incident.id).any(|cell| cell.alert.is_active());
-                assert!(fires || incident.settle_at.is_some(), "{} is open, quiet, and never resolves", incident.id);
+                assert!(by_hand || fires || incident.settle_at.is_some(), "{} is open, quiet, and never resolves", incident.id);
             }
         }
         let mut opened: BTreeMap<(Option<IncidentId>, &str), usize> = BTreeMap::new();
@@ -442,4 +453,25 @@ pub(crate) fn timeline(sim: &Sim, id: IncidentId) -> Vec<String> {
 
 fn one_line(entry: &incident::Entry) -> String {
     if entry.because.is_empty() { entry.what.clone() } else { format!("{}: {}", entry.what, entry.because) }
+}
+
+/// Numbers that look random and are the same for a seed everywhere (SplitMix64).
+pub(crate) struct Seeded(pub(crate) u64);
+
+impl Seeded {
+    /// The next number below `bound`.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+
+    /// `list` in another order.
+    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
+        for last in (1..list.len()).rev() {
+            list.swap(last, self.below(last as u64 + 1) as usize);
+        }
+    }
 }

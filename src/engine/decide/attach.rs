@@ -184,5 +184,6 @@ pub fn opened(state: &State, world: &World, view: &View<'_>, opening: Opening<'_
         runbook: rule.runbook.as_ref().map(|template| template.render(view)).unwrap_or_default(),
         priority_by_hand: false,
         release_at: None,
+        reopened_at: None,
     }
 }

@@ -139,8 +139,10 @@ struct Rival<'a> {
 
 fn rival<'a>(state: &State, world: &World, other: &'a Alert, alert: &Alert, needs: Explains, ci: CiNo, hops: u32) -> Option<Rival<'a>> {
     let adopt_within = world.policy.correlate.by_name(&other.rule).map_or(limits::ADOPT_WITHIN, |rule| rule.adopt_within);
-    let qualifies =
-        other.id != alert.id && other.realm == alert.realm && explains(other, needs) && alert.started_at >= other.started_at - adopt_within;
+    // A cause that clears and returns within the release keeps what hung off it, however long that has been firing.
+    let stays = alert.role == Role::Symptom && alert.incident == other.incident;
+    let young = stays || alert.started_at >= other.started_at - adopt_within;
+    let qualifies = other.id != alert.id && other.realm == alert.realm && explains(other, needs) && young;
     let incident = open_incident(state, other).filter(|_| qualifies)?;
     Some(Rival { alert: other, incident, ci, hops })
 }

@@ -140,6 +140,9 @@ pub struct Incident {
     /// When symptoms that still fire are given back, because their cause cleared.
     #[n(42)]
     pub release_at: Option<Time>,
+    /// When it last came back. What had cleared before that does not resolve it: who reopened it by hand says that it is not over.
+    #[n(43)]
+    pub reopened_at: Option<Time>,
 }
 
 /// The times of the rule that opened an incident: it keeps them over reloads.
@@ -544,42 +547,6 @@ impl Fact {
             | Fact::ReleaseArmed { id, .. } => *id,
         }
     }
-
-    /// What the timeline says of it; clocks that are armed say nothing.
-    pub fn entry(&self, at: Time) -> Option<Entry> {
-        let (what, because) = match self {
-            Fact::Opened { incident } => (format!("opened as {}: {}", incident.priority, incident.title), Some(&incident.because)),
-            Fact::Attached { member } => (format!("{} {} on {} joined", member.role, member.name, member.item), Some(&member.because)),
-            Fact::Detached { alert, because, .. } => (format!("{alert} left"), Some(because)),
-            Fact::Emptied { by, .. } => (format!("became a child of {by}"), None),
-            Fact::GivenBack { because, .. } => ("stands on its own again".to_owned(), Some(because)),
-            Fact::CauseNamed { item, because, .. } => (format!("cause: {item}"), Some(because)),
-            Fact::Rated { priority, because, .. } => (format!("priority {priority}"), Some(because)),
-            Fact::Moved { to, because, .. } => (to.word().replace('_', " "), Some(because)),
-            Fact::Assigned { to, because, .. } => (format!("assigned to {to}"), Some(because)),
-            Fact::Noted { because, .. } => ("note".to_owned(), Some(because)),
-            Fact::Held { reason, because, .. } => (format!("on hold: {}", reason.replace('_', " ")), Some(because)),
-            Fact::Resolved { because, .. } => ("resolved".to_owned(), Some(because)),
-            Fact::Reopened { because, .. } => ("reopened".to_owned(), Some(because)),
-            Fact::Closed { because, .. } => ("closed".to_owned(), Some(because)),
-            Fact::Told { told, .. } => (format!("told {} ({}) by {}", told.address, told.reason, told.rule), None),
-            Fact::Muted { muted: true, .. } => ("muted".to_owned(), Some(&Because::AllMuted)),
-            Fact::Muted { muted: false, .. } => ("no longer muted".to_owned(), None),
-            Fact::NobodyTold { why, .. } => (format!("nobody told: {why}"), None),
-            Fact::Hurts { services, .. } => (hurts(services), None),
-            Fact::SettleArmed { .. } | Fact::NotifyArmed { .. } | Fact::ReleaseArmed { .. } => return None,
-        };
-        let actor = match because {
-            Some(Because::Operator { actor, .. }) => actor.clone(),
-            _ => "watchkeeper".to_owned(),
-        };
-        let because = match because {
-            Some(Because::Operator { words, .. }) => words.clone(),
-            Some(because) => because.to_string(),
-            None => String::new(),
-        };
-        Some(Entry { at, what, because, actor })
-    }
 }
 
 impl Incident {
@@ -643,6 +610,7 @@ impl Incident {
             Fact::Reopened { notify_at, .. } => {
                 self.state = IncidentState::New;
                 self.reopened += 1;
+                self.reopened_at = Some(at);
                 self.acknowledged_at = None;
                 self.assignee.clear();
                 self.resolved_at = None;
@@ -688,12 +656,4 @@ impl Incident {
     pub fn is_open(&self) -> bool {
         self.state.is_open() && self.parent.is_none()
     }
-}
-
-fn hurts(services: &[ServiceHit]) -> String {
-    if services.is_empty() {
-        return "hurts no service any more".to_owned();
-    }
-    let named: Vec<String> = services.iter().map(|hit| format!("{} ({})", hit.id, hit.health.word().replace('_', " "))).collect();
-    format!("hurts {}", named.join(", "))
 }

@@ -6,3 +6,4 @@ pub mod incident;
 pub mod message;
 pub mod silence;
 pub mod system;
+mod timeline;

@@ -103,7 +103,8 @@ impl Turn<'_> {
     fn settle_quiet(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
         let fires = self.state.alerts_in(id).any(|cell| cell.alert.is_active());
-        let last = self.state.alerts_in(id).filter_map(|cell| cell.alert.cleared_at).max();
+        let last =
+            self.state.alerts_in(id).filter_map(|cell| cell.alert.cleared_at).max().filter(|last| Some(*last) >= incident.reopened_at);
         let at = if fires { None } else { last.map(|last| last + incident.times.resolve_after) };
         if at != incident.settle_at {
             self.put(incident::Fact::SettleArmed { id, at });
@@ -160,7 +161,7 @@ impl Turn<'_> {
         } else {
             self.tell_told(id, Reason::Resolved, priority);
         }
-        for child in self.state.children_of(id).collect::<Vec<_>>() {
+        for child in self.descendants(id) {
             let Some(incident) = self.state.incidents.get(&child).filter(|child| child.state.is_open()) else { continue };
             let close_at = self.now + incident.times.close_after;
             self.put(incident::Fact::Resolved {
@@ -174,6 +175,17 @@ impl Turn<'_> {
         }
     }
 
+    /// The incidents it adopted whole, and those they had adopted before.
+    fn descendants(&self, id: IncidentId) -> Vec<IncidentId> {
+        let mut found: Vec<IncidentId> = self.state.children_of(id).collect();
+        let mut next = 0;
+        while let Some(child) = found.get(next).copied() {
+            found.extend(self.state.children_of(child));
+            next += 1;
+        }
+        found
+    }
+
     /// Its time to close has come.
     pub(super) fn close_due(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
@@ -183,12 +195,29 @@ impl Turn<'_> {
         self.closed(id);
     }
 
-    /// What follows from a closing: its cleared alerts are no longer kept for it.
+    /// What follows from a closing: its children close with it, and its cleared alerts are no longer kept for it.
     pub(super) fn closed(&mut self, id: IncidentId) {
+        for child in self.descendants(id) {
+            self.put(incident::Fact::Closed { id: child, because: Because::Emptied { by: id } });
+            self.let_go(child);
+        }
+        self.let_go(id);
+    }
+
+    /// Cleared alerts are no longer kept for it. What still fires, because it was closed by hand, has no incident any more: it is given another
+    /// when this one would have come back.
+    fn let_go(&mut self, id: IncidentId) {
         self.incidents.remove(&id);
-        let cleared: Vec<AlertId> = self.state.alerts_in(id).filter(|cell| !cell.alert.is_active()).map(|cell| cell.alert.id).collect();
-        for alert in cleared {
-            self.put(alert::Fact::ForgetArmed { id: alert, at: Some(self.now + limits::FORGET_AFTER) });
+        let closed = self.state.past.incidents.get(&id);
+        let returns_at =
+            closed.map_or(self.now, |closed| self.now.max(closed.resolved_at.unwrap_or(self.now) + closed.times.resolve_after));
+        let alerts: Vec<(AlertId, bool)> = self.state.alerts_in(id).map(|cell| (cell.alert.id, cell.alert.is_active())).collect();
+        for (alert, fires) in alerts {
+            if fires {
+                self.put(alert::Fact::RejudgeArmed { id: alert, at: Some(returns_at) });
+            } else {
+                self.put(alert::Fact::ForgetArmed { id: alert, at: Some(self.now + limits::FORGET_AFTER) });
+            }
         }
     }
 

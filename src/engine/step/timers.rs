@@ -77,8 +77,14 @@ impl Turn<'_> {
         if cell.alert.state == AlertState::Pending && due(cell.alert.judge_at) {
             self.judge(id);
         } else if due(cell.alert.rejudge_at) {
+            let closed = cell.alert.incident.is_none_or(|incident| !self.state.incidents.contains_key(&incident));
+            let fires = cell.alert.state == AlertState::Firing;
             self.put(alert::Fact::RejudgeArmed { id, at: None });
-            self.follow_cause(id);
+            if closed && fires {
+                self.attach(id, None);
+            } else {
+                self.follow_cause(id);
+            }
         }
     }
 

@@ -1,0 +1,51 @@
+//! What a timeline says of each fact about an incident: a sentence, why, and who.
+
+use crate::model::incident::{Entry, Fact, ServiceHit};
+use crate::text::Because;
+use crate::time::Time;
+
+impl Fact {
+    /// What the timeline says of it; clocks that are armed say nothing.
+    pub fn entry(&self, at: Time) -> Option<Entry> {
+        let (what, because) = match self {
+            Fact::Opened { incident } => (format!("opened as {}: {}", incident.priority, incident.title), Some(&incident.because)),
+            Fact::Attached { member } => (format!("{} {} on {} joined", member.role, member.name, member.item), Some(&member.because)),
+            Fact::Detached { alert, because, .. } => (format!("{alert} left"), Some(because)),
+            Fact::Emptied { by, .. } => (format!("became a child of {by}"), None),
+            Fact::GivenBack { because, .. } => ("stands on its own again".to_owned(), Some(because)),
+            Fact::CauseNamed { item, because, .. } => (format!("cause: {item}"), Some(because)),
+            Fact::Rated { priority, because, .. } => (format!("priority {priority}"), Some(because)),
+            Fact::Moved { to, because, .. } => (to.word().replace('_', " "), Some(because)),
+            Fact::Assigned { to, because, .. } => (format!("assigned to {to}"), Some(because)),
+            Fact::Noted { because, .. } => ("note".to_owned(), Some(because)),
+            Fact::Held { reason, because, .. } => (format!("on hold: {}", reason.replace('_', " ")), Some(because)),
+            Fact::Resolved { because, .. } => ("resolved".to_owned(), Some(because)),
+            Fact::Reopened { because, .. } => ("reopened".to_owned(), Some(because)),
+            Fact::Closed { because, .. } => ("closed".to_owned(), Some(because)),
+            Fact::Told { told, .. } => (format!("told {} ({}) by {}", told.address, told.reason, told.rule), None),
+            Fact::Muted { muted: true, .. } => ("muted".to_owned(), Some(&Because::AllMuted)),
+            Fact::Muted { muted: false, .. } => ("no longer muted".to_owned(), None),
+            Fact::NobodyTold { why, .. } => (format!("nobody told: {why}"), None),
+            Fact::Hurts { services, .. } => (hurts(services), None),
+            Fact::SettleArmed { .. } | Fact::NotifyArmed { .. } | Fact::ReleaseArmed { .. } => return None,
+        };
+        let actor = match because {
+            Some(Because::Operator { actor, .. }) => actor.clone(),
+            _ => "watchkeeper".to_owned(),
+        };
+        let because = match because {
+            Some(Because::Operator { words, .. }) => words.clone(),
+            Some(because) => because.to_string(),
+            None => String::new(),
+        };
+        Some(Entry { at, what, because, actor })
+    }
+}
+
+fn hurts(services: &[ServiceHit]) -> String {
+    if services.is_empty() {
+        return "hurts no service any more".to_owned();
+    }
+    let named: Vec<String> = services.iter().map(|hit| format!("{} ({})", hit.id, hit.health.word().replace('_', " "))).collect();
+    format!("hurts {}", named.join(", "))
+}
