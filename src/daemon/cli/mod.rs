@@ -1,5 +1,7 @@
 //! The command line: each verb with its exit code.
 
+mod demo;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -57,6 +59,15 @@ enum Verb {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
+    /// Plays a recorded day of a small shop at speed: the real daemon, and a clock that is moved by hand.
+    Demo {
+        /// Where; a new folder for temporary files unless given.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// Serves what the day left behind until it is stopped.
+        #[arg(long)]
+        serve: bool,
+    },
     /// Prints the JSON Schema of rule files, for editors.
     Schema,
 }
@@ -75,6 +86,7 @@ pub fn main() -> ExitCode {
         Verb::Init { config } => init(&config),
         Verb::Check { dir, format } => check(&dir, format),
         Verb::Test { dir } => test(&dir),
+        Verb::Demo { dir, serve } => demo::demo(dir, if serve { demo::After::Serve } else { demo::After::End }),
         Verb::Schema => {
             print(&format!("{:#}\n", policy::schema()));
             Ok(())

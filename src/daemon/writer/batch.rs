@@ -77,7 +77,9 @@ impl Batch {
         submissions: Vec<Submission>,
         now: Time,
     ) -> Option<Batch> {
-        let is_due = state.next_due().is_some_and(|due| due <= now);
+        // A start is decided before any timer: what ended while the daemon was down has its grace from it.
+        let starts = submissions.iter().any(|submission| matches!(submission.work, Work::Event(Event::Started)));
+        let is_due = !starts && state.next_due().is_some_and(|due| due <= now);
         if submissions.is_empty() && !is_due {
             return None;
         }

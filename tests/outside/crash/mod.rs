@@ -13,7 +13,7 @@ use watchkeeper_harness::daemon::{Daemon, Place, eventually};
 use watchkeeper_harness::mailbox::mails;
 
 use self::ledger::{Outcome, Row, identity};
-use self::senders::{Cycle, HOSTS, Kill, Operator, Sender, host_name};
+use self::senders::{Cycle, HOSTS, KEEPERS, Kill, Operator, Sender, host_name};
 
 /// Kills.
 const CYCLES: u64 = 25;
@@ -140,8 +140,11 @@ fn cmdb() -> String {
          items:\n  - {id: sw-1, class: switch, owner: network, criticality: high}\n",
     );
     for host in 1..HOSTS - 2 {
-        let id = host_name(host);
-        text.push_str(&format!("  - {{id: {id}, class: host, owner: platform, criticality: high, relations: [{{depends_on: sw-1}}]}}\n"));
+        let relations = if host % 3 == 0 { ", relations: [{depends_on: sw-1}]" } else { "" };
+        text.push_str(&format!("  - {{id: {}, class: host, owner: platform, criticality: high{relations}}}\n", host_name(host)));
+    }
+    for keeper in 0..KEEPERS {
+        text.push_str(&format!("  - {{id: keeper-{keeper}, class: host, owner: platform}}\n"));
     }
     text
 }

@@ -22,7 +22,7 @@ struct Moment {
     hour: i8,
     minute: i8,
     second: i8,
-    /// What is said of it; the same as before where it is empty.
+    /// What is said of it; nothing where it is empty.
     say: &'static str,
     what: What,
 }
@@ -58,27 +58,81 @@ use Severity::{Critical, Error, Unknown, Warning};
 use What::{Does as Do, Fires, HostsFire, HostsOver, Over, Passes, Silences};
 
 const DAY: &[Moment] = &[
-    moment(0, 0, 5, "Prometheus reports that it lives: a watchdog is recorded, nobody is told", Fires("Watchdog", Unknown, "", "an alert that always fires")),
-    moment(1, 15, 0, "the backup is loud, as every night: the rule's silence nightly-backup holds", Fires("HighLoad", Warning, "backup-1:9100", "load 41 on 8 cores")),
-    moment(2, 10, 0, "a disk of db-1 fills slowly: nobody is woken for that", Fires("FilesystemFilling", Warning, "db-1:9100", "/var full in 6 days")),
+    moment(
+        0,
+        0,
+        5,
+        "Prometheus reports that it lives: a watchdog is recorded, nobody is told",
+        Fires("Watchdog", Unknown, "", "an alert that always fires"),
+    ),
+    moment(
+        1,
+        15,
+        0,
+        "the backup is loud, as every night: the rule's silence nightly-backup holds",
+        Fires("HighLoad", Warning, "backup-1:9100", "load 41 on 8 cores"),
+    ),
+    moment(
+        2,
+        10,
+        0,
+        "a disk of db-1 fills slowly: nobody is woken for that",
+        Fires("FilesystemFilling", Warning, "db-1:9100", "/var full in 6 days"),
+    ),
     moment(2, 40, 0, "the backup is done", Over("HighLoad", "backup-1:9100")),
     moment(3, 2, 0, "hosts stop answering, 24 of 40 before anybody says why", HostsFire(0, 60)),
-    moment(3, 2, 12, "the switch that they hang from does not answer either", Fires("DeviceDown", Critical, "sw-1", "ICMP to 10.0.0.11 lost")),
+    moment(
+        3,
+        2,
+        12,
+        "the switch that they hang from does not answer either",
+        Fires("DeviceDown", Critical, "sw-1", "ICMP to 10.0.0.11 lost"),
+    ),
     moment(3, 2, 30, "and the rest of the hosts", HostsFire(60, 100)),
     moment(3, 6, 0, "anna, on call for the network, has it", Do("anna", "sw-1", Acknowledges)),
     moment(3, 25, 0, "and writes down what she did", Do("anna", "sw-1", Writes("PSU 1 is dead, power-cycled it through the PDU"))),
     moment(3, 41, 0, "the switch answers", Over("DeviceDown", "sw-1")),
     moment(3, 41, 40, "and so do all hosts", HostsOver),
-    moment(4, 20, 0, "sw-1 again, 33 minutes after it was resolved: its rule reopens within an hour", Fires("DeviceDown", Critical, "sw-1", "ICMP to 10.0.0.11 lost")),
+    moment(
+        4,
+        20,
+        0,
+        "sw-1 again, 33 minutes after it was resolved: its rule reopens within an hour",
+        Fires("DeviceDown", Critical, "sw-1", "ICMP to 10.0.0.11 lost"),
+    ),
     moment(4, 35, 0, "it answers", Over("DeviceDown", "sw-1")),
-    moment(6, 30, 0, "sw-1 a third time, nearly two hours later: another incident, which knows the one before", Fires("DeviceDown", Critical, "sw-1", "ICMP to 10.0.0.11 lost")),
+    moment(
+        6,
+        30,
+        0,
+        "sw-1 a third time, nearly two hours later: another incident, which knows the one before",
+        Fires("DeviceDown", Critical, "sw-1", "ICMP to 10.0.0.11 lost"),
+    ),
     moment(6, 48, 0, "it answers", Over("DeviceDown", "sw-1")),
-    moment(7, 10, 0, "a host that is in no CMDB: it is told of, and stands on the list of what matches nothing", Fires("HostDown", Critical, "test-17:9100", "no scrape for 3 minutes")),
+    moment(
+        7,
+        10,
+        0,
+        "a host that is in no CMDB: it is told of, and stands on the list of what matches nothing",
+        Fires("HostDown", Critical, "test-17:9100", "no scrape for 3 minutes"),
+    ),
     moment(7, 30, 0, "test-17 answers", Over("HostDown", "test-17:9100")),
-    moment(8, 0, 30, "eight in the morning: what could wait is one mail", Passes),
-    moment(9, 15, 0, "bert swaps the disk of log-1 and silences it for half an hour", Silences("bert", "DiskFailing", "log-1:9100", Span::minutes(30))),
-    moment(9, 20, 0, "the disk alarm comes, and nobody hears of it", Fires("DiskFailing", Error, "log-1:9100", "sda: 14 reallocated sectors")),
-    moment(9, 46, 0, "the silence is over and the alarm is not: now it is judged", Passes),
+    moment(7, 59, 59, "eight in the morning: what could wait is one mail", Passes),
+    moment(
+        9,
+        15,
+        0,
+        "bert swaps the disk of log-1 and silences it for half an hour",
+        Silences("bert", "DiskFailing", "log-1:9100", Span::minutes(30)),
+    ),
+    moment(
+        9,
+        20,
+        0,
+        "the disk alarm comes, and nobody hears of it",
+        Fires("DiskFailing", Error, "log-1:9100", "sda: 14 reallocated sectors"),
+    ),
+    moment(9, 45, 0, "the silence is over and the alarm is not: now it is judged", Passes),
     moment(9, 55, 0, "the disk is swapped", Over("DiskFailing", "log-1:9100")),
     moment(10, 5, 0, "", Passes),
 ];
@@ -102,7 +156,7 @@ pub(super) fn play(stage: &mut Stage, screen: &mut Screen) -> Result<(), Failure
         let before = std::mem::replace(&mut done, share(when));
         screen.progress(local(when), before, done);
         if !moment.say.is_empty() {
-            screen.moment(local(when), "", moment.say);
+            screen.moment(local(when), moment.say);
         }
         happen(stage, &moment.what, when)?;
         for news in stage.news()? {
@@ -127,7 +181,12 @@ fn happen(stage: &mut Stage, what: &What, when: Time) -> Result<(), Failure> {
             stage.hear(hosts.iter().map(|host| over("HostDown", &format!("{host}:9100"), when)).collect())
         }
         Do(who, item, does) => {
-            let Some(id) = stage.incidents()?.iter().rev().find(|incident| incident.item == *item && incident.parent.is_none()).map(|incident| incident.id)
+            let Some(id) = stage
+                .incidents()?
+                .iter()
+                .rev()
+                .find(|incident| incident.item == *item && incident.parent.is_none())
+                .map(|incident| incident.id)
             else {
                 return Ok(());
             };
@@ -138,7 +197,8 @@ fn happen(stage: &mut Stage, what: &What, when: Time) -> Result<(), Failure> {
             stage.command(who, action)
         }
         Silences(who, name, instance, length) => {
-            let matcher = |name: &str, value: &str| StoredMatcher { name: name.to_owned(), value: value.to_owned(), is_regex: false, is_equal: true };
+            let matcher =
+                |name: &str, value: &str| StoredMatcher { name: name.to_owned(), value: value.to_owned(), is_regex: false, is_equal: true };
             let action = Action::SetSilence {
                 id: None,
                 matchers: vec![matcher("alertname", name), matcher("instance", instance)],
@@ -154,8 +214,8 @@ fn happen(stage: &mut Stage, what: &What, when: Time) -> Result<(), Failure> {
 
 fn tell(screen: &mut Screen, news: &News) {
     match news {
-        News::Incident { at, id, what } => screen.moment(local(*at), "incident", &format!("{id} {what}")),
-        News::Mail { at, told } => screen.moment(local(*at), "mail", &format!("{} to {}: {}", told.reason, told.to, told.subject)),
+        News::Incident { at, id, what } => screen.answer(local(*at), "incident", &format!("{id} {what}")),
+        News::Mail { at, told } => screen.answer(local(*at), "mail", &format!("{} to {}: {}", told.reason, told.to, told.subject)),
     }
 }
 

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 
 use watchkeeper_engine::words::Reason;
 
-use super::Init;
-use crate::app::{self, Failure};
+use crate::app::{self, Failure, Init};
 
 use screen::Screen;
 use stage::Stage;
@@ -60,7 +59,12 @@ pub(super) fn demo(folder: Option<PathBuf>, after: After) -> Result<(), Failure>
     let told = stage.told().to_vec();
     let incidents = stage.incidents()?;
     stage.close()?;
-    let page = incidents.iter().find(|incident| incident.reopened > 0).or(incidents.first()).map(|incident| incident.id.to_string()).unwrap_or_default();
+    let page = incidents
+        .iter()
+        .find(|incident| incident.reopened > 0)
+        .or(incidents.first())
+        .map(|incident| incident.id.to_string())
+        .unwrap_or_default();
     let opened = told.iter().find(|told| told.reason == Reason::Opened).map(|told| told.file.clone()).unwrap_or_default();
     let digest = told.iter().find(|told| told.reason == Reason::Digest).map(|told| told.file.clone()).unwrap_or_default();
     let counted = incidents.iter().filter(|incident| incident.parent.is_none()).count();
@@ -80,12 +84,11 @@ Look at
 
 Your first alert, in another terminal while it runs:
   cd {folder} && {program} send alertname=HostDown instance=web-07 severity=critical
-The mail for it lies in the folder of mails {wait} later: causes and symptoms get that long to meet.
+Its mail lies in the folder of mails 30 seconds later: causes and symptoms get that long to meet.
 ",
         outbox = outbox.display(),
         rules = folder.join("rules/shop.yaml").display(),
         folder = folder.display(),
-        wait = "30 seconds",
     ));
     match after {
         After::End => Ok(()),
@@ -99,7 +102,10 @@ The mail for it lies in the folder of mails {wait} later: causes and symptoms ge
 fn lay_out(folder: &Path) -> Result<(), Failure> {
     let fault = |path: &Path, error: std::io::Error| Failure { code: 74, text: format!("failed to write {}: {error}", path.display()) };
     if folder.join("daemon.toml").exists() {
-        return Err(Failure { code: 64, text: format!("{} holds a daemon.toml already: the demo wants a folder of its own", folder.display()) });
+        return Err(Failure {
+            code: 64,
+            text: format!("{} holds a daemon.toml already: the demo wants a folder of its own", folder.display()),
+        });
     }
     for (inner, text) in FILES.iter().chain([&("daemon.toml", CONFIG)]) {
         let path = folder.join(inner);

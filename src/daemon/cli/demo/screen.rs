@@ -27,10 +27,14 @@ impl Screen {
         self.say(&format!("{text}\n\n"));
     }
 
-    /// Something happened.
-    pub(super) fn moment(&mut self, at: civil::DateTime, what: &str, text: &str) {
-        let line = format!("{}  {what:<9} {text}\n", at.strftime("%H:%M:%S"));
-        self.say(&line);
+    /// What the shop's monitoring or its people do.
+    pub(super) fn moment(&mut self, at: civil::DateTime, text: &str) {
+        self.say(&format!("{}  {text}\n", at.strftime("%H:%M:%S")));
+    }
+
+    /// What Watchkeeper makes of it.
+    pub(super) fn answer(&mut self, at: civil::DateTime, what: &str, text: &str) {
+        self.say(&format!("{}      {what:<9} {text}\n", at.strftime("%H:%M:%S")));
     }
 
     /// So much of the day is over; slow enough to be read where somebody watches.

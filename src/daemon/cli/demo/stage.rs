@@ -167,7 +167,7 @@ impl Stage {
     /// The hosts that depend on an item, in the order of the CMDB's files.
     pub(super) fn hosts_behind(&self, id: &str) -> Vec<String> {
         let depends = |edge: &watchkeeper_engine::cmdb::Edge| edge.relation == Relation::DependsOn && edge.to == id;
-        let hosts = self.cmdb.inventory().items.iter().filter(|item| item.class == "host" && item.relations.iter().any(depends));
+        let hosts = self.cmdb.inventory().items.values().filter(|item| item.class == "host" && item.relations.iter().any(depends));
         hosts.map(|item| item.id.clone()).collect()
     }
 
@@ -202,10 +202,11 @@ impl Stage {
         let what = action.word();
         let command = Command { actor: actor.to_owned(), expected: None, action };
         let told = self.writer.submit(Lane::Operators, Event::Command(command)).map_err(of_writer)?;
-        match self.runtime.block_on(told).map_err(|_| of_writer(Full::Stopping))? {
-            Reply::Done { .. } => self.settle(),
-            other => Err(Failure { code: 70, text: format!("{what} was answered {other:?}") }),
+        let reply = self.runtime.block_on(told).map_err(|_| of_writer(Full::Stopping))?;
+        if !matches!(reply, Reply::Done { .. }) {
+            return Err(Failure { code: 70, text: format!("{what} was answered {reply:?}") });
         }
+        self.settle()
     }
 
     /// Lets time pass until `when`, timer by timer, and returns what happened meanwhile.
@@ -324,7 +325,9 @@ fn changed(incident: &Incident) -> String {
     match incident.state {
         IncidentState::Acknowledged => format!("acknowledged by {}", incident.assignee),
         IncidentState::Resolved => "resolved: everything in it cleared and stayed quiet".to_owned(),
-        IncidentState::New | IncidentState::InProgress | IncidentState::OnHold | IncidentState::Closed => incident.state.word().replace('_', " "),
+        IncidentState::New | IncidentState::InProgress | IncidentState::OnHold | IncidentState::Closed => {
+            incident.state.word().replace('_', " ")
+        }
     }
 }
 
