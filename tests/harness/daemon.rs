@@ -37,7 +37,7 @@ impl Place {
         let address = free_address();
         let place = Place {
             folder: Some(tempfile::Builder::new().prefix("watchkeeper-").tempdir().unwrap()),
-            program: PathBuf::from(program),
+            program: fs::canonicalize(program).unwrap_or_else(|error| panic!("{program}: {error}")),
             address,
             environment: Vec::new(),
         };

@@ -4,6 +4,7 @@
 
 mod amtool;
 mod crash;
+mod demo;
 mod downtime;
 mod outage;
 mod prometheus;

@@ -2,6 +2,7 @@
 
 mod alert;
 mod client;
+mod demo;
 mod files;
 mod incident;
 mod offline;
@@ -59,6 +60,15 @@ enum Verb {
         /// As for `check`.
         #[arg(default_value = ".")]
         dir: PathBuf,
+    },
+    /// Plays a recorded day of a small shop at speed: the real daemon, and a clock that is moved by hand.
+    Demo {
+        /// Where; a new folder for temporary files unless given.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// Serves what the day left behind until it is stopped.
+        #[arg(long)]
+        serve: bool,
     },
     /// Prints the JSON Schema of rule or CMDB files, for editors.
     Schema {
@@ -176,6 +186,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Init => offline::init(&reach.config),
         Verb::Check { dir, format } => offline::check(&dir, format),
         Verb::Test { dir } => offline::test(&dir, output),
+        Verb::Demo { dir, serve } => demo::demo(dir, if serve { demo::After::Serve } else { demo::After::End }),
         Verb::Schema { of } => {
             offline::schema(of);
             Ok(())

@@ -13,7 +13,7 @@ use watchkeeper_harness::daemon::{Daemon, Place, eventually};
 use watchkeeper_harness::mailbox::mails;
 
 use self::ledger::{Outcome, Row, identity};
-use self::senders::{Cycle, HOSTS, Kill, Operator, Sender, host_name};
+use self::senders::{Cycle, HOSTS, KEEPERS, Kill, Operator, Sender, host_name};
 
 /// Kills.
 const CYCLES: u64 = 25;
@@ -57,12 +57,15 @@ fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_b
     place.write("rules/quick.yaml", RULES);
     place.write("cmdb/hosts.yaml", &cmdb());
     place.init();
+    let first = place.start();
     let mut senders: Vec<Sender> = (0..SENDERS).map(|number| Sender::new(number, chance.part(number))).collect();
     let mut operator = Operator::new(chance.part(SENDERS));
+    senders.push(Sender::of_crowd(SENDERS, chance.part(SENDERS + 2), place.address()));
     let mut oracle = Oracle::default();
     let mut timing = chance.part(SENDERS + 1);
     let mut incidents: Vec<String> = Vec::new();
 
+    assert!(first.stop().success());
     for cycle in 0..CYCLES {
         if BROKEN_START_CYCLES.contains(&cycle) {
             let mut broken = place.spawn();
@@ -140,8 +143,11 @@ fn cmdb() -> String {
          items:\n  - {id: sw-1, class: switch, owner: network, criticality: high}\n",
     );
     for host in 1..HOSTS - 2 {
-        let id = host_name(host);
-        text.push_str(&format!("  - {{id: {id}, class: host, owner: platform, criticality: high, relations: [{{depends_on: sw-1}}]}}\n"));
+        let relations = if host % 3 == 0 { ", relations: [{depends_on: sw-1}]" } else { "" };
+        text.push_str(&format!("  - {{id: {}, class: host, owner: platform, criticality: high{relations}}}\n", host_name(host)));
+    }
+    for keeper in 0..KEEPERS {
+        text.push_str(&format!("  - {{id: keeper-{keeper}, class: host, owner: platform}}\n"));
     }
     text
 }
@@ -161,31 +167,32 @@ struct Oracle {
 
 impl Oracle {
     fn check(&mut self, daemon: &Daemon, place: &Place, senders: &mut [Sender], operator: &Operator, cycle: u64) {
-        let mut faults = self.check_alerts(daemon, senders);
-        faults.extend(self.check_incidents(daemon));
+        let alerts = daemon.list("/api/v1/alerts", "?state=all");
+        let mut faults = self.check_alerts(&alerts, senders);
+        faults.extend(self.check_incidents(daemon, &alerts));
         faults.extend(check_notes(daemon, operator));
         faults.extend(self.check_mails(daemon, place));
         let shown = faults.iter().take(20).map(|fault| format!("  {fault}\n")).collect::<String>();
         assert!(faults.is_empty(), "after {cycle} kills, {} faults:\n{shown}\nthe daemon's log:\n{}", faults.len(), daemon.log_tail());
     }
 
-    fn check_alerts(&mut self, daemon: &Daemon, senders: &mut [Sender]) -> Vec<String> {
+    fn check_alerts(&mut self, alerts: &[Value], senders: &mut [Sender]) -> Vec<String> {
         let mut rows: BTreeMap<String, Vec<Row>> = BTreeMap::new();
-        for json in daemon.list("/api/v1/alerts", "?state=all").iter().filter(|json| json["source"] != "watchkeeper") {
+        for json in alerts.iter().filter(|json| json["source"] != "watchkeeper") {
             let row = Row::of(json);
             rows.entry(identity(&row.labels)).or_default().push(row);
         }
         self.alerts = rows.len();
         let known = senders.iter_mut().flat_map(|sender| sender.ledger.reckon(&rows)).collect();
-        let strangers = rows.iter().filter(|(_, rows)| !senders.iter().any(|sender| sender.ledger.knows(&rows[0].labels)));
+        let is_known = |labels| senders.iter().any(|sender| sender.ledger.knows(labels));
+        let strangers = rows.iter().filter(|(_, rows)| !is_known(&rows[0].labels));
         let strangers = strangers.map(|(identity, _)| format!("nobody ever spoke of {identity}"));
         [known, strangers.collect::<Vec<_>>()].concat()
     }
 
-    fn check_incidents(&mut self, daemon: &Daemon) -> Vec<String> {
+    fn check_incidents(&mut self, daemon: &Daemon, alerts: &[Value]) -> Vec<String> {
         let mut faults = Vec::new();
-        let alerts: BTreeMap<String, Value> =
-            daemon.list("/api/v1/alerts", "?state=all").into_iter().map(|json| (text(&json["id"]), json)).collect();
+        let alerts: BTreeMap<String, &Value> = alerts.iter().map(|json| (text(&json["id"]), json)).collect();
         let listed = daemon.list("/api/v1/incidents", "?state=all&children=true");
         let ids: BTreeSet<String> = listed.iter().map(|json| text(&json["id"])).collect();
         faults.extend(self.incidents.difference(&ids).map(|id| format!("{id} was there before and is gone")));

@@ -11,14 +11,20 @@ use watchkeeper_harness::wire::{Answer, Lost, Wire};
 
 use super::ledger::{Ledger, Outcome, Word};
 
-/// Alerts that a sender comes back to.
+/// Alerts that a sender comes back to: they fire, are repeated, end and fire again.
 const POOL: u64 = 30;
-/// Alerts that a sender fires once, in one cycle.
+/// Alerts that a sender fires once and never ends, in one cycle.
 const ONCE_MAX: u32 = 60;
 /// Inputs of the largest batch.
-const BATCH_MAX: u64 = 30;
-/// Hosts, of which the last two are in no CMDB.
-pub(crate) const HOSTS: u64 = 14;
+const BATCH_MAX: u64 = 20;
+/// Alerts of the crowd. What repeats change of them fills many more pages than one commit writes, so that a start has to read blocks again.
+const CROWD: usize = 6_000;
+/// Of the crowd in one request.
+const CROWD_BATCH: u64 = 100;
+/// Hosts of the alerts that come and go, of which the last two are in no CMDB; the first is the switch that a third of the others hang from.
+pub(crate) const HOSTS: u64 = 60;
+/// Hosts of the alerts that stay.
+pub(crate) const KEEPERS: u64 = 5;
 
 /// What all threads of a cycle share.
 #[derive(Default)]
@@ -48,10 +54,20 @@ pub(crate) struct Sender {
     pub(crate) ledger: Ledger,
     /// Its requests.
     pub(crate) tally: Tally,
+    kind: Kind,
     number: u64,
     chance: Chance,
     once: u32,
     sent: u64,
+}
+
+/// What a sender speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Alerts that come and go, and some that stay: incidents, mails.
+    Shop,
+    /// Very many that are only recorded, and repeated in large requests.
+    Crowd,
 }
 
 /// When a sender ends the daemon itself.
@@ -74,10 +90,25 @@ const DOORS: [(&str, &str); 3] = [("default", "/api/v2/alerts"), ("east", "/hook
 impl Sender {
     /// The `number`th sender.
     pub(crate) fn new(number: u64, chance: Chance) -> Sender {
-        let mut sender = Sender { ledger: Ledger::default(), tally: Tally::default(), number, chance, once: 0, sent: 0 };
+        let mut sender = Sender { ledger: Ledger::default(), tally: Tally::default(), kind: Kind::Shop, number, chance, once: 0, sent: 0 };
         for pooled in 0..POOL {
-            let labels = sender.labels(&format!("pool-{number}-{pooled}"));
+            let labels = sender.pool_labels(pooled);
             sender.ledger.add(labels);
+        }
+        sender
+    }
+
+    /// A sender of the crowd, all of which it makes known to the daemon.
+    pub(crate) fn of_crowd(number: u64, chance: Chance, address: SocketAddr) -> Sender {
+        let mut sender = Sender { ledger: Ledger::default(), tally: Tally::default(), kind: Kind::Crowd, number, chance, once: 0, sent: 0 };
+        let numbers =
+            (0..CROWD).map(|member| sender.ledger.add(labels("Noted", format!("crowd-{member}"), format!("crowd-{member}"), "info")));
+        let inputs: Vec<(usize, Word)> = numbers.map(|number| (number, Word::Fires)).collect();
+        let mut wire = Wire::to(address);
+        for part in inputs.chunks(500) {
+            let (source, path) = DOORS[0];
+            let answer = wire.post(path, &body(source, &sender.ledger, part, false));
+            sender.ledger.note(source, part, outcome(&answer, false));
         }
         sender
     }
@@ -115,38 +146,53 @@ impl Sender {
 
     /// What one request says: one alert or a batch, each alert once.
     fn inputs(&mut self) -> Vec<(usize, Word)> {
+        if self.kind == Kind::Crowd {
+            let members: BTreeMap<usize, Word> =
+                (0..CROWD_BATCH).map(|_| (usize::try_from(self.chance.below(CROWD as u64)).unwrap(), Word::Fires)).collect();
+            return members.into_iter().collect();
+        }
         let size = if self.chance.percent(20) { 2 + self.chance.below(BATCH_MAX - 1) } else { 1 };
         let mut inputs: BTreeMap<usize, Word> = BTreeMap::new();
         for _ in 0..size {
             if self.once < ONCE_MAX && self.chance.percent(15) {
                 self.once += 1;
-                self.sent += 1;
-                let labels = self.labels(&format!("once-{}-{}", self.number, self.sent));
+                let labels = self.once_labels();
                 inputs.insert(self.ledger.add(labels), Word::Fires);
             } else {
                 let number = usize::try_from(self.chance.below(POOL)).unwrap();
-                let over = self.ledger.alert(number).is_heard() && self.chance.percent(30);
+                let over = self.ledger.alert(number).is_heard() && self.chance.percent(50);
                 inputs.insert(number, if over { Word::Over } else { Word::Fires });
             }
         }
         inputs.into_iter().collect()
     }
 
-    fn labels(&mut self, name: &str) -> BTreeMap<String, String> {
-        let host = self.chance.below(HOSTS);
-        let alertname = match (host, self.chance.below(4)) {
+    /// An alert that comes and goes: one of the switch, the others of hosts.
+    fn pool_labels(&mut self, number: u64) -> BTreeMap<String, String> {
+        let host = if self.number == 0 && number == 0 { 0 } else { 1 + self.chance.below(HOSTS - 1) };
+        let alertname = match (host, self.chance.below(3)) {
             (0, _) => "DeviceDown",
             (_, 0) => "HostDown",
-            (_, 1) => "HighLoad",
-            (_, _) => "DiskFilling",
+            (_, _) => "HighLoad",
         };
-        [("alertname", alertname.to_owned()), ("instance", host_name(host)), ("severity", "critical".to_owned()), ("n", name.to_owned())]
-            .map(|(name, value)| (name.to_owned(), value))
-            .into()
+        labels(alertname, host_name(host), format!("pool-{}-{number}", self.number), "critical")
+    }
+
+    /// An alert that stays.
+    fn once_labels(&mut self) -> BTreeMap<String, String> {
+        self.sent += 1;
+        let host = format!("keeper-{}", self.chance.below(KEEPERS));
+        labels("DiskFilling", host, format!("once-{}-{}", self.number, self.sent), "critical")
     }
 }
 
-/// The name of a host; the first is the switch that the others hang from.
+fn labels(alertname: &str, instance: String, name: String, severity: &str) -> BTreeMap<String, String> {
+    [("alertname", alertname.to_owned()), ("instance", instance), ("severity", severity.to_owned()), ("n", name)]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}
+
+/// The name of a host.
 pub(crate) fn host_name(host: u64) -> String {
     if host == 0 { "sw-1".to_owned() } else { format!("host-{host}") }
 }

@@ -1,0 +1,336 @@
+//! The daemon of the demo: the real store, writer and mail workers, a clock that is moved by hand, and no doors.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use watchkeeper_engine::cmdb::Cmdb;
+use watchkeeper_engine::effect::Effect;
+use watchkeeper_engine::event::{Action, Command, Event, Reply, World};
+use watchkeeper_engine::ids::{IncidentId, MessageId};
+use watchkeeper_engine::input::AlertInput;
+use watchkeeper_engine::model::incident::Incident;
+use watchkeeper_engine::model::message::Message;
+use watchkeeper_engine::state::State;
+use watchkeeper_engine::time::{Span, Time};
+use watchkeeper_engine::words::{IncidentState, Reason, Relation};
+use watchkeeper_store::{Options, Store, StoreError};
+
+use crate::app::{self, Failure};
+use crate::clock::{Clock, ManualClock};
+use crate::config::Transport as Way;
+use crate::health::Health;
+use crate::mail::{FileTransport, MailSettings, Templates, Transport};
+use crate::telemetry::{Metrics, Telemetry};
+use crate::work::{self, MailWork};
+use crate::world::{self, Confirmed, Frame, Sources, on_deep_stack};
+use crate::writer::{self, Full, Lane, Parts, Suspects, WriterHandle};
+
+/// How long an incident is watched before it is said that nobody is told of it yet: longer than `group_wait`.
+const UNTOLD_AFTER: Span = Span::minutes(2);
+/// Between two looks at whether the workers are done.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// Everything of the demo that runs.
+pub(super) struct Stage {
+    clock: Arc<ManualClock>,
+    now: Time,
+    writer: WriterHandle,
+    thread: JoinHandle<Result<(), StoreError>>,
+    runtime: tokio::runtime::Runtime,
+    planned: Receiver<Effect>,
+    workers: UnboundedSender<Effect>,
+    cmdb: Arc<Cmdb>,
+    told: Vec<Told>,
+    shown: BTreeMap<IncidentId, Shown>,
+    pending: Vec<News>,
+}
+
+/// A mail of the day.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    id: MessageId,
+    incident: Option<IncidentId>,
+    /// Why it was sent.
+    pub(super) reason: Reason,
+    /// To whom.
+    pub(super) to: String,
+    /// Its subject.
+    pub(super) subject: String,
+    /// Its file in the folder of mails.
+    pub(super) file: String,
+}
+
+/// What a watcher is told.
+#[derive(Debug, Clone)]
+pub(super) enum News {
+    /// About an incident.
+    Incident {
+        /// When.
+        at: Time,
+        /// Which.
+        id: IncidentId,
+        /// What.
+        what: String,
+    },
+    /// A mail left.
+    Mail {
+        /// When.
+        at: Time,
+        /// Which.
+        told: Told,
+    },
+}
+
+/// What was last said of an incident.
+struct Shown {
+    state: IncidentState,
+    reopened: u32,
+}
+
+impl Stage {
+    /// Creates the store that `config` names, and starts on the files beside it at `now`.
+    ///
+    /// # Errors
+    /// As a daemon's start.
+    pub(super) fn open(config: &Path, now: Time) -> Result<Stage, Failure> {
+        let (config, config_file) = app::configuration(config)?;
+        let config = Arc::new(config);
+        let clock = Arc::new(ManualClock::new(now));
+        let mut store = Store::init(&config.store.dir, now, Options::default()).map_err(app::of_store)?;
+        let sources = Sources::read(&config.files, &Sources::default(), Confirmed::Yes).map_err(|findings| app::faulty(&findings))?;
+        let frame = Frame { config: Arc::clone(&config), config_file: Arc::new(config_file) };
+        let nothing = Arc::new(Cmdb::default());
+        let built = on_deep_stack(|| world::build(&frame, &nothing, sources)).map_err(|findings| app::faulty(&findings))?;
+
+        let (state, _) = writer::load(&mut store, &nothing).map_err(app::of_store)?;
+        let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id())
+            .map_err(|bad| Failure { code: 78, text: format!("[mail] from: {bad}") })?;
+        let Way::File { dir } = &config.mail.transport;
+        let transport = FileTransport::new(dir).map_err(|error| Failure { code: 74, text: error.to_string() })?;
+        let (to_stage, planned) = channel();
+        let parts = Parts {
+            telemetry: Telemetry::new(Arc::new(Metrics::new()), &state),
+            suspects: Suspects::load(&config.store.dir).map_err(app::of_store)?,
+            store,
+            state,
+            world: World { cmdb: nothing, ..built.world.clone() },
+            published: Arc::new(ArcSwap::from_pointee(built.world.clone())),
+            clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
+            health: Arc::new(Health::default()),
+            dispatch: Box::new(move |effects| {
+                for effect in effects {
+                    // The stage outlives the writer.
+                    to_stage.send(effect).ok();
+                }
+            }),
+        };
+        let (thread, writer) = writer::new(parts, config.limits.in_flight_bytes);
+        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || thread.run());
+        let thread = thread.map_err(|error| Failure { code: 70, text: format!("no thread for the writer: {error}") })?;
+        let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure { code: 70, text: format!("no runtime: {error}") })?;
+        let (workers, effects) = unbounded_channel();
+        let mail = MailWork {
+            writer: writer.clone(),
+            templates: Arc::new(ArcSwap::from_pointee(Templates::ours())),
+            settings: Arc::new(settings),
+            transport: Transport::File(transport),
+        };
+        runtime.spawn(work::start(mail, effects));
+        let adopted = writer.adopt(world::adoption(&built, &Cmdb::default())).map_err(of_writer)?;
+        adopted.blocking_recv().map_err(|_| of_writer(Full::Stopping))?;
+        Ok(Stage {
+            clock,
+            now,
+            writer,
+            thread,
+            runtime,
+            planned,
+            workers,
+            cmdb: built.world.cmdb,
+            told: Vec::new(),
+            shown: BTreeMap::new(),
+            pending: Vec::new(),
+        })
+    }
+
+    /// Items in the CMDB.
+    pub(super) fn items(&self) -> usize {
+        self.cmdb.inventory().items.len()
+    }
+
+    /// The hosts that depend on an item, in the order of the CMDB's files.
+    pub(super) fn hosts_behind(&self, id: &str) -> Vec<String> {
+        let depends = |edge: &watchkeeper_engine::cmdb::Edge| edge.relation == Relation::DependsOn && edge.to == id;
+        let hosts = self.cmdb.inventory().items.values().filter(|item| item.class == "host" && item.relations.iter().any(depends));
+        hosts.map(|item| item.id.clone()).collect()
+    }
+
+    /// Every mail so far.
+    pub(super) fn told(&self) -> &[Told] {
+        &self.told
+    }
+
+    /// The incidents that live, oldest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(super) fn incidents(&self) -> Result<Vec<Incident>, Failure> {
+        self.ask(|state| state.incidents.values().cloned().collect())
+    }
+
+    /// Monitoring says something.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(super) fn hear(&mut self, inputs: Vec<AlertInput>) -> Result<(), Failure> {
+        let told = self.writer.submit(Lane::Webhooks, Event::Alerts { inputs, refused: Vec::new() }).map_err(of_writer)?;
+        self.runtime.block_on(told).map_err(|_| of_writer(Full::Stopping))?;
+        self.settle()
+    }
+
+    /// Somebody does something.
+    ///
+    /// # Errors
+    /// The store failed, or the day's script is at odds with the rules.
+    pub(super) fn command(&mut self, actor: &str, action: Action) -> Result<(), Failure> {
+        let what = action.word();
+        let command = Command { actor: actor.to_owned(), expected: None, action };
+        let told = self.writer.submit(Lane::Operators, Event::Command(command)).map_err(of_writer)?;
+        let reply = self.runtime.block_on(told).map_err(|_| of_writer(Full::Stopping))?;
+        if !matches!(reply, Reply::Done { .. }) {
+            return Err(Failure { code: 70, text: format!("{what} was answered {reply:?}") });
+        }
+        self.settle()
+    }
+
+    /// Lets time pass until `when`, timer by timer, and returns what happened meanwhile.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(super) fn run_until(&mut self, when: Time) -> Result<Vec<News>, Failure> {
+        while self.now < when {
+            let due = self.ask(State::next_due)?.unwrap_or(when);
+            let next = due.clamp(self.now + Span(1), when);
+            self.clock.advance(next - self.now);
+            self.now = next;
+            self.writer.wake();
+            self.settle()?;
+        }
+        self.news()
+    }
+
+    /// What happened since the last look.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(super) fn news(&mut self) -> Result<Vec<News>, Failure> {
+        Ok(std::mem::take(&mut self.pending))
+    }
+
+    /// Stops as a daemon does: what waits is committed, the store is closed.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(super) fn close(self) -> Result<(), Failure> {
+        self.writer.stop();
+        drop(self.workers);
+        let written = self.thread.join().map_err(|_| Failure { code: 70, text: "the writer panicked".to_owned() })?;
+        written.map_err(app::of_store)
+    }
+
+    /// Waits until the workers have nothing left to do at this moment, and notes what there is to tell.
+    fn settle(&mut self) -> Result<(), Failure> {
+        loop {
+            let wanted: Vec<Effect> = self.planned.try_iter().collect();
+            let unfinished = self.ask(move |state| {
+                let asked = |effect: &Effect| if let Effect::Render(id) = effect { state.messages.get(id) } else { None };
+                let planned: Vec<Told> = wanted.iter().filter_map(asked).map(Told::of).collect();
+                let unfinished = state.messages.values().filter(|message| message.done_at.is_none() && message.retry_at.is_none()).count();
+                (wanted, planned, unfinished)
+            })?;
+            let (wanted, planned, unfinished) = unfinished;
+            self.note(planned)?;
+            for effect in wanted {
+                // The workers run until this sender is dropped.
+                self.workers.send(effect).ok();
+            }
+            if unfinished == 0 {
+                return Ok(());
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn note(&mut self, planned: Vec<Told>) -> Result<(), Failure> {
+        let (at, incidents) = (self.now, self.incidents()?);
+        for incident in incidents.iter().filter(|incident| incident.parent.is_none()) {
+            let first_mail = planned.iter().any(|told| told.incident == Some(incident.id));
+            let long_untold = at - incident.opened_at >= UNTOLD_AFTER;
+            let what = match self.shown.get(&incident.id) {
+                None if first_mail => opened(incident),
+                None if long_untold => format!("{}; nobody is woken", opened(incident)),
+                None => continue,
+                Some(shown) if incident.reopened > shown.reopened => "reopened".to_owned(),
+                Some(shown) if incident.state != shown.state => changed(incident),
+                Some(_) => continue,
+            };
+            self.shown.insert(incident.id, Shown { state: incident.state, reopened: incident.reopened });
+            self.pending.push(News::Incident { at, id: incident.id, what });
+        }
+        for told in planned {
+            if !self.told.iter().any(|known| known.id == told.id) {
+                self.told.push(told.clone());
+                self.pending.push(News::Mail { at, told });
+            }
+        }
+        Ok(())
+    }
+
+    fn ask<T: Send + 'static>(&self, question: impl FnOnce(&State) -> T + Send + 'static) -> Result<T, Failure> {
+        self.runtime.block_on(self.writer.ask(|state, _, _| question(state))).map_err(of_writer)
+    }
+}
+
+impl Told {
+    fn of(message: &Message) -> Told {
+        Told {
+            id: message.id,
+            incident: message.incident,
+            reason: message.reason,
+            to: message.to.clone(),
+            subject: message.subject.clone(),
+            file: FileTransport::file_name(message),
+        }
+    }
+}
+
+fn opened(incident: &Incident) -> String {
+    let hurt: Vec<String> = incident.services.iter().map(|hit| format!("{} {}", hit.id, hit.health)).collect();
+    let hurts = if hurt.is_empty() { String::new() } else { format!("; hurts {}", hurt.join(", ")) };
+    let symptoms = match incident.alert_count {
+        0 | 1 => String::new(),
+        count => format!(", {count} alerts"),
+    };
+    let before = incident.recurrence_of.map_or_else(String::new, |id| format!("; it happened before: {id}"));
+    format!("opened {}: {}{symptoms}{hurts}{before}", incident.priority, incident.title)
+}
+
+fn changed(incident: &Incident) -> String {
+    match incident.state {
+        IncidentState::Acknowledged => format!("acknowledged by {}", incident.assignee),
+        IncidentState::Resolved => "resolved: everything in it cleared and stayed quiet".to_owned(),
+        IncidentState::New | IncidentState::InProgress | IncidentState::OnHold | IncidentState::Closed => {
+            incident.state.word().replace('_', " ")
+        }
+    }
+}
+
+fn of_writer(full: Full) -> Failure {
+    Failure { code: 70, text: format!("the writer does not take it: {full}") }
+}
