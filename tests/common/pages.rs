@@ -59,7 +59,12 @@ pub(crate) fn open_page() -> IncidentPage {
         timeline: vec![
             entry("2026-11-24T03:02:40+01:00", "told net@example.org (opened) by page", "", "watchkeeper"),
             entry("2026-11-24T03:02:12+01:00", "symptom HostDown on db-1 joined", "db-1 depends on sw-1", "watchkeeper"),
-            entry("2026-11-24T03:02:10+01:00", "opened as P1: sw-1 does not answer", "nothing open explains it or has the group sw-1", "watchkeeper"),
+            entry(
+                "2026-11-24T03:02:10+01:00",
+                "opened as P1: sw-1 does not answer",
+                "nothing open explains it or has the group sw-1",
+                "watchkeeper",
+            ),
         ],
         timeline_left_out: 0,
         commands: vec![PageCommand::Acknowledge, PageCommand::Note, PageCommand::Assign, PageCommand::Resolve, PageCommand::Hold],

@@ -3,8 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod amtool;
+mod browser;
 mod crash;
 mod demo;
 mod downtime;
 mod outage;
+mod parsed_back;
 mod prometheus;
+
+#[path = "../common/messages.rs"]
+mod messages;
+#[path = "../common/pages.rs"]
+mod pages;

@@ -3,24 +3,20 @@
 
 #![expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the syntax tree of handlebars may grow, and the rest of it is refused or nothing to check"
+    reason = "the enums of handlebars' syntax tree are open: what is not known is refused where it matters"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use handlebars::Template;
 use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, TemplateElement};
-use handlebars::{Path, TemplateErrorReason};
+use handlebars::{Path, Template};
 use serde_json::Value;
 use watchkeeper_engine::source::{Diagnostic, SourceFile, nearest};
 
+use super::syntax::{DEPTH_MAX, offset, tag, within};
 use super::variables::{Form, HELPERS, Kind, ROOT, Takes, Variable, helper_named};
 
-/// Bytes of one template. A larger one is refused: ours have two thousand.
-pub(super) const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
-/// How deep blocks may stand in one another, those of partials included. A deeper one is refused: rendering goes down one stack.
-pub(super) const DEPTH_MAX: usize = 16;
 /// How deep `each` may stand in one another; a third would let short lists write for minutes.
 pub(super) const EACH_DEPTH_MAX: usize = 2;
 
@@ -30,30 +26,6 @@ pub(super) struct Parsed {
     pub(super) file: SourceFile,
     /// Its tree.
     pub(super) template: Template,
-}
-
-/// Compiles one file after what could hurt the parser was refused.
-pub(super) fn parse(file: &SourceFile) -> Result<Template, Diagnostic> {
-    let whole = 0..file.text.len().min(1);
-    if file.text.len() > TEMPLATE_BYTES_MAX {
-        return Err(Diagnostic::error(file, &whole, format!("template of {} bytes", file.text.len()))
-            .label(format!("at most {TEMPLATE_BYTES_MAX} bytes")));
-    }
-    if let Some(at) = file.text.find(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(Diagnostic::error(file, &(at..at + 1), "control character in a template").label("take it out"));
-    }
-    too_deep(file)?;
-    // The last line end is the file's, not the text's: `{{> has}}.` must not become two words.
-    Template::compile(file.text.strip_suffix('\n').unwrap_or(&file.text)).map_err(|error| {
-        let at = error.pos().map_or(0, |(line, column)| offset(&file.text, line, column.max(1)));
-        let message = match error.reason() {
-            TemplateErrorReason::MismatchingClosedHelper(open, close) | TemplateErrorReason::MismatchingClosedDecorator(open, close) => {
-                format!("`{{{{#{}}}}}` is closed by `{{{{/{}}}}}`", open.trim_matches('"'), close.trim_matches('"'))
-            }
-            other => one_line_of(&other.to_string()),
-        };
-        Diagnostic::error(file, &tag(&file.text, at), message).label("here handlebars stops reading")
-    })
 }
 
 /// Everything wrong with a set whose files compiled.
@@ -580,75 +552,4 @@ fn hint<'w>(fault: Diagnostic, word: &str, known: impl IntoIterator<Item = &'w s
         Some(near) => fault.label(format!("did you mean `{near}`?")),
         None => fault.label("not known").help(otherwise.to_owned()),
     }
-}
-
-/// Refuses what the parser, which goes down one stack, could not take: blocks in blocks, brackets in brackets.
-fn too_deep(file: &SourceFile) -> Result<(), Diagnostic> {
-    let text = &file.text;
-    // Levels of each block that is open: itself, and one for each `{{else if}}`, which handlebars nests.
-    let (mut blocks, mut at): (Vec<usize>, usize) = (Vec::new(), 0);
-    while let Some(found) = text[at..].find("{{") {
-        let start = at + found;
-        let rest = &text[start..];
-        if rest.starts_with("{{!--") {
-            at = start + rest.find("--}}").map_or(rest.len(), |end| end + 4);
-            continue;
-        }
-        if rest.starts_with("{{{{") {
-            return Err(Diagnostic::error(file, &(start..start + 4), "raw blocks are not taken").label("four braces"));
-        }
-        let end = start + rest.find("}}").map_or(rest.len(), |end| end + 2);
-        let inside = text[start..end].trim_start_matches(['{', '~']);
-        if inside.starts_with('#') {
-            blocks.push(1);
-        } else if inside.starts_with('/') {
-            blocks.pop();
-        } else if let (Some(_), Some(levels)) = (inside.strip_prefix("else").or(inside.strip_prefix('^')), blocks.last_mut()) {
-            *levels += 1;
-        }
-        let blocks: usize = blocks.iter().sum();
-        let mut brackets = 0_usize;
-        for c in inside.chars() {
-            match c {
-                '(' | '[' | '{' => brackets += 1,
-                ')' | ']' | '}' => brackets = brackets.saturating_sub(1),
-                _ => {}
-            }
-            if brackets > DEPTH_MAX || blocks > DEPTH_MAX {
-                return Err(Diagnostic::error(file, &(start..end), "blocks or brackets stand too deep in one another")
-                    .label(format!("at most {DEPTH_MAX} levels")));
-            }
-        }
-        at = end;
-    }
-    Ok(())
-}
-
-/// The byte of a line and a column, both counted from 1.
-fn offset(text: &str, line: usize, column: usize) -> usize {
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let inside: usize = text[start..].chars().take(column.saturating_sub(1)).map(char::len_utf8).sum();
-    (start + inside).min(text.len())
-}
-
-/// The tag that begins at or after `at`: from its braces to theirs, or one character where there is none.
-fn tag(text: &str, at: usize) -> Range<usize> {
-    let begin = text[at..].find("{{").map_or(at, |found| at + found);
-    let end = text[begin..].find("}}").map_or(text.len(), |found| begin + found + 2);
-    begin..end.max(begin)
-}
-
-/// The place of a word in a tag; the tag where it is not there.
-fn within(text: &str, place: &Range<usize>, word: &str) -> Range<usize> {
-    let inside = &text[place.clone()];
-    let edge = |c: Option<char>| c.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '@' | '-')));
-    inside
-        .match_indices(word)
-        .filter(|_| !word.is_empty())
-        .find(|(at, _)| edge(inside[..*at].chars().next_back()) && edge(inside[at + word.len()..].chars().next()))
-        .map_or_else(|| place.clone(), |(at, _)| place.start + at..place.start + at + word.len())
-}
-
-fn one_line_of(text: &str) -> String {
-    watchkeeper_engine::text::cut(&watchkeeper_engine::text::one_line(text), 300)
 }

@@ -10,6 +10,7 @@ mod helpers;
 mod layout;
 mod mime;
 mod render;
+mod syntax;
 mod templates;
 mod transport;
 mod variables;

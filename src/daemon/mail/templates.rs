@@ -8,6 +8,7 @@ use watchkeeper_engine::source::{self, Diagnostic, SourceFile, nearest};
 
 use super::check::{self, Parsed};
 use super::helpers::{self, Bounded, Format};
+use super::syntax;
 
 /// Where the shipped templates are said to lie, so that a fault in one is told from a fault in the operator's.
 const SHIPPED: &str = "(shipped)/";
@@ -96,14 +97,14 @@ impl Templates {
         let theirs = operator.iter().map(|file| (file.path.clone(), file.clone()));
         for (path, file) in ours.chain(theirs) {
             let Some(name) = path.strip_suffix(".hbs") else { continue };
-            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-')) {
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')) {
                 found.push(
                     Diagnostic::error(&file, &(0..0), format!("template of the name `{name}`"))
-                        .label("names are of a-z, 0-9, `.`, `_` and `-`, directly in the folder"),
+                        .label("names are of a-z, A-Z, 0-9, `.`, `_` and `-`, directly in the folder"),
                 );
                 continue;
             }
-            match check::parse(&file) {
+            match syntax::parse(&file) {
                 Ok(template) => {
                     files.insert(name.to_owned(), Parsed { file, template });
                 }

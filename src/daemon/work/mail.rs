@@ -142,3 +142,56 @@ fn lane_of(address: &str) -> usize {
     address.hash(&mut hasher);
     usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use watchkeeper_engine::model::message::{Content, MessageState};
+    use watchkeeper_engine::words::Reason;
+
+    use super::*;
+
+    #[test]
+    fn a_mail_that_does_not_leave_is_tried_less_and_less_often_and_given_up_after_two_days() {
+        let planned = Time(1_795_485_840_000);
+        let mut message = Message {
+            id: MessageId(1),
+            incident: None,
+            to: "net@example.org".into(),
+            reason: Reason::Opened,
+            template: "opened".into(),
+            subject: String::new(),
+            thread: MessageId(1),
+            notify_rule: String::new(),
+            team: String::new(),
+            zone: String::new(),
+            planned_at: planned,
+            content: Content::default(),
+            state: MessageState::Rendered,
+            attempts: 0,
+            bytes: Vec::new(),
+            fallback: String::new(),
+            last_error: String::new(),
+            done_at: None,
+            retry_at: None,
+        };
+        let mut waits = Vec::new();
+        let mut now = planned;
+        while let Some(at) = retry_at(&message, now) {
+            waits.push(at - now);
+            now = at;
+            message.attempts += 1;
+        }
+        let first = [Span::seconds(15), Span::minutes(1), Span::minutes(5), Span::minutes(15)];
+        assert_eq!(waits[..4], first);
+        assert!(waits[4..].iter().all(|wait| *wait == Span::minutes(30)), "{waits:?}");
+        let lasted = now - planned;
+        assert!(lasted < Span::hours(48) && Span(lasted.0 + Span::minutes(30).0) >= Span::hours(48), "{}", lasted.words());
+    }
+
+    #[test]
+    fn a_recipient_keeps_their_lane() {
+        assert_eq!(lane_of("net@example.org"), lane_of("net@example.org"));
+        let used: std::collections::BTreeSet<usize> = (0..100).map(|n| lane_of(&format!("p{n}@example.org"))).collect();
+        assert_eq!(used.len(), LANES);
+    }
+}
