@@ -83,8 +83,7 @@ Look at
                {program} run --config {config}
 
 Your first alert, in another terminal while it runs:
-  curl -H 'content-type: application/json' http://127.0.0.1:9080/api/v2/alerts \\
-    -d '[{{\"labels\": {{\"alertname\": \"HostDown\", \"instance\": \"web-07\", \"severity\": \"critical\"}}}}]'
+  {program} send --config {config} alertname=HostDown instance=web-07 severity=critical
 Its mail lies in the folder of mails 30 seconds later: causes and symptoms get that long to meet.
 ",
         outbox = outbox.display(),
