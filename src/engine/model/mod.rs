@@ -1,4 +1,4 @@
-//! What is remembered: one file a feature with its record, its facts, and how a fact is applied to the record.
+//! What is remembered: one module a feature with its record, its facts, and how a fact is applied to the record.
 
 pub mod alert;
 pub mod digest;
@@ -6,4 +6,3 @@ pub mod incident;
 pub mod message;
 pub mod silence;
 pub mod system;
-mod timeline;

@@ -1,6 +1,6 @@
 //! What a timeline says of each fact about an incident: a sentence, why, and who.
 
-use crate::model::incident::{Entry, Fact, ServiceHit};
+use super::{Entry, Fact, ServiceHit};
 use crate::text::Because;
 use crate::time::Time;
 

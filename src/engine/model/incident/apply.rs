@@ -1,0 +1,109 @@
+//! How a fact about an incident changes its record.
+
+use super::{Fact, Incident};
+use crate::time::Time;
+use crate::words::{IncidentState, Reason};
+
+impl Incident {
+    /// Applies a fact about this incident. `at` is the block's time.
+    pub fn apply(&mut self, fact: &Fact, at: Time) {
+        match fact {
+            Fact::Opened { .. } => return,
+            Fact::Attached { .. } => self.alert_count += 1,
+            Fact::Detached { .. } | Fact::Noted { .. } | Fact::NobodyTold { .. } => {}
+            Fact::Emptied { by, .. } => {
+                self.parent = Some(*by);
+                self.notify_at = None;
+                self.settle_at = None;
+            }
+            Fact::GivenBack { notify_at, .. } => {
+                self.parent = None;
+                self.notify_at = Some(*notify_at);
+                self.notify_as = Reason::Released;
+            }
+            Fact::CauseNamed { cause, ci, item, title, team, because, .. } => {
+                self.cause = *cause;
+                self.ci = ci.clone();
+                self.item.clone_from(item);
+                self.title.clone_from(title);
+                self.team.clone_from(team);
+                self.because = because.clone();
+            }
+            Fact::Rated { impact, urgency, priority, services, by_hand, .. } => {
+                self.impact = *impact;
+                self.urgency = *urgency;
+                self.priority = *priority;
+                self.services.clone_from(services);
+                self.priority_by_hand = *by_hand;
+            }
+            Fact::Moved { to, .. } => {
+                self.state = *to;
+                self.hold_reason.clear();
+                self.hold_until = None;
+                self.acknowledged_at.get_or_insert(at);
+            }
+            Fact::Assigned { to, .. } => {
+                self.assignee.clone_from(to);
+                self.acknowledged_at.get_or_insert(at);
+            }
+            Fact::Held { reason, until, .. } => {
+                self.state = IncidentState::OnHold;
+                self.hold_reason.clone_from(reason);
+                self.hold_until = *until;
+                self.acknowledged_at.get_or_insert(at);
+            }
+            Fact::Resolved { by, words, settle_at, close_at, .. } => {
+                self.state = IncidentState::Resolved;
+                self.resolved_at = Some(at);
+                self.resolved_by.clone_from(by);
+                self.resolution.clone_from(words);
+                self.settle_at = *settle_at;
+                self.close_at = Some(*close_at);
+                self.hold_reason.clear();
+                self.hold_until = None;
+            }
+            Fact::Reopened { notify_at, .. } => {
+                self.state = IncidentState::New;
+                self.reopened += 1;
+                self.reopened_at = Some(at);
+                self.acknowledged_at = None;
+                self.assignee.clear();
+                self.resolved_at = None;
+                self.resolved_by.clear();
+                self.resolution.clear();
+                self.settle_at = None;
+                self.close_at = None;
+                self.notify_at = Some(*notify_at);
+                self.notify_as = Reason::Reopened;
+            }
+            Fact::Closed { .. } => {
+                self.state = IncidentState::Closed;
+                self.closed_at = Some(at);
+                self.close_at = None;
+                self.settle_at = None;
+                self.notify_at = None;
+            }
+            Fact::SettleArmed { at, .. } => self.settle_at = *at,
+            Fact::NotifyArmed { at, subject, .. } => {
+                self.notify_at = *at;
+                self.subject.clone_from(subject);
+            }
+            Fact::Told { told, .. } => {
+                match self.told.iter_mut().find(|known| known.address == told.address) {
+                    // Folded into a morning's list is not told: the first mail of their own counts.
+                    Some(known) if known.reason == Reason::Digest => *known = told.clone(),
+                    Some(_) => {}
+                    None => self.told.push(told.clone()),
+                }
+            }
+            Fact::Muted { muted, .. } => self.muted = *muted,
+            Fact::Hurts { services, .. } => self.services.clone_from(services),
+            Fact::ReleaseArmed { at, .. } => self.release_at = *at,
+        }
+        if fact.entry(at).is_some() {
+            self.timeline_len += 1;
+            self.updated_at = at;
+        }
+        self.version += 1;
+    }
+}
