@@ -17,9 +17,10 @@ mod timers;
 use std::collections::BTreeSet;
 
 use crate::block::Recorded;
-use crate::decide::{command, mute};
+use crate::decide::command::{self, Answer, Decision, Then};
+use crate::decide::mute;
 use crate::effect::Effect;
-use crate::event::{Action, Command, Event, Reply, World};
+use crate::event::{Command, Event, Reply, World};
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId};
 use crate::limits;
@@ -125,64 +126,35 @@ impl Turn<'_> {
 
     fn obey(&mut self, command: &Command) {
         let Command { actor, expected, action } = command;
-        let answer = command::decide(self.state, action, actor, self.now);
-        let subject = command::subject(self.state, action);
-        self.out.reply = Some(match (answer, subject) {
-            (command::Answer::NotFound, _) | (_, None) => Reply::NotFound { id: named(action) },
-            (command::Answer::Holds, Some((id, version))) => Reply::Done { id, version, changed: false },
-            (command::Answer::Facts(_), Some((id, version))) if expected.is_some_and(|expected| expected != version) => {
-                Reply::Stale { id, version }
-            }
-            (command::Answer::NotAllowed { state, allowed }, _) => Reply::NotAllowed { state, allowed },
-            (command::Answer::Invalid(refused), _) => Reply::Invalid(refused),
-            (command::Answer::Facts(facts), Some(_)) => {
-                let before = self.priority_before(action);
+        let Decision { subject, answer } = command::decide(self.state, action, actor, self.now);
+        let (id, version) = (subject.name(self.state), subject.version(self.state));
+        self.out.reply = Some(match (answer, version) {
+            (Answer::NotFound, _) => Reply::NotFound { id },
+            (Answer::Holds, version) => Reply::Done { id, version: version.unwrap_or_default(), changed: false },
+            (Answer::Does { .. }, Some(version)) if expected.is_some_and(|expected| expected != version) => Reply::Stale { id, version },
+            (Answer::NotAllowed { state, allowed }, _) => Reply::NotAllowed { state, allowed },
+            (Answer::Invalid(refused), _) => Reply::Invalid(refused),
+            (Answer::Does { facts, then }, _) => {
                 for fact in facts {
                     self.put(fact);
                 }
-                self.after_command(action, before);
+                self.follow(then);
                 self.settle();
-                let (id, version) = command::subject(self.state, action).unwrap_or_default();
-                Reply::Done { id, version, changed: true }
+                Reply::Done { id: subject.name(self.state), version: subject.version(self.state).unwrap_or_default(), changed: true }
             }
         });
     }
 
-    fn priority_before(&self, action: &Action) -> Option<crate::words::Priority> {
-        match action {
-            Action::SetPriority { id, .. } => self.state.incidents.get(id).map(|incident| incident.priority),
-            Action::Acknowledge { .. }
-            | Action::Assign { .. }
-            | Action::Note { .. }
-            | Action::Hold { .. }
-            | Action::Resume { .. }
-            | Action::Resolve { .. }
-            | Action::Reopen { .. }
-            | Action::Close { .. }
-            | Action::Detach { .. }
-            | Action::SetSilence { .. }
-            | Action::ExpireSilence { .. }
-            | Action::RetryMessage { .. } => None,
-        }
-    }
-
     /// What follows from a command beside its facts.
-    fn after_command(&mut self, action: &Action, priority_before: Option<crate::words::Priority>) {
-        match action {
-            Action::Acknowledge { id } => self.tell_command(*id, Reason::Acknowledged),
-            Action::Assign { id, .. } => self.tell_command(*id, Reason::Assigned),
-            Action::Hold { id, .. } => self.tell_command(*id, Reason::Held),
-            Action::Close { id } => self.closed(*id),
-            Action::Resolve { id, .. } => self.resolved(*id),
-            Action::Detach { alert, .. } => self.attach(*alert, None),
-            Action::SetPriority { id, priority, .. } => {
-                if let Some(before) = priority_before.filter(|before| priority < before) {
-                    self.tell_told(*id, Reason::Raised, before);
-                }
-            }
-            Action::SetSilence { .. } | Action::ExpireSilence { .. } => self.sweep_from_start(),
-            Action::Note { .. } | Action::Resume { .. } | Action::Reopen { .. } => {}
-            Action::RetryMessage { .. } => {}
+    fn follow(&mut self, then: Then) {
+        match then {
+            Then::Nothing => {}
+            Then::Tell(id, reason) => self.tell_command(id, reason),
+            Then::TellRaised(id, before) => self.tell_told(id, Reason::Raised, before),
+            Then::Resolved(id) => self.resolved(id),
+            Then::Closed(id) => self.closed(id),
+            Then::Attach(alert) => self.attach(alert, None),
+            Then::Sweep => self.sweep_from_start(),
         }
     }
 
@@ -209,23 +181,5 @@ impl Turn<'_> {
 
     fn in_state(&self, id: IncidentId, state: IncidentState) -> bool {
         self.state.incidents.get(&id).is_some_and(|incident| incident.state == state)
-    }
-}
-
-fn named(action: &Action) -> String {
-    match action {
-        Action::Acknowledge { id }
-        | Action::Assign { id, .. }
-        | Action::Note { id, .. }
-        | Action::Hold { id, .. }
-        | Action::Resume { id }
-        | Action::Resolve { id, .. }
-        | Action::Reopen { id, .. }
-        | Action::Close { id }
-        | Action::Detach { id, .. }
-        | Action::SetPriority { id, .. } => id.to_string(),
-        Action::SetSilence { id: Some(id), .. } | Action::ExpireSilence { id } => id.to_string(),
-        Action::SetSilence { id: None, .. } => String::new(),
-        Action::RetryMessage { id } => id.to_string(),
     }
 }

@@ -1,0 +1,93 @@
+//! What an operator can want of silences, by Alertmanager's rules.
+
+use super::{Answer, Asked, Decision, Subject, Then, invalid, too_long};
+use crate::expr::{AlertView, Matcher};
+use crate::fact::Fact;
+use crate::ids::SilenceId;
+use crate::model::silence::{self, Silence, StoredMatcher};
+use crate::state::State;
+use crate::time::Time;
+
+/// A silence as it shall be.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) matchers: &'a [StoredMatcher],
+    pub(super) starts_at: Time,
+    pub(super) ends_at: Time,
+    pub(super) comment: &'a str,
+}
+
+/// A silence is made, or changed where `id` names one.
+pub(super) fn set(asked: Asked<'_>, id: Option<SilenceId>, wanted: Wanted<'_>) -> Decision {
+    let number = id.unwrap_or(SilenceId(asked.state.counters.silences + 1));
+    let known = id.and_then(|id| asked.state.silences.get(&id));
+    let answer = match (id, known) {
+        (Some(_), None) => Answer::NotFound,
+        (_, known) => refused(asked, wanted).unwrap_or_else(|| put(asked, number, wanted, known.map(|known| &known.record))),
+    };
+    Decision { subject: Subject::Silence(number), answer }
+}
+
+/// A silence ends.
+pub(super) fn expire(asked: Asked<'_>, id: SilenceId) -> Decision {
+    let answer = match asked.state.silences.get(&id) {
+        None => Answer::NotFound,
+        Some(silence) if silence.record.ends_at <= asked.now => Answer::Holds,
+        Some(_) => {
+            let expired = Fact::Silence(silence::Fact::Expired { id, actor: asked.actor.to_owned() });
+            Answer::Does { facts: vec![expired], then: Then::Sweep }
+        }
+    };
+    Decision { subject: Subject::Silence(id), answer }
+}
+
+/// At least one matcher, one of them not matching the empty text, an end after the start and to come.
+fn refused(asked: Asked<'_>, wanted: Wanted<'_>) -> Option<Answer> {
+    if wanted.matchers.is_empty() {
+        return Some(invalid("matchers", "at least one".to_owned()));
+    }
+    let mut some_selects = false;
+    for (n, m) in wanted.matchers.iter().enumerate() {
+        match Matcher::new(&m.name, &m.value, m.is_regex, m.is_equal) {
+            Ok(matcher) => some_selects |= !matcher.holds(&AlertView::default()),
+            Err(fault) => return Some(invalid(&format!("matchers[{n}]"), fault.message)),
+        }
+    }
+    if !some_selects {
+        return Some(invalid("matchers", "one that does not match an alert without labels".to_owned()));
+    }
+    if wanted.ends_at <= wanted.starts_at || wanted.ends_at <= asked.now {
+        return Some(invalid("endsAt", "a time after startsAt and to come".to_owned()));
+    }
+    too_long("comment", wanted.comment)
+}
+
+fn put(asked: Asked<'_>, number: SilenceId, wanted: Wanted<'_>, known: Option<&Silence>) -> Answer {
+    let record = Silence {
+        id: number,
+        uuid: known.map_or_else(|| uuid(asked.state, number), |record| record.uuid.clone()),
+        matchers: wanted.matchers.to_vec(),
+        starts_at: wanted.starts_at,
+        ends_at: wanted.ends_at,
+        created_by: asked.actor.to_owned(),
+        comment: wanted.comment.to_owned(),
+        updated_at: asked.now,
+        version: known.map_or(1, |record| record.version + 1),
+    };
+    let says = |record: &Silence| (record.matchers.clone(), record.starts_at, record.ends_at, record.comment.clone());
+    if known.is_some_and(|known| says(known) == says(&record)) {
+        return Answer::Holds;
+    }
+    Answer::Does { facts: vec![Fact::Silence(silence::Fact::Set { silence: Box::new(record) })], then: Then::Sweep }
+}
+
+/// A UUID of version 8 (RFC 9562): the store's id and the number, hashed.
+fn uuid(state: &State, id: SilenceId) -> String {
+    let store = state.counters.store;
+    let mut bytes = [store.high.to_be_bytes(), store.low.to_be_bytes(), id.0.to_be_bytes()].concat();
+    bytes.extend_from_slice(b"silence");
+    let hash = xxhash_rust::xxh3::xxh3_128(&bytes);
+    let (a, b) = ((hash >> 64) as u64, hash as u64);
+    let (a, b) = (a & !0xf000 | 0x8000, b & !(0b11 << 62) | 0b10 << 62);
+    format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", a >> 32, a >> 16 & 0xffff, a & 0xffff, b >> 48, b & 0xffff_ffff_ffff)
+}
