@@ -12,6 +12,7 @@ pub mod text;
 pub mod time;
 pub mod words;
 
+pub mod calendar;
 pub mod schedule;
 
 pub mod input;
