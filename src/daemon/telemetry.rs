@@ -88,6 +88,10 @@ pub struct Metrics {
     pub reload_success: IntGauge,
     /// Reloads by outcome: `adopted`, `unchanged`, `refused`.
     pub reloads: IntCounterVec,
+    /// Dead letters that are kept.
+    pub dead_letters: IntGauge,
+    /// Dead letters that went for want of room.
+    pub dead_letters_dropped: IntCounter,
     /// Bytes of the store's file.
     pub store_bytes: IntGauge,
     /// HTTP requests by kind of path and status class; counted by the doors.
@@ -131,6 +135,8 @@ impl Metrics {
             policy_loaded: gauge("watchkeeper_policy_loaded_timestamp_seconds", "When the policy in force was loaded."),
             reload_success: gauge("watchkeeper_reload_last_success", "Whether the last reload succeeded."),
             reloads: counters("watchkeeper_reloads_total", "Reloads by outcome.", &["outcome"]),
+            dead_letters: gauge("watchkeeper_dead_letters", "Inputs that were refused or set aside and are kept."),
+            dead_letters_dropped: counter("watchkeeper_dead_letters_dropped_total", "Dead letters that went because there were too many."),
             store_bytes: gauge("watchkeeper_store_bytes", "Bytes of the store's file."),
             http_requests: counters("watchkeeper_http_requests_total", "HTTP requests.", &["path", "status"]),
             http_seconds: register(&registry, HistogramVec::new(seconds, &["path"])),
@@ -178,6 +184,10 @@ pub struct Committed<'a> {
     pub events: usize,
     /// Bytes of its block.
     pub block_bytes: usize,
+    /// Dead letters that are kept.
+    pub letters: usize,
+    /// Dead letters that went for want of room.
+    pub letters_dropped: u64,
     /// How long it took to write.
     pub took: Duration,
     /// State after it.
@@ -235,6 +245,8 @@ impl Telemetry {
         self.metrics.commit_seconds.observe(batch.took.as_secs_f64());
         self.metrics.batch_events.observe(batch.events as f64);
         self.metrics.block_bytes.inc_by(batch.block_bytes as u64);
+        self.metrics.dead_letters.set(count(batch.letters));
+        self.metrics.dead_letters_dropped.inc_by(batch.letters_dropped);
         for waited in &batch.waited {
             self.metrics.acknowledgement_seconds.observe(waited.as_secs_f64());
         }

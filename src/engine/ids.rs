@@ -60,6 +60,10 @@ number_id!(
     /// A silence an operator made, printed as `SIL0000042`; Alertmanager's clients see its UUID.
     SilenceId, "SIL", 7
 );
+number_id!(
+    /// An input that was refused or set aside, printed as `DLT0000042`.
+    DeadLetterId, "DLT", 7
+);
 
 /// The place of a live alert in memory and on its vitals page; given to another alert after the first is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]

@@ -25,3 +25,11 @@ pub const CHUNKS_TRIMMED_MAX: usize = 16;
 pub const SOURCE_SETS_KEPT: usize = 1_000;
 /// Bytes of blocks, before compression, that one archive file takes before the next one begins.
 pub const ARCHIVE_PIECE_BYTES: usize = 16 * 1024 * 1024;
+/// Dead letters that are kept; when there are more the oldest goes, and is counted. A source that sends one a minute fills it in a week.
+pub const DEAD_LETTERS_MAX: usize = 10_000;
+/// Bytes of all dead letters; when there are more the oldest go, and are counted.
+pub const DEAD_LETTERS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of an input that its dead letter keeps; the rest is cut, and what was cut cannot be tried again. Five times what Prometheus sends at once.
+pub const DEAD_LETTER_BYTES_MAX: usize = 256 * 1024;
+/// Faults of one input that its dead letter names; the rest is counted.
+pub const DEAD_LETTER_FAULTS_MAX: usize = 20;

@@ -7,6 +7,7 @@ mod config;
 mod daemon;
 mod http_alertmanager;
 mod http_api;
+mod http_dead_letters;
 mod http_formats;
 mod http_hooks;
 mod http_listener;

@@ -2,6 +2,7 @@
 
 mod alert;
 mod client;
+mod dead;
 mod demo;
 mod files;
 mod incident;
@@ -115,6 +116,9 @@ enum Verb {
     /// Lists mails, and tries failed ones again.
     #[command(subcommand)]
     Mail(Mail),
+    /// Lists and shows inputs that were refused or set aside.
+    #[command(subcommand)]
+    DeadLetter(dead::Verb),
     /// Lists the rules in force.
     Rules,
     /// Brings rules, templates and CMDB files into force, if they have no fault.
@@ -204,6 +208,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Cmdb(verb) => files::cmdb(&client()?, output, verb),
         Verb::Mail(Mail::List { state, limit }) => alert::mails(&client()?, output, state, limit, now()),
         Verb::Mail(Mail::Retry { id }) => alert::retry(&client()?, output, &id),
+        Verb::DeadLetter(verb) => dead::run(&client()?, output, verb, now()),
         Verb::Rules => files::rules(&client()?, output),
         Verb::Reload { confirm } => files::reload(&client()?, confirm.into()),
         Verb::Version => {

@@ -12,7 +12,7 @@ use watchkeeper_engine::input::Refused;
 use super::budget::Budget;
 use super::formats::{Door, Parsed, alertmanager_api, alertmanager_webhook, at, mapped};
 use super::http::{BodyFault, read_body};
-use crate::writer::{Full, Lane, WriterHandle};
+use crate::writer::{Beside, DeadInput, Full, Lane, Origin, WriterHandle};
 
 /// Bytes above which a body is parsed on a thread that may block: about two milliseconds of work.
 const PARSE_INLINE_BYTES_MAX: usize = 256 * 1024;
@@ -74,6 +74,7 @@ pub async fn hear(
     bytes_in_flight: &Budget,
 ) -> Result<Heard, NotHeard> {
     let headers = request.headers().clone();
+    let origin = Origin::Http { path: request.uri().path().to_owned() };
     let body = read_body(request, bytes_max, bytes_in_flight).await.map_err(NotHeard::Body)?;
     let name = source.name.clone();
     let bytes = body.bytes.clone();
@@ -83,11 +84,12 @@ pub async fn hear(
     } else {
         parse()
     };
+    let came = Came { source: &name, origin, bytes: &body.bytes };
     let heard = match parsed {
-        Ok(parsed) => commit(parsed, &name, writer).await?,
+        Ok(parsed) => commit(parsed, came, writer).await?,
         Err(NotHeard::Refused(fault)) => {
             // That a source sends what cannot be read is remembered and counted as well.
-            commit(Parsed { refused: vec![fault.clone()], ..Parsed::default() }, &name, writer).await?;
+            commit(Parsed { refused: vec![fault.clone()], ..Parsed::default() }, came, writer).await?;
             return Err(NotHeard::Refused(fault));
         }
         Err(other) => return Err(other),
@@ -110,14 +112,27 @@ fn parse(source: &Source, world: &World, headers: &HeaderMap, body: &[u8]) -> Re
     parsed.map_err(NotHeard::Refused)
 }
 
-async fn commit(parsed: Parsed, source: &str, writer: &WriterHandle) -> Result<Heard, NotHeard> {
-    let Parsed { inputs, places, refused } = parsed;
+/// Where a body came from, and its bytes.
+struct Came<'a> {
+    source: &'a str,
+    origin: Origin,
+    bytes: &'a [u8],
+}
+
+async fn commit(parsed: Parsed, came: Came<'_>, writer: &WriterHandle) -> Result<Heard, NotHeard> {
+    let Parsed { inputs, places, refused, refused_places } = parsed;
+    let Came { source, origin, bytes } = came;
     if inputs.is_empty() && refused.is_empty() {
         return Ok(Heard::default());
     }
+    let mut beside = Beside::default();
+    if !refused.is_empty() {
+        let members = refused_places.iter().filter_map(|place| u32::try_from(*place).ok()).collect();
+        beside.letters.push(DeadInput::raw(source, origin, &refused, members, bytes));
+    }
     let mut heard = Heard { taken: 0, refused: refused.clone() };
     let event = Event::Alerts { inputs, refused: refused.into_iter().map(|fault| (source.to_owned(), fault)).collect() };
-    let told = writer.submit(Lane::Webhooks, event).map_err(NotHeard::Full)?;
+    let told = writer.submit_with(Lane::Webhooks, event, beside).map_err(NotHeard::Full)?;
     // Whatever else a reply may be, this event is answered by what was taken.
     if let Reply::Taken(outcomes) = told.await.map_err(|_| NotHeard::Full(Full::Stopping))? {
         for (outcome, place) in outcomes.into_iter().zip(places) {

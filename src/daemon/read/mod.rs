@@ -2,6 +2,7 @@
 //!
 //! What a row cannot say (counts, last seen, health) is one bounded question to the writer: [`live`].
 
+mod letters;
 pub mod live;
 
 use std::collections::BTreeMap;

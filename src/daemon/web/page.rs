@@ -452,8 +452,8 @@ fn quoted(text: &str) -> String {
     if text.is_empty() { text } else { format!("“{text}”") }
 }
 
-/// Base64 of a digest, as a policy names it.
-fn base64(bytes: &[u8]) -> String {
+/// Base64 (RFC 4648) with its padding.
+pub(in crate::web) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for three in bytes.chunks(3) {

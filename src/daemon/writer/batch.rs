@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use minicbor::{Decode, Encode};
 use tokio::sync::oneshot;
 use tracing::error;
 use watchkeeper_engine::block::Entry;
@@ -14,9 +13,10 @@ use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::{Row, encode};
 use watchkeeper_engine::step::{Outcome, due, step};
 use watchkeeper_engine::time::Time;
-use watchkeeper_store::{RowChange, SourceFile, SourceKind, Table};
+use watchkeeper_store::{RowChange, SourceFile, SourceKind};
 
-use super::lanes::{Adoption, Submission, Work};
+use super::lanes::{Adoption, Beside, Submission, Work};
+use super::letters::{DeadInput, Form, Letters, Origin};
 use super::own_alert;
 use super::suspects::{InputHash, Suspects};
 
@@ -29,6 +29,8 @@ pub(super) struct Batch {
     pub(super) touched: BTreeSet<Row>,
     /// Rows that are no rows of State: the CMDB's, dead letters.
     pub(super) rows: Vec<RowChange>,
+    /// Dead letters that had to go for want of room.
+    pub(super) letters_dropped: u64,
     /// The files of a World that came into force.
     pub(super) sources: Vec<(SourceKind, Vec<SourceFile>)>,
     /// What is asked of the world.
@@ -50,30 +52,13 @@ pub(super) struct Answer {
     pub(super) since: Instant,
 }
 
-/// An input that was set aside because it stopped the daemon twice.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct DeadLetter {
-    /// When it was set aside.
-    #[n(0)]
-    pub at: Time,
-    /// The source it came from, or the actor.
-    #[n(1)]
-    pub from: String,
-    /// Why.
-    #[n(2)]
-    pub why: String,
-    /// The alert or command as it was understood, encoded.
-    #[n(3)]
-    #[cbor(with = "minicbor::bytes")]
-    pub input: Vec<u8>,
-}
-
 impl Batch {
     /// Fires due timers and decides each event. `None` where there was nothing to do.
     pub(super) fn decide(
         state: &mut State,
         world: &mut World,
         suspects: &mut Suspects,
+        letters: &mut Letters,
         submissions: Vec<Submission>,
         now: Time,
     ) -> Option<Batch> {
@@ -93,8 +78,9 @@ impl Batch {
             batch.put(out);
             suspects.doing_events();
         }
-        for Submission { work, reply, since, .. } in submissions {
+        for Submission { work, beside, reply, since, .. } in submissions {
             batch.events += work.events();
+            batch.take_beside(letters, beside, now);
             let what = match work {
                 Work::Adopt(adoption) => {
                     let Adoption { world: next, rows, sources } = *adoption;
@@ -108,7 +94,7 @@ impl Batch {
                     batch.rows.extend(rows);
                     Some(Reply::Done { id: String::new(), version: 0, changed: true })
                 }
-                Work::Event(event) if suspects.is_careful() => batch.step_carefully(state, world, suspects, event, now),
+                Work::Event(event) if suspects.is_careful() => batch.step_carefully(state, world, suspects, letters, event, now),
                 Work::Event(event) => {
                     batch.count_received(&event);
                     batch.step(state, world, event, now)
@@ -135,6 +121,14 @@ impl Batch {
         out.reply
     }
 
+    /// What goes into the transaction of an event beside what the event itself changes.
+    fn take_beside(&mut self, letters: &mut Letters, beside: Beside, now: Time) {
+        self.rows.extend(beside.rows);
+        for input in beside.letters {
+            self.letters_dropped += letters.keep(input, now, &mut self.rows);
+        }
+    }
+
     fn count_received(&mut self, event: &Event) {
         if let Event::Alerts { inputs, refused } = event {
             let first = inputs.first().map(|input| &input.source).or_else(|| refused.first().map(|(source, _)| source));
@@ -145,13 +139,21 @@ impl Batch {
     }
 
     /// After a panic: each input alone, named beforehand, so that the next panic knows its culprit; one that did it twice is set aside.
-    fn step_carefully(&mut self, state: &mut State, world: &World, suspects: &mut Suspects, event: Event, now: Time) -> Option<Reply> {
+    fn step_carefully(
+        &mut self,
+        state: &mut State,
+        world: &World,
+        suspects: &mut Suspects,
+        letters: &mut Letters,
+        event: Event,
+        now: Time,
+    ) -> Option<Reply> {
         self.count_received(&event);
         match event {
             Event::Alerts { inputs, refused } => {
                 let mut taken = Vec::with_capacity(inputs.len());
                 for input in inputs {
-                    taken.push(self.take_carefully(state, world, suspects, input, now));
+                    taken.push(self.take_carefully(state, world, suspects, letters, input, now));
                 }
                 suspects.doing_events();
                 self.step(state, world, Event::Alerts { inputs: Vec::new(), refused }, now);
@@ -161,7 +163,8 @@ impl Batch {
                 let bytes = encode(&command);
                 let hash = InputHash::of(&bytes);
                 if suspects.is_culprit(hash) {
-                    let expected = self.set_aside(state, world, hash, command.actor.clone(), bytes, now);
+                    let input = DeadInput::set_aside(&command.actor, Form::Command, hash, bytes);
+                    let expected = self.set_aside(state, world, letters, input, now);
                     return Some(Reply::Invalid(Refused { place: command.action.word().to_owned(), expected }));
                 }
                 suspects.doing_input(hash, format!("command {} of {}", command.action.word(), command.actor));
@@ -174,11 +177,20 @@ impl Batch {
         }
     }
 
-    fn take_carefully(&mut self, state: &mut State, world: &World, suspects: &mut Suspects, input: AlertInput, now: Time) -> Taken {
+    fn take_carefully(
+        &mut self,
+        state: &mut State,
+        world: &World,
+        suspects: &mut Suspects,
+        letters: &mut Letters,
+        input: AlertInput,
+        now: Time,
+    ) -> Taken {
         let bytes = encode(&input);
         let hash = InputHash::of(&bytes);
         if suspects.is_culprit(hash) {
-            let expected = self.set_aside(state, world, hash, input.source.clone(), bytes, now);
+            let dead = DeadInput::set_aside(&input.source, Form::Alert, hash, bytes);
+            let expected = self.set_aside(state, world, letters, dead, now);
             let refused = Refused { place: "alert".to_owned(), expected };
             let event = Event::Alerts { inputs: Vec::new(), refused: vec![(input.source, refused.clone())] };
             self.step(state, world, event, now);
@@ -192,13 +204,15 @@ impl Batch {
         }
     }
 
-    /// Keeps an input that stopped the daemon twice as a dead letter, and raises the daemon's own alert about it.
-    fn set_aside(&mut self, state: &mut State, world: &World, hash: InputHash, from: String, input: Vec<u8>, now: Time) -> String {
-        let why = "one that has not stopped the daemon twice; this one is kept as a dead letter".to_owned();
-        error!(input = %hash, from, "An input that stopped the daemon twice was set aside.");
-        let letter = DeadLetter { at: now, from, why: why.clone(), input };
-        let key = hash.0.to_be_bytes().to_vec();
-        self.rows.push(RowChange { table: Table::DEAD_LETTERS, key, value: Some(encode(&letter)) });
+    /// Keeps an input that stopped the daemon twice as a dead letter, and raises the daemon's own alert about it. Returns what is said to its sender.
+    fn set_aside(&mut self, state: &mut State, world: &World, letters: &mut Letters, input: DeadInput, now: Time) -> String {
+        let Origin::Writer { input: hash } = input.origin else { return String::new() };
+        let hash = InputHash(hash);
+        let why = input.faults.first().map_or_else(String::new, |fault| fault.expected.clone());
+        error!(input = %hash, from = input.source, "An input that stopped the daemon twice was set aside.");
+        if !letters.holds_set_aside(hash) {
+            self.letters_dropped += letters.keep(input, now, &mut self.rows);
+        }
         let own = own_alert("InputSetAside", &format!("input {hash} stopped the daemon twice and was set aside"));
         self.step(state, world, Event::Alerts { inputs: vec![own], refused: Vec::new() }, now);
         why

@@ -22,9 +22,9 @@ pub(super) struct Done {
     pub(super) answers: Vec<Answer>,
 }
 
-/// Writes a batch. When this has returned, what it held survives a crash; before that nothing of it does.
-pub(super) fn commit(parts: &mut Parts, batch: Batch, now: Time) -> Result<Done, StoreError> {
-    let Batch { entries, touched, rows: other_rows, sources, effects, answers, received, events, adopted } = batch;
+/// Writes a batch. When this has returned, what it held survives a crash; before that nothing of it does. `letters`: how many dead letters there are then.
+pub(super) fn commit(parts: &mut Parts, batch: Batch, letters: usize, now: Time) -> Result<Done, StoreError> {
+    let Batch { entries, touched, rows: other_rows, letters_dropped, sources, effects, answers, received, events, adopted } = batch;
     let began = Instant::now();
 
     let block = block(&parts.state, &parts.world, parts.store.head().hash, now, entries);
@@ -54,6 +54,8 @@ pub(super) fn commit(parts: &mut Parts, batch: Batch, now: Time) -> Result<Done,
         waited: answers.iter().map(|answer| answer.since.elapsed()).collect(),
         events,
         block_bytes,
+        letters,
+        letters_dropped,
         took,
         state: &parts.state,
         world: &parts.world,

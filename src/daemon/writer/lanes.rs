@@ -14,6 +14,8 @@ use watchkeeper_engine::state::State;
 use watchkeeper_engine::time::Time;
 use watchkeeper_store::{RowChange, SourceFile, SourceKind};
 
+use super::letters::DeadInput;
+
 /// Events of one batch. A commit costs 0.2 to 8 ms whatever its size, so throughput is batch over commit latency.
 pub const BATCH_EVENTS_MAX: usize = 8_192;
 /// Bytes of one batch's events.
@@ -69,6 +71,8 @@ pub(super) struct Refusal {
 pub(super) struct Submission {
     /// What happened, or a new World with the rows that keep it.
     pub(super) work: Work,
+    /// What is written with it.
+    pub(super) beside: Beside,
     /// Its size, as the bounds count it.
     pub(super) bytes: usize,
     /// Who is told after the commit.
@@ -81,7 +85,23 @@ impl Submission {
     /// An event of the writer's own: nobody waits for its answer.
     pub(super) fn unanswered(event: Event) -> Submission {
         let work = Work::Event(event);
-        Submission { bytes: work.bytes(), work, reply: oneshot::channel().0, since: Instant::now() }
+        Submission { bytes: work.bytes(), work, beside: Beside::default(), reply: oneshot::channel().0, since: Instant::now() }
+    }
+}
+
+/// What goes into the transaction of an event beside what the event itself changes.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// Rows that no event changes, such as the position of a Kafka partition.
+    pub rows: Vec<RowChange>,
+    /// What of the input was not taken; each gets an id and becomes a row.
+    pub letters: Vec<DeadInput>,
+}
+
+impl Beside {
+    /// About how many bytes it holds.
+    fn bytes(&self) -> usize {
+        self.letters.iter().map(DeadInput::weight).sum::<usize>() + of_rows(&self.rows)
     }
 }
 
@@ -144,9 +164,9 @@ impl Lanes {
         Lanes { waiting: Mutex::default(), arrived: Condvar::new(), room: Notify::new(), webhook_bytes_max, archived: AtomicU64::new(0) }
     }
 
-    /// Puts something into a lane.
-    pub(super) fn put(&self, lane: Lane, work: Work) -> Result<oneshot::Receiver<Reply>, Refusal> {
-        let bytes = work.bytes();
+    /// Puts something into a lane, with what is written beside it.
+    pub(super) fn put(&self, lane: Lane, work: Work, beside: Beside) -> Result<oneshot::Receiver<Reply>, Refusal> {
+        let bytes = work.bytes() + beside.bytes();
         let mut waiting = self.lock();
         if waiting.stopping {
             return Err(Refusal { full: Full::Stopping, work: Box::new(work) });
@@ -162,7 +182,7 @@ impl Lanes {
             return Err(Refusal { full: Full::Busy, work: Box::new(work) });
         }
         let (reply, told) = oneshot::channel();
-        let submission = Submission { work, bytes, reply, since: Instant::now() };
+        let submission = Submission { work, beside, bytes, reply, since: Instant::now() };
         match lane {
             Lane::Operators => waiting.operators.push_back(submission),
             Lane::Webhooks => {
@@ -292,7 +312,6 @@ impl Work {
 
     /// About how many bytes it holds.
     fn bytes(&self) -> usize {
-        const RECORD: usize = 256;
         let text =
             |labels: &watchkeeper_engine::text::Labels| labels.iter().map(|(name, value)| name.len() + value.len() + 48).sum::<usize>();
         match self {
@@ -301,8 +320,15 @@ impl Work {
                 inputs.sum::<usize>() + refused.len() * RECORD
             }
             Work::Event(Event::Rendered { bytes, .. }) => RECORD + bytes.len(),
-            Work::Keep(rows) => rows.iter().map(|row| RECORD + row.value.as_ref().map_or(0, Vec::len)).sum(),
+            Work::Keep(rows) => of_rows(rows),
             Work::Event(_) | Work::Adopt(_) => RECORD,
         }
     }
+}
+
+/// What a record counts for beside its texts.
+const RECORD: usize = 256;
+
+fn of_rows(rows: &[RowChange]) -> usize {
+    rows.iter().map(|row| RECORD + row.value.as_ref().map_or(0, Vec::len)).sum()
 }

@@ -9,6 +9,7 @@
 mod batch;
 mod commit;
 mod lanes;
+mod letters;
 mod load;
 mod suspects;
 
@@ -31,13 +32,14 @@ use crate::clock::{Clock, Timekeeper, Turn};
 use crate::health::Health;
 use crate::telemetry::Telemetry;
 
-pub use batch::DeadLetter;
-pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Full, Lane};
+pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Beside, Full, Lane};
+pub use letters::{DeadInput, DeadLetter, Form, Origin};
 pub use load::load;
 pub use suspects::{PanicNote, Suspects};
 
 use batch::Batch;
 use lanes::{Lanes, Refusal, Round, Work};
+use letters::Letters;
 
 /// How long the writer sleeps at most: it shows that it lives, and looks at a clock that may have been set.
 const IDLE_TICK: Duration = Duration::from_secs(1);
@@ -78,6 +80,7 @@ pub struct Parts {
 pub struct Writer {
     parts: Parts,
     lanes: Arc<Lanes>,
+    letters: Letters,
     time: Timekeeper,
     sidecar_at: Instant,
 }
@@ -86,7 +89,7 @@ pub struct Writer {
 pub fn new(parts: Parts, webhook_bytes_max: usize) -> (Writer, WriterHandle) {
     let lanes = Arc::new(Lanes::new(webhook_bytes_max));
     let time = Timekeeper::new(parts.clock.as_ref(), parts.state.counters.last_now);
-    let writer = Writer { parts, lanes: Arc::clone(&lanes), time, sidecar_at: Instant::now() + SIDECAR_EVERY };
+    let writer = Writer { parts, lanes: Arc::clone(&lanes), letters: Letters::default(), time, sidecar_at: Instant::now() + SIDECAR_EVERY };
     (writer, WriterHandle { lanes })
 }
 
@@ -96,7 +99,15 @@ impl WriterHandle {
     /// # Errors
     /// The lane is full, or the daemon stops: nothing was taken.
     pub fn submit(&self, lane: Lane, event: Event) -> Result<oneshot::Receiver<Reply>, Full> {
-        self.lanes.put(lane, Work::Event(event)).map_err(|refusal| refusal.full)
+        self.submit_with(lane, event, Beside::default())
+    }
+
+    /// As [`WriterHandle::submit`], with what is written in the same transaction.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn submit_with(&self, lane: Lane, event: Event, beside: Beside) -> Result<oneshot::Receiver<Reply>, Full> {
+        self.lanes.put(lane, Work::Event(event), beside).map_err(|refusal| refusal.full)
     }
 
     /// Hands the result of a worker over, and waits for room where there is none.
@@ -107,7 +118,7 @@ impl WriterHandle {
         let mut work = Work::Event(event);
         loop {
             let room = self.lanes.room();
-            match self.lanes.put(Lane::Operators, work) {
+            match self.lanes.put(Lane::Operators, work, Beside::default()) {
                 Ok(told) => return Ok(told),
                 Err(Refusal { full: Full::Stopping, .. }) => return Err(Full::Stopping),
                 Err(Refusal { full: Full::Busy, work: back }) => work = *back,
@@ -122,7 +133,7 @@ impl WriterHandle {
     /// # Errors
     /// As [`WriterHandle::submit`].
     pub fn adopt(&self, adoption: Adoption) -> Result<oneshot::Receiver<Reply>, Full> {
-        self.lanes.put(Lane::Operators, Work::Adopt(Box::new(adoption))).map_err(|refusal| refusal.full)
+        self.lanes.put(Lane::Operators, Work::Adopt(Box::new(adoption)), Beside::default()).map_err(|refusal| refusal.full)
     }
 
     /// Has rows written that no event changes; the answer comes after the commit.
@@ -130,7 +141,7 @@ impl WriterHandle {
     /// # Errors
     /// As [`WriterHandle::submit`].
     pub fn keep(&self, rows: Vec<RowChange>) -> Result<oneshot::Receiver<Reply>, Full> {
-        self.lanes.put(Lane::Operators, Work::Keep(rows)).map_err(|refusal| refusal.full)
+        self.lanes.put(Lane::Operators, Work::Keep(rows), Beside::default()).map_err(|refusal| refusal.full)
     }
 
     /// Has a question answered from memory between two batches. It must be bounded: the writer does nothing else meanwhile.
@@ -173,6 +184,7 @@ impl Writer {
     /// # Errors
     /// The store failed. Nothing of the batch was acknowledged, and the process must end: what is on disk is known again after a start.
     pub fn run(mut self) -> Result<(), StoreError> {
+        self.letters = Letters::load(&self.parts.store.reader())?;
         let now = self.read_clock();
         self.work(Round { submissions: self.first(), ..Round::default() }, now)?;
         loop {
@@ -206,9 +218,10 @@ impl Writer {
     /// One round: a batch, then the questions.
     fn work(&mut self, round: Round, now: Time) -> Result<(), StoreError> {
         let parts = &mut self.parts;
-        let batch = Batch::decide(&mut parts.state, &mut parts.world, &mut parts.suspects, round.submissions, now);
+        let Parts { state, world, suspects, .. } = parts;
+        let batch = Batch::decide(state, world, suspects, &mut self.letters, round.submissions, now);
         if let Some(batch) = batch {
-            let done = commit::commit(parts, batch, now)?;
+            let done = commit::commit(parts, batch, self.letters.len(), now)?;
             (parts.dispatch)(done.effects);
             for answer in done.answers {
                 // Whoever went away before the answer learns it by asking again.
@@ -246,7 +259,7 @@ impl Writer {
     /// Raises an alert of the daemon about itself.
     fn tell_myself(&self, name: &str, summary: &str) {
         let event = Event::Alerts { inputs: vec![own_alert(name, summary)], refused: Vec::new() };
-        if self.lanes.put(Lane::Operators, Work::Event(event)).is_err() {
+        if self.lanes.put(Lane::Operators, Work::Event(event), Beside::default()).is_err() {
             warn!(alert = name, "The daemon's own alert found no room.");
         }
     }

@@ -25,7 +25,7 @@ pub fn parse(door: &Door<'_>, format: &Format, headers: &BTreeMap<String, String
                 parsed.inputs.push(input);
                 parsed.places.push(index);
             }
-            Err(fault) => parsed.refused.push(fault),
+            Err(fault) => parsed.refuse(index, fault),
         }
     }
     Ok(parsed)

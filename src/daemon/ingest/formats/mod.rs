@@ -33,6 +33,8 @@ pub struct Parsed {
     pub places: Vec<usize>,
     /// Members that were not, each with its place.
     pub refused: Vec<Refused>,
+    /// Where each of `refused` stood in the body.
+    pub refused_places: Vec<usize>,
 }
 
 /// Labels that say how bad it is; the first one present counts.
@@ -52,8 +54,14 @@ impl Parsed {
                 self.inputs.push(input);
                 self.places.push(index);
             }
-            Err(fault) => self.refused.push(at(index, &fault)),
+            Err(fault) => self.refuse(index, at(index, &fault)),
         }
+    }
+
+    /// Puts the member at `index` on the heap of those that were not understood.
+    fn refuse(&mut self, index: usize, fault: Refused) {
+        self.refused.push(fault);
+        self.refused_places.push(index);
     }
 }
 

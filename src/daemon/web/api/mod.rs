@@ -3,6 +3,7 @@
 mod alerts;
 mod cis;
 pub(super) mod commands;
+mod dead_letters;
 pub(super) mod fields;
 mod files;
 pub mod idempotency;
@@ -49,6 +50,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/outbox", read, get(outbox::list)),
         Endpoint::get("/api/v1/outbox/{id}", read, get(outbox::show)),
         Endpoint::post("/api/v1/outbox/{id}/retry", operate, post(outbox::retry)),
+        Endpoint::get("/api/v1/dead-letters", read, get(dead_letters::list)),
+        Endpoint::get("/api/v1/dead-letters/{id}", operate, get(dead_letters::show)),
     ]
 }
 
