@@ -4,5 +4,6 @@
 
 pub mod chance;
 pub mod daemon;
+pub mod kafka;
 pub mod mailbox;
 pub mod wire;

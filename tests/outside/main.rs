@@ -7,6 +7,7 @@ mod browser;
 mod crash;
 mod demo;
 mod downtime;
+mod kafka;
 mod outage;
 mod parsed_back;
 mod prometheus;
