@@ -1,6 +1,5 @@
 //! What conditions see of State and World: views built from records.
 
-use crate::cmdb::walk;
 use crate::event::World;
 use crate::expr::{AlertView, CiView, IncidentView, ServiceView, View};
 use crate::ids::CiNo;
@@ -9,7 +8,7 @@ use crate::model::alert::CiRef;
 use crate::model::incident::Incident;
 use crate::state::{AlertCell, State};
 use crate::time::Time;
-use crate::words::{Health, Role};
+use crate::words::Health;
 
 /// The view of a live alert alone: what `identify` sees.
 pub fn alert<'a>(state: &'a State, cell: &'a AlertCell, now: Time) -> View<'a> {
@@ -65,7 +64,7 @@ pub fn with_ci<'a>(view: View<'a>, state: &State, world: &'a World, ci: &'a CiRe
 
 /// `view` with an incident; `id` and `services` hold its texts.
 pub fn with_incident<'a>(view: View<'a>, state: &State, incident: &'a Incident, texts: &'a IncidentTexts, now: Time) -> View<'a> {
-    let members = || state.alerts_in(incident.id);
+    let tally = state.tally(incident.id);
     View {
         incident: IncidentView {
             id: &texts.id,
@@ -77,8 +76,8 @@ pub fn with_incident<'a>(view: View<'a>, state: &State, incident: &'a Incident, 
             team: &incident.team,
             assignee: &incident.assignee,
             services: &texts.services,
-            alerts: members().count() as u64,
-            symptoms: members().filter(|cell| cell.alert.role == Role::Symptom).count() as u64,
+            alerts: tally.alerts.into(),
+            symptoms: tally.symptoms.into(),
             age: now - incident.opened_at,
             acknowledged: incident.acknowledged_at.is_some(),
             major: false,
@@ -128,7 +127,7 @@ fn ci_view<'a>(state: &State, world: &'a World, no: CiNo) -> CiView<'a> {
 }
 
 fn service_view<'a>(state: &State, world: &'a World, no: CiNo) -> ServiceView<'a> {
-    let Some(service) = walk::most_critical_service(&world.cmdb, no) else { return ServiceView::default() };
+    let Some(service) = world.cmdb.most_critical_service(no) else { return ServiceView::default() };
     let Some(ci) = world.cmdb.ci(service) else { return ServiceView::default() };
     ServiceView {
         id: &ci.id,
@@ -146,7 +145,7 @@ pub fn health(state: &State, world: &World, no: CiNo) -> Health {
     if state.health().is_down(no) {
         return Health::Down;
     }
-    if state.alerts_on(no).any(|alert| alert.means == crate::words::Means::Degraded) {
+    if state.is_degraded(no) {
         return Health::Degraded;
     }
     match state.health().group(&world.cmdb, no) {

@@ -272,7 +272,7 @@ impl Imagined<'_> {
                 let title = rule::title(rule, view);
                 steps.add("attached", format!("a new incident, {title}{before}"), &because);
                 steps.add("first mail", format!("after {}", rule.group_wait.words()), "so that a cause and its symptoms meet");
-                let rating = rate::rate(&self.health, world, &alert.ci, std::iter::once(*alert));
+                let rating = rate::rate(&self.health, world, &alert.ci, rate::Burden::of_alert(alert));
                 let opening = Opening { alert, rule, group, title, rating, recurrence_of, because, notify_as: Reason::Opened };
                 self.tell(attach::opened(state, world, view, opening, *now), Role::Cause, Reason::Opened, steps);
             }
@@ -286,7 +286,8 @@ impl Imagined<'_> {
         if role != Role::Symptom {
             let others = state.alerts_in(incident.id).map(|cell| &cell.alert);
             let others = others.filter(|other| other.role != Role::Symptom && other.id != alert.id);
-            let rating = rate::rate(&self.health, world, &incident.ci, others.chain(std::iter::once(*alert)));
+            let burden = others.fold(rate::Burden::of_alert(alert), rate::Burden::with);
+            let rating = rate::rate(&self.health, world, &incident.ci, burden);
             let because = Because::Matrix { impact: rating.impact, because: rating.because.clone(), urgency: rating.urgency };
             if rating.priority <= incident.priority && !incident.priority_by_hand {
                 incident.impact = rating.impact;

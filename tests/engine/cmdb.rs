@@ -282,7 +282,7 @@ fn carried_services_stand_most_critical_first_whatever_the_state() {
     let cmdb = shop(MinUp::Count(1));
     assert_eq!(ids(&cmdb, walk::carried(&cmdb, no(&cmdb, "sw-1"))), ["shop", "billing"]);
     assert_eq!(ids(&cmdb, walk::carried(&cmdb, no(&cmdb, "billing"))), ["billing"]);
-    assert_eq!(walk::most_critical_service(&cmdb, no(&cmdb, "ups-1")), Some(no(&cmdb, "shop")));
+    assert_eq!(cmdb.most_critical_service(no(&cmdb, "ups-1")), Some(no(&cmdb, "shop")));
     assert_eq!(ids(&cmdb, cmdb.services().iter().copied()), ["shop", "billing"]);
 }
 
@@ -311,7 +311,9 @@ fn plots() -> impl Strategy<Value = Plot> {
 fn drawn(edges: &[(usize, usize, u8)], min_up: &[u32]) -> Cmdb {
     let names: Vec<String> = (0..min_up.len()).map(|n| format!("n{n:02}")).collect();
     let items = names.iter().enumerate().map(|(n, name)| {
-        edges.iter().filter(|edge| edge.0 == n).fold(item(name).min_up(MinUp::Count(min_up[n])), |item: Item<'_>, (_, to, kind)| {
+        let item = item(name).min_up(MinUp::Count(min_up[n]));
+        let item = if n % 3 == 0 { item.service(Level::ALL[n / 3 % 3]) } else { item };
+        edges.iter().filter(|edge| edge.0 == n).fold(item, |item: Item<'_>, (_, to, kind)| {
             let to = &names[*to];
             match kind {
                 0 => item.depends_on(to),
@@ -376,6 +378,14 @@ proptest! {
                 }
             }
             prop_assert_eq!(&health, &health.over(&cmdb));
+        }
+    }
+
+    #[test]
+    fn the_most_critical_service_known_beforehand_is_the_first_of_all_that_are_carried((edges, min_up, _) in plots()) {
+        let cmdb = drawn(&edges, &min_up);
+        for no in cmdb.items().map(|ci| ci.no) {
+            prop_assert_eq!(cmdb.most_critical_service(no), walk::carried(&cmdb, no).first().copied());
         }
     }
 

@@ -8,6 +8,7 @@ mod core;
 mod expr;
 mod expr_oracle;
 mod policy;
+mod recount;
 mod scenarios;
 mod schedule;
 #[allow(dead_code, clippy::wildcard_enum_match_arm, reason = "scenarios still to come use all of it; it asks for one kind of fact")]

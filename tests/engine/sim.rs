@@ -1,7 +1,7 @@
 //! A small world over the engine for scenarios: a State, rules and a CMDB from YAML, a virtual clock, and what must hold after every batch.
 //!
-//! After every batch: what was saved loads to the same State, the facts replayed on a copy give the same rows, an alert has at most one place,
-//! and no person hears twice that an incident opened.
+//! After every batch: what was saved loads to the same State, the facts replayed on a copy give the same rows, every index is what all alerts looked at
+//! one by one say, an alert has at most one place, and no person hears twice that an incident opened.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,6 +22,8 @@ use watchkeeper_engine::step::{self, Outcome};
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{AlertState, IncidentState, Reason, Role, Severity};
+
+use crate::recount;
 
 /// The store of every scenario.
 pub(crate) const STORE: StoreId = StoreId { high: 0x5eed, low: 0x51a };
@@ -378,6 +380,9 @@ impl Sim {
             state.unknown_items().map(|(value, alerts)| (value.to_owned(), alerts.clone())).collect()
         };
         assert_eq!(unknown(&loaded), unknown(state));
+        recount::equals(&loaded, &self.world);
+        recount::equals(state, &self.world);
+        recount::same_causes(state, &self.world);
         // A timer may fire and find nothing; one that is missing would never fire. What has fired already may be armed again by a start.
         if let Some(due) = loaded.next_due().filter(|due| *due > self.now) {
             assert!(state.next_due().is_some_and(|armed| armed <= due), "a timer at {due} is lost");

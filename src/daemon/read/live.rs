@@ -8,7 +8,7 @@ use watchkeeper_engine::model::alert::Vitals;
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::Time;
-use watchkeeper_engine::words::{Health, IncidentState, Role, Severity};
+use watchkeeper_engine::words::{Health, IncidentState, Severity};
 
 use crate::writer::{Full, WriterHandle};
 
@@ -98,10 +98,8 @@ pub async fn vitals(writer: &WriterHandle, ids: &[AlertId]) -> Result<BTreeMap<A
 pub async fn incidents(writer: &WriterHandle, ids: Vec<IncidentId>) -> Result<BTreeMap<IncidentId, IncidentNow>, Full> {
     writer
         .ask(move |state, _, _| {
-            let now = |id: IncidentId| IncidentNow {
-                children: state.children_of(id).collect(),
-                symptoms: state.alerts_in(id).filter(|cell| cell.alert.role == Role::Symptom).count(),
-            };
+            let now =
+                |id: IncidentId| IncidentNow { children: state.children_of(id).collect(), symptoms: state.tally(id).symptoms as usize };
             ids.into_iter().map(|id| (id, now(id))).collect()
         })
         .await

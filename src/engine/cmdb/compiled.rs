@@ -28,6 +28,8 @@ pub struct Cmdb {
     services: Vec<CiNo>,
     /// By number: the place in `services`, or `u32::MAX`.
     service_rank: Vec<u32>,
+    /// By number: the place in `services` of the most critical one that the item carries, or `u32::MAX`.
+    carries: Vec<u32>,
     /// Where a fault of one item takes another down.
     hard: Graph,
     /// From members to their groups.
@@ -66,6 +68,7 @@ impl Cmdb {
             version,
             rank,
             service_rank: places(&services, size),
+            carries: carries(&services, &hard, &member, size),
             teams: inventory.teams.iter().map(|(key, team)| (fold(&team.id), key.clone())).collect(),
             people: inventory.people.iter().map(|(key, person)| (fold(&person.id), key.clone())).collect(),
             inventory,
@@ -146,6 +149,11 @@ impl Cmdb {
         self.service_rank(no).is_some()
     }
 
+    /// The most critical service that an item carries, itself included, whatever the state of groups; of several as critical, the first by id.
+    pub fn most_critical_service(&self, no: CiNo) -> Option<CiNo> {
+        self.services.get(*self.carries.get(no.0 as usize)? as usize).copied()
+    }
+
     /// The team with this id, ignoring case.
     pub fn team(&self, id: &str) -> Option<&Team> {
         self.inventory.teams.get(self.teams.get(&fold(id))?)
@@ -220,6 +228,24 @@ fn places(order: &[CiNo], size: usize) -> Vec<u32> {
         places[no.0 as usize] = place;
     }
     places
+}
+
+/// By number: the first of `services` that a fault of the item could reach, or `u32::MAX`. Every item is walked over once: what carries one service
+/// carries all that this one does.
+fn carries(services: &[CiNo], hard: &Graph, member: &Graph, size: usize) -> Vec<u32> {
+    let mut carries = vec![u32::MAX; size];
+    let mut queue = Vec::new();
+    for (rank, service) in (0..).zip(services) {
+        queue.push(*service);
+        while let Some(at) = queue.pop() {
+            let known = &mut carries[at.0 as usize];
+            if *known == u32::MAX {
+                *known = rank;
+                queue.extend(hard.back(at).chain(member.back(at)).map(|flow| flow.ci));
+            }
+        }
+    }
+    carries
 }
 
 fn graphs(inventory: &Inventory, names: &Names, by_id: &[CiNo], size: usize) -> (Graph, Graph) {

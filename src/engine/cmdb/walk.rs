@@ -107,11 +107,6 @@ pub fn carried(cmdb: &Cmdb, no: CiNo) -> Vec<CiNo> {
     ranks.into_iter().map(|rank| cmdb.services()[rank as usize]).collect()
 }
 
-/// The first of [`carried`].
-pub fn most_critical_service(cmdb: &Cmdb, no: CiNo) -> Option<CiNo> {
-    carried(cmdb, no).into_iter().next()
-}
-
 fn causes(cmdb: &Cmdb, health: &HealthMap, at: CiNo, visit: &mut dyn FnMut(Flow)) {
     cmdb.flows_from(at).for_each(&mut *visit);
     if health.is_below(cmdb, at) {

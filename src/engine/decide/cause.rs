@@ -38,19 +38,18 @@ pub fn of(state: &State, world: &World, alert: &Alert) -> Option<Cause> {
         return None;
     }
     let upstream = walk::upstream(&world.cmdb, state.health(), ci);
+    // Of one item's alerts with the same reach the earliest that qualifies wins, so each item sends that one alone.
     let mut rivals: Vec<Rival<'_>> = Vec::new();
-    for other in state.alerts_on(ci) {
-        if earlier(other, alert) || !explains(alert, Explains::Ci) {
-            rivals.extend(rival(state, world, other, alert, Explains::Ci, ci, 0));
-        }
+    for reach in [Explains::Downstream, Explains::Ci] {
+        let before = state.explaining(ci, reach).take_while(|other| earlier(other, alert) || !explains(alert, Explains::Ci));
+        rivals.extend(before.filter_map(|other| rival(state, world, other, alert, ci, 0)).next());
     }
     for reached in &upstream {
         if rivals.len() >= CANDIDATES_MAX {
             break;
         }
-        for other in state.alerts_on(reached.ci) {
-            rivals.extend(rival(state, world, other, alert, Explains::Downstream, reached.ci, reached.hops));
-        }
+        let mut others = state.explaining(reached.ci, Explains::Downstream);
+        rivals.extend(others.find_map(|other| rival(state, world, other, alert, reached.ci, reached.hops)));
     }
     // On a cycle two alerts lie upstream of each other: the earlier one explains the later.
     if explains(alert, Explains::Downstream) {
@@ -77,8 +76,8 @@ pub fn explained_by(state: &State, health: &HealthMap, world: &World, cause: &Al
     };
     let items = std::iter::once(ci).chain(reached.iter().map(|reached| reached.ci));
     let mut found: Vec<(Time, AlertId)> = items
-        .flat_map(|item| state.alerts_on(item))
-        .filter(|alert| alert.id != cause.id && alert.state == AlertState::Firing && alert.incident != cause.incident)
+        .flat_map(|item| state.firing_outside(item, cause.incident))
+        .filter(|alert| alert.id != cause.id)
         .map(|alert| (alert.started_at, alert.id))
         .collect();
     found.sort_unstable();
@@ -107,8 +106,8 @@ pub fn collected(state: &State, health: &HealthMap, world: &World, alert: &Alert
         let mut alerts: Vec<(IncidentId, AlertId)> = world
             .cmdb
             .members_of(group)
-            .flat_map(|member| state.alerts_on(member))
-            .filter(|other| other.means == Means::Down && other.state == AlertState::Firing && other.role != Role::Symptom)
+            .flat_map(|member| state.down_on(member))
+            .filter(|other| other.state == AlertState::Firing && other.role != Role::Symptom)
             .filter_map(|other| Some((open_incident(state, other)?, other.id)))
             .collect();
         alerts.sort_unstable();
@@ -137,12 +136,13 @@ struct Rival<'a> {
     hops: u32,
 }
 
-fn rival<'a>(state: &State, world: &World, other: &'a Alert, alert: &Alert, needs: Explains, ci: CiNo, hops: u32) -> Option<Rival<'a>> {
+/// `other`, which explains so far, where it may explain `alert`: of its realm, in an open incident, and not begun too long after it.
+fn rival<'a>(state: &State, world: &World, other: &'a Alert, alert: &Alert, ci: CiNo, hops: u32) -> Option<Rival<'a>> {
     let adopt_within = world.policy.correlate.by_name(&other.rule).map_or(limits::ADOPT_WITHIN, |rule| rule.adopt_within);
     // A cause that clears and returns within the release keeps what hung off it, however long that has been firing.
     let stays = alert.role == Role::Symptom && alert.incident == other.incident;
     let young = stays || alert.started_at >= other.started_at - adopt_within;
-    let qualifies = other.id != alert.id && other.realm == alert.realm && explains(other, needs) && young;
+    let qualifies = other.id != alert.id && other.realm == alert.realm && young;
     let incident = open_incident(state, other).filter(|_| qualifies)?;
     Some(Rival { alert: other, incident, ci, hops })
 }
@@ -171,7 +171,8 @@ fn lies_upstream(state: &State, world: &World, ci: CiNo, of: CiNo) -> bool {
 
 fn best_of<'a>(state: &State, world: &World, mut rivals: Vec<Rival<'a>>) -> Option<Rival<'a>> {
     rivals.truncate(CANDIDATES_MAX);
-    if rivals.len() > 1 {
+    // Alerts of one item alone do not stand upstream of each other.
+    if rivals.iter().any(|rival| rival.ci != rivals[0].ci) {
         let explaining: BTreeSet<CiNo> =
             rivals.iter().filter(|rival| rival.alert.explains == Explains::Downstream).map(|rival| rival.ci).collect();
         let roots: Vec<bool> = rivals

@@ -6,6 +6,7 @@ use crate::event::World;
 use crate::ids::CiNo;
 use crate::model::alert::{Alert, CiRef};
 use crate::model::incident::ServiceHit;
+use crate::state::Tally;
 use crate::words::{AlertState, Health, Level, Means, Priority};
 
 /// A rating.
@@ -26,12 +27,38 @@ pub struct Rating {
 /// Services that an incident names at most; a fault of a whole site hurts all, and the mail says how many more.
 const SERVICES_MAX: usize = 32;
 
-/// Rates an incident on `ci` by the alerts that are not symptoms, over the health that holds with them.
-pub fn rate<'a>(health: &HealthMap, world: &World, ci: &CiRef, alerts: impl Iterator<Item = &'a Alert>) -> Rating {
-    let alerts: Vec<&Alert> = alerts.filter(|alert| alert.state == AlertState::Firing).collect();
-    let urgency = alerts.iter().map(|alert| alert.urgency).min().unwrap_or(Level::Low);
-    let mut faults: Vec<(CiNo, Means)> =
-        alerts.iter().filter(|alert| alert.means != Means::Nothing).filter_map(|alert| Some((alert.ci.known()?, alert.means))).collect();
+/// What of an incident's alerts its rating rests on: those that fire unmuted and are no symptoms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Burden {
+    urgency: Level,
+    faults: Vec<(CiNo, Means)>,
+}
+
+impl Burden {
+    /// Of the alerts attached to an incident.
+    pub fn of_incident(tally: &Tally) -> Burden {
+        Burden { urgency: tally.urgency().unwrap_or(Level::Low), faults: tally.faults().collect() }
+    }
+
+    /// Of one alert.
+    pub fn of_alert(alert: &Alert) -> Burden {
+        Burden { urgency: Level::Low, faults: Vec::new() }.with(alert)
+    }
+
+    /// With one more alert that is no symptom; one that does not fire, or is muted, adds nothing.
+    #[must_use]
+    pub fn with(mut self, alert: &Alert) -> Burden {
+        if alert.state == AlertState::Firing {
+            self.urgency = self.urgency.min(alert.urgency);
+            self.faults.extend(alert.ci.known().filter(|_| alert.means != Means::Nothing).map(|ci| (ci, alert.means)));
+        }
+        self
+    }
+}
+
+/// Rates an incident on `ci` by what it holds, over the health that holds with that.
+pub fn rate(health: &HealthMap, world: &World, ci: &CiRef, burden: Burden) -> Rating {
+    let Burden { urgency, mut faults } = burden;
     if let CiRef::Known(group) = ci
         && health.is_below(&world.cmdb, *group)
     {

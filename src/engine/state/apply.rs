@@ -46,14 +46,14 @@ impl State {
             | alert::Fact::RejudgeArmed { id, .. }
             | alert::Fact::ForgetArmed { id, .. } => *id,
         };
-        self.unindex_alert(id);
+        let before = self.standing(id);
         if let Some(cell) = self.cell_mut(id) {
             cell.alert.apply(fact, now);
             if matches!(fact, alert::Fact::Refired { .. }) {
                 cell.armed_end = Time::NEVER;
             }
         }
-        self.index_alert(cmdb, id);
+        self.alert_moved(cmdb, id, before.as_ref());
         if matches!(fact, alert::Fact::Refired { .. } | alert::Fact::Matched { .. }) {
             self.arm_end(id);
         }
@@ -85,8 +85,8 @@ impl State {
     }
 
     fn forget_alert(&mut self, cmdb: &Cmdb, id: AlertId, touched: &mut BTreeSet<Row>) {
-        self.unindex_alert(id);
-        self.count_health(cmdb, id, None);
+        let before = self.standing(id);
+        self.shift(cmdb, before.as_ref(), None);
         if let Some(cell) = self.displace(id) {
             self.past.alerts.insert(id, cell);
             touched.insert(Row::Alert(id));
@@ -96,6 +96,7 @@ impl State {
 
     fn apply_incident(&mut self, cmdb: &Cmdb, fact: &incident::Fact, now: Time, touched: &mut BTreeSet<Row>) {
         let id = fact.id();
+        let parent_before = self.incidents.get(&id).and_then(|incident| incident.parent);
         if let incident::Fact::Opened { incident } = fact {
             self.incidents.insert(id, (**incident).clone());
             self.counters.incidents = self.counters.incidents.max(id.0);
@@ -105,14 +106,13 @@ impl State {
             self.past.timeline.insert((id, position), entry);
             touched.insert(Row::Timeline(id, position));
         }
-        self.unindex_incident(id);
         if let Some(incident) = self.incidents.get_mut(&id) {
             incident.apply(fact, now);
             if matches!(fact, incident::Fact::Opened { .. }) {
                 incident.timeline_len = 1;
             }
         }
-        self.index_incident(id);
+        self.index_incident(id, parent_before);
         touched.insert(Row::Incident(id));
         match fact {
             incident::Fact::Attached { member } => self.attach(cmdb, member, touched),
@@ -161,7 +161,7 @@ impl State {
         role: crate::words::Role,
         touched: &mut BTreeSet<Row>,
     ) {
-        self.unindex_alert(alert);
+        let before = self.standing(alert);
         if let Some(cell) = self.cell_mut(alert) {
             cell.alert.incident = incident;
             cell.alert.role = role;
@@ -170,13 +170,13 @@ impl State {
                 cell.alert.own_incident = incident;
             }
         }
-        self.index_alert(cmdb, alert);
+        self.alert_moved(cmdb, alert, before.as_ref());
         touched.insert(Row::Alert(alert));
     }
 
     fn close_incident(&mut self, id: IncidentId, touched: &mut BTreeSet<Row>) {
-        self.unindex_incident(id);
         if let Some(incident) = self.incidents.remove(&id) {
+            self.unindex_incident(&incident);
             self.past.incidents.insert(id, incident);
             touched.insert(Row::PastIncident(id));
         }

@@ -1,17 +1,19 @@
 //! The indexes derived from records: kept in step by taking a record out, changing it, and putting it back.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use xxhash_rust::xxh3::Xxh3;
 
+use super::tally::Standing;
 use super::{AlertCell, LiveSilence, State, Timer};
 use crate::cmdb::Cmdb;
 use crate::expr::Matcher;
-use crate::ids::{AlertId, CiNo, IncidentId, Slot, StoreId};
+use crate::ids::{AlertId, IncidentId, Slot, StoreId};
 use crate::input::AlertInput;
-use crate::model::alert::{Alert, CiRef};
+use crate::model::incident::Incident;
 use crate::model::silence::Silence;
 use crate::text::Labels;
 use crate::time::{Span, Time};
-use crate::words::{AlertState, Means};
 
 /// How long an expired silence stays in lists: Alertmanager's default retention.
 const FORGET_SILENCE_AFTER: Span = Span::days(5);
@@ -40,12 +42,6 @@ fn identity_hash(store: StoreId, realm: &str, source: &str, key: &str, labels: &
         part(key);
     }
     hash.digest()
-}
-
-/// Whether an alert does count as down for its item: it was judged, fires, muted or not, and means so.
-pub(crate) fn counts_as_down(alert: &Alert) -> Option<CiNo> {
-    let judged = matches!(alert.state, AlertState::Firing | AlertState::Suppressed);
-    alert.ci.known().filter(|_| judged && alert.means == Means::Down)
 }
 
 impl State {
@@ -111,54 +107,19 @@ impl State {
         Some(cell)
     }
 
-    /// Takes an alert out of the indexes by item and incident, before it changes.
-    pub(super) fn unindex_alert(&mut self, id: AlertId) {
-        let Some(alert) = self.cell(id).map(|cell| &cell.alert) else { return };
-        let (ci, incident) = (alert.ci.clone(), alert.incident);
-        match &ci {
-            CiRef::Known(no) => drop_from(&mut self.by_ci, no, id),
-            CiRef::Unknown(value) => drop_from(&mut self.unknown, value, id),
-        }
-        if let Some(incident) = incident {
-            drop_from(&mut self.in_incident, &incident, id);
-        }
-    }
-
-    /// Puts an alert into the indexes, after it changed, and arms what it wants.
+    /// Puts a placed alert into the indexes and arms what it wants.
     pub(super) fn index_alert(&mut self, cmdb: &Cmdb, id: AlertId) {
-        let Some(alert) = self.cell(id).map(|cell| cell.alert.clone()) else { return };
-        if alert.is_active() {
-            match &alert.ci {
-                CiRef::Known(no) => {
-                    self.by_ci.entry(*no).or_default().insert(id);
-                }
-                CiRef::Unknown(value) if !value.is_empty() => {
-                    self.unknown.entry(value.clone()).or_default().insert(id);
-                }
-                CiRef::Unknown(_) => {}
-            }
-        }
-        if let Some(incident) = alert.incident {
-            self.in_incident.entry(incident).or_default().insert(id);
-        }
-        self.count_health(cmdb, id, counts_as_down(&alert));
-        self.arm(alert.judge_at, Timer::Judge(id));
-        self.arm(alert.rejudge_at, Timer::Judge(id));
-        self.arm(alert.forget_at, Timer::Forget(id));
+        self.alert_moved(cmdb, id, None);
     }
 
-    pub(super) fn count_health(&mut self, cmdb: &Cmdb, id: AlertId, down: Option<CiNo>) {
-        let counted = self.health_counted.get(&id).copied();
-        if counted == down {
-            return;
-        }
-        if let Some(no) = counted {
-            self.health.remove_down(cmdb, no);
-            self.health_counted.remove(&id);
-        }
-        if let Some(no) = down {
-            self.health.add_down(cmdb, no);
-            self.health_counted.insert(id, no);
+    /// Moves an alert in the indexes from where it stood before it changed, and arms what it wants.
+    pub(super) fn alert_moved(&mut self, cmdb: &Cmdb, id: AlertId, before: Option<&Standing>) {
+        let after = self.standing(id);
+        self.shift(cmdb, before, after.as_ref());
+        let Some(alert) = self.cell(id).map(|cell| &cell.alert) else { return };
+        let due = [(alert.judge_at, Timer::Judge(id)), (alert.rejudge_at, Timer::Judge(id)), (alert.forget_at, Timer::Forget(id))];
+        for (at, timer) in due {
+            self.arm(at, timer);
         }
     }
 
@@ -180,18 +141,10 @@ impl State {
         }
     }
 
-    pub(super) fn unindex_incident(&mut self, id: IncidentId) {
+    /// Moves an incident in the indexes from the parent it had before it changed, none where it is new, and arms what it wants.
+    pub(super) fn index_incident(&mut self, id: IncidentId, parent_before: Option<IncidentId>) {
         let Some(incident) = self.incidents.get(&id) else { return };
-        let (group, parent) = (incident.group.clone(), incident.parent);
-        drop_from(&mut self.by_group, &group, id);
-        if let Some(parent) = parent {
-            drop_from(&mut self.children, &parent, id);
-        }
-    }
-
-    pub(super) fn index_incident(&mut self, id: IncidentId) {
-        let Some(incident) = self.incidents.get(&id) else { return };
-        let (group, parent) = (incident.group.clone(), incident.parent);
+        let parent = incident.parent;
         let due = [
             (incident.notify_at, Timer::Notify(id)),
             (incident.settle_at, Timer::Settle(id)),
@@ -199,12 +152,28 @@ impl State {
             (incident.hold_until, Timer::Hold(id)),
             (incident.release_at, Timer::Release(id)),
         ];
-        self.by_group.entry(group).or_default().insert(id);
-        if let Some(parent) = parent {
-            self.children.entry(parent).or_default().insert(id);
+        match self.by_group.get_mut(&incident.group) {
+            Some(alike) => drop(alike.insert(id)),
+            None => drop(self.by_group.insert(incident.group.clone(), BTreeSet::from([id]))),
+        }
+        if parent != parent_before {
+            if let Some(before) = parent_before {
+                drop_from(&mut self.children, &before, id);
+            }
+            if let Some(parent) = parent {
+                self.children.entry(parent).or_default().insert(id);
+            }
         }
         for (at, timer) in due {
             self.arm(at, timer);
+        }
+    }
+
+    /// Takes an incident that leaves memory out of the indexes.
+    pub(super) fn unindex_incident(&mut self, incident: &Incident) {
+        drop_from(&mut self.by_group, &incident.group, incident.id);
+        if let Some(parent) = incident.parent {
+            drop_from(&mut self.children, &parent, incident.id);
         }
     }
 
@@ -228,7 +197,7 @@ impl State {
             self.arm_end(id);
         }
         for id in self.incidents.keys().copied().collect::<Vec<_>>() {
-            self.index_incident(id);
+            self.index_incident(id, None);
         }
         for digest in self.digests.values() {
             self.timers.insert((digest.due_at, Timer::Digests));
@@ -250,7 +219,7 @@ impl State {
     }
 }
 
-fn drop_from<K: Ord + Clone, V: Ord>(map: &mut std::collections::BTreeMap<K, std::collections::BTreeSet<V>>, key: &K, value: V) {
+fn drop_from<K: Ord, V: Ord>(map: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: V) {
     if let Some(set) = map.get_mut(key) {
         set.remove(&value);
         if set.is_empty() {

@@ -3,15 +3,17 @@
 mod apply;
 mod index;
 pub mod rows;
+mod tally;
 mod vitals;
 
 pub use index::fingerprint;
+pub use tally::Tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cmdb::health::HealthMap;
 use crate::expr::Matcher;
-use crate::ids::{AlertId, CiNo, IncidentId, MessageId, SilenceId, Slot, SourceNo, StoreId};
+use crate::ids::{AlertId, IncidentId, MessageId, SilenceId, Slot, SourceNo, StoreId};
 use crate::lookup::Lookup;
 use crate::model::alert::{Alert, Vitals};
 use crate::model::digest::Digest;
@@ -20,6 +22,8 @@ use crate::model::message::Message;
 use crate::model::silence::Silence;
 use crate::model::system::Counters;
 use crate::time::Time;
+
+use tally::Tallies;
 
 /// The engine's memory. Rows rebuild it; nothing in it is decided by the order of a hash.
 #[derive(Debug, Clone)]
@@ -48,13 +52,10 @@ pub struct State {
     slots: BTreeMap<AlertId, Slot>,
     by_fingerprint: Lookup<u64, Vec<Slot>>,
     source_numbers: Lookup<String, SourceNo>,
-    by_ci: BTreeMap<CiNo, BTreeSet<AlertId>>,
-    in_incident: BTreeMap<IncidentId, BTreeSet<AlertId>>,
     by_group: BTreeMap<String, BTreeSet<IncidentId>>,
     children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
-    unknown: BTreeMap<String, BTreeSet<AlertId>>,
+    tallies: Tallies,
     health: HealthMap,
-    health_counted: BTreeMap<AlertId, CiNo>,
     timers: BTreeSet<(Time, Timer)>,
     dirty_pages: BTreeMap<u32, u64>,
 }
@@ -158,13 +159,10 @@ impl State {
             slots: BTreeMap::new(),
             by_fingerprint: Lookup::default(),
             source_numbers: Lookup::default(),
-            by_ci: BTreeMap::new(),
-            in_incident: BTreeMap::new(),
             by_group: BTreeMap::new(),
             children: BTreeMap::new(),
-            unknown: BTreeMap::new(),
+            tallies: Tallies::default(),
             health: HealthMap::default(),
-            health_counted: BTreeMap::new(),
             timers: BTreeSet::new(),
             dirty_pages: BTreeMap::new(),
         }
@@ -201,16 +199,6 @@ impl State {
         self.source_numbers.get(name).copied()
     }
 
-    /// The alerts that fire on an item, pending ones among them.
-    pub fn alerts_on(&self, ci: CiNo) -> impl Iterator<Item = &Alert> {
-        self.by_ci.get(&ci).into_iter().flatten().filter_map(|id| self.cell(*id).map(|cell| &cell.alert))
-    }
-
-    /// The alerts attached to an incident, cleared ones among them, in id order.
-    pub fn alerts_in(&self, incident: IncidentId) -> impl Iterator<Item = &AlertCell> {
-        self.in_incident.get(&incident).into_iter().flatten().filter_map(|id| self.cell(*id))
-    }
-
     /// Live incidents with these group values, oldest first.
     pub fn incidents_with_group(&self, group: &str) -> impl Iterator<Item = &Incident> {
         self.by_group.get(group).into_iter().flatten().filter_map(|id| self.incidents.get(id))
@@ -224,11 +212,6 @@ impl State {
     /// Which CIs are down, directly and by flow.
     pub fn health(&self) -> &HealthMap {
         &self.health
-    }
-
-    /// What matches no CI: the value looked up, and the active alerts that have it.
-    pub fn unknown_items(&self) -> impl Iterator<Item = (&str, &BTreeSet<AlertId>)> {
-        self.unknown.iter().map(|(value, alerts)| (value.as_str(), alerts))
     }
 
     /// When the next timer is due.

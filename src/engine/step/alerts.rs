@@ -206,7 +206,7 @@ impl Turn<'_> {
                 self.join(id, incident, Role::Cause, because);
             }
             Verdict::Opens { recurrence_of, because } => {
-                let rating = rate::rate(self.state.health(), self.world, &alert.ci, std::iter::once(alert));
+                let rating = rate::rate(self.state.health(), self.world, &alert.ci, rate::Burden::of_alert(alert));
                 let notify_as = if leaving.is_some() { Reason::Released } else { Reason::Opened };
                 let because_opened = because.clone();
                 let opening = Opening { alert, rule, group, title, rating, recurrence_of, because: because_opened, notify_as };
@@ -245,7 +245,7 @@ impl Turn<'_> {
         self.put(alert::Fact::Judged { id, state, muted_by, steps: vec![step] });
         if let Some(left) = left
             && self.is_open(left)
-            && self.state.alerts_in(left).next().is_none()
+            && self.state.tally(left).alerts == 0
         {
             self.put(incident::Fact::Emptied { id: left, by: incident });
         }
@@ -346,7 +346,7 @@ impl Turn<'_> {
 
     /// Symptoms that still fire are given back a while after their cause cleared.
     fn arm_release(&mut self, incident: IncidentId) {
-        let symptom = self.state.alerts_in(incident).any(|cell| cell.alert.role == Role::Symptom && cell.alert.is_active());
+        let symptom = self.state.tally(incident).active_symptoms > 0;
         let armed = self.state.incidents.get(&incident).and_then(|incident| incident.release_at);
         if symptom && armed.is_none() {
             self.put(incident::Fact::ReleaseArmed { id: incident, at: Some(self.now + limits::RELEASE_AFTER) });

@@ -5,7 +5,7 @@ use crate::decide::rate;
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId};
 use crate::limits;
-use crate::model::alert::{self, Alert};
+use crate::model::alert;
 use crate::model::incident;
 use crate::sight;
 use crate::text::Because;
@@ -34,9 +34,7 @@ impl Turn<'_> {
     fn name_cause(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
         let named = incident.cause.and_then(|cause| self.state.cell(cause)).filter(|cell| cell.alert.incident == Some(id));
-        let others = self.state.alerts_in(id).filter(|cell| cell.alert.role != Role::Symptom);
-        let rank = |alert: &Alert| (!alert.is_active(), alert.means, alert.started_at, alert.id);
-        let Some(next) = others.min_by_key(|cell| rank(&cell.alert)) else { return };
+        let Some(next) = self.state.first_cause(id) else { return };
         let worse = |cell: &crate::state::AlertCell| {
             incident.subject.is_empty() && next.alert.is_active() && next.alert.means < cell.alert.means && next.alert.ci == cell.alert.ci
         };
@@ -60,12 +58,11 @@ impl Turn<'_> {
     /// Priority follows upward at once, downward only by hand; services follow both ways while something fires.
     fn rate(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
-        let causes = self.state.alerts_in(id).map(|cell| &cell.alert).filter(|alert| alert.role != Role::Symptom);
-        let causes: Vec<&Alert> = causes.collect();
-        if !causes.iter().any(|alert| alert.state == AlertState::Firing) {
+        let tally = self.state.tally(id);
+        if tally.urgency().is_none() {
             return;
         }
-        let rating = rate::rate(self.state.health(), self.world, &incident.ci, causes.into_iter());
+        let rating = rate::rate(self.state.health(), self.world, &incident.ci, rate::Burden::of_incident(tally));
         if rating.priority < incident.priority && !incident.priority_by_hand {
             self.put(incident::Fact::Rated {
                 id,
@@ -84,11 +81,11 @@ impl Turn<'_> {
     /// An incident whose every firing alert is muted sends no mail; what clears under the mute leaves it so.
     fn settle_mute(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
-        let active = || self.state.alerts_in(id).filter(|cell| cell.alert.is_active());
-        if active().next().is_none() {
+        let tally = self.state.tally(id);
+        if tally.active == 0 {
             return;
         }
-        let muted = active().all(|cell| matches!(cell.alert.state, AlertState::Suppressed | AlertState::Recorded));
+        let muted = tally.audible == 0;
         if muted != incident.muted {
             let untold = incident.told.is_empty();
             let subject = incident.subject.clone();
@@ -102,10 +99,12 @@ impl Turn<'_> {
     /// It resolves once everything has been clear for a while; a return breaks the quiet.
     fn settle_quiet(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
-        let fires = self.state.alerts_in(id).any(|cell| cell.alert.is_active());
-        let last =
-            self.state.alerts_in(id).filter_map(|cell| cell.alert.cleared_at).max().filter(|last| Some(*last) >= incident.reopened_at);
-        let at = if fires { None } else { last.map(|last| last + incident.times.resolve_after) };
+        let at = if self.state.tally(id).active > 0 {
+            None
+        } else {
+            let last = self.state.alerts_in(id).filter_map(|cell| cell.alert.cleared_at).max();
+            last.filter(|last| Some(*last) >= incident.reopened_at).map(|last| last + incident.times.resolve_after)
+        };
         if at != incident.settle_at {
             self.put(incident::Fact::SettleArmed { id, at });
         }
@@ -115,7 +114,7 @@ impl Turn<'_> {
     fn settle_resolved(&mut self, id: IncidentId) {
         let resolved = self.state.incidents.get(&id).filter(|incident| incident.state == IncidentState::Resolved);
         let armed = resolved.is_some_and(|incident| incident.settle_at.is_some());
-        if armed && !self.state.alerts_in(id).any(|cell| cell.alert.is_active()) {
+        if armed && self.state.tally(id).active == 0 {
             self.put(incident::Fact::SettleArmed { id, at: None });
         }
     }
@@ -126,18 +125,14 @@ impl Turn<'_> {
         if incident.settle_at.is_none_or(|at| at > self.now) || incident.parent.is_some() {
             return;
         }
-        let firing = self.state.alerts_in(id).filter(|cell| cell.alert.is_active()).count();
-        let alerts = u32::try_from(firing).unwrap_or(u32::MAX);
+        let (alerts, firing) = (self.state.tally(id).alerts, self.state.tally(id).active);
         match incident.state {
             IncidentState::Resolved if firing > 0 => {
                 let notify_at = self.now + incident.times.group_wait;
-                self.put(incident::Fact::Reopened { id, because: Because::StillFires { alerts }, notify_at });
+                self.put(incident::Fact::Reopened { id, because: Because::StillFires { alerts: firing }, notify_at });
             }
             IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold if firing == 0 => {
-                let because = Because::AllCleared {
-                    alerts: u32::try_from(self.state.alerts_in(id).count()).unwrap_or(u32::MAX),
-                    quiet: incident.times.resolve_after,
-                };
+                let because = Because::AllCleared { alerts, quiet: incident.times.resolve_after };
                 let close_at = self.now + incident.times.close_after;
                 self.put(incident::Fact::Resolved { id, because, by: String::new(), words: String::new(), settle_at: None, close_at });
                 self.resolved(id);

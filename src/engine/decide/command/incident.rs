@@ -101,7 +101,7 @@ pub(super) fn resolve(asked: Asked<'_>, id: IncidentId, words: &str) -> Decision
             IncidentState::Resolved => Answer::Holds,
             IncidentState::Closed => not_allowed(incident),
             IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold => {
-                let fires = asked.state.alerts_in(id).any(|cell| cell.alert.is_active());
+                let fires = asked.state.tally(id).active > 0;
                 let resolved = incident::Fact::Resolved {
                     id,
                     because: asked.said(words),

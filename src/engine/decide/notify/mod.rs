@@ -95,12 +95,13 @@ pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Re
     if !round.any() && !again && incident.told.is_empty() && incident.priority <= Priority::P2 {
         round.last_resort(reason, moment);
     }
-    let symptoms: Vec<&AlertCell> =
-        state.alerts_in(incident.id).filter(|cell| cell.alert.role == Role::Symptom && cell.alert.state == AlertState::Firing).collect();
-    for symptom in symptoms {
+    let affected: Vec<&Notify> = world.policy.notify.iter().filter(|rule| !rule.digest && rule.sends(Reason::Affected)).collect();
+    let is_symptom = |cell: &&AlertCell| cell.alert.role == Role::Symptom && cell.alert.state == AlertState::Firing;
+    let anyone = !affected.is_empty() && state.tally(incident.id).active_symptoms > 0;
+    for symptom in anyone.then(|| state.alerts_in(incident.id).filter(is_symptom)).into_iter().flatten() {
         let view = view_of(state, world, incident, &texts, Some(symptom), now);
-        for rule in &world.policy.notify {
-            if rule.digest || !rule.sends(Reason::Affected) || !rule.condition.holds(&view).is_yes() {
+        for rule in &affected {
+            if !rule.condition.holds(&view).is_yes() {
                 continue;
             }
             for to in recipients::of(world, incident, &view, rule) {

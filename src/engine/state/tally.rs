@@ -1,0 +1,348 @@
+//! What judgements ask of the alerts of an item or an incident, moved with each fact, so that an answer costs the same however many alerts there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::State;
+use crate::cmdb::Cmdb;
+use crate::ids::{AlertId, CiNo, IncidentId};
+use crate::model::alert::{Alert, CiRef};
+use crate::time::Time;
+use crate::words::{AlertState, Explains, Level, Means, Role};
+
+/// The alerts of items and incidents, in the orders and counts that judgements ask for. Derived: a start builds it again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tallies {
+    /// Alerts that fire on a known item, pending ones among them.
+    on_item: BTreeSet<(CiNo, AlertId)>,
+    /// Those that have no known item, by the value they were looked up by.
+    unknown: BTreeMap<String, BTreeSet<AlertId>>,
+    /// By item: how many of `on_item` mean degraded.
+    degraded: BTreeMap<CiNo, u32>,
+    /// Judged and unmuted, with the incident each stands in.
+    firing: BTreeSet<(CiNo, Option<IncidentId>, AlertId)>,
+    /// Those that explain something, the earliest of an item and reach first.
+    explaining: BTreeSet<(CiNo, Explains, Time, AlertId)>,
+    /// Those that count as down for their item, muted ones among them.
+    down: BTreeSet<(CiNo, AlertId)>,
+    /// Alerts attached to an incident, cleared ones among them.
+    in_incident: BTreeSet<(IncidentId, AlertId)>,
+    /// Those that are no symptoms, the one first that an incident would name as its cause.
+    causes: BTreeSet<(IncidentId, CauseRank)>,
+    incidents: BTreeMap<IncidentId, Tally>,
+}
+
+/// What fires before what has cleared, then the worse, then the earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct CauseRank {
+    is_cleared: bool,
+    means: Means,
+    started_at: Time,
+    id: AlertId,
+}
+
+/// The alerts of an incident, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All, cleared ones among them.
+    pub alerts: u32,
+    /// Those that are symptoms.
+    pub symptoms: u32,
+    /// Those that fire, muted and pending ones among them.
+    pub active: u32,
+    /// Symptoms among the active.
+    pub active_symptoms: u32,
+    /// Active ones that are neither muted nor only recorded.
+    pub audible: u32,
+    /// Judged and unmuted ones that are no symptoms, by urgency.
+    urgencies: [u32; Level::ALL.len()],
+    /// Of those, what they do to known items.
+    faults: BTreeMap<(CiNo, Means), u32>,
+}
+
+impl Tally {
+    /// The urgency of what fires and is no symptom; `None` where nothing does.
+    pub fn urgency(&self) -> Option<Level> {
+        Level::ALL.iter().copied().find(|level| self.urgencies[*level as usize] > 0)
+    }
+
+    /// What fires and is no symptom does this to known items; each once, in order.
+    pub fn faults(&self) -> impl Iterator<Item = (CiNo, Means)> {
+        self.faults.keys().copied()
+    }
+
+    fn count(&mut self, standing: &Standing, by: Step) {
+        let active = standing.is_active();
+        let symptom = standing.role == Role::Symptom;
+        let audible = active && !matches!(standing.state, AlertState::Suppressed | AlertState::Recorded);
+        for (count, counts) in [
+            (&mut self.alerts, true),
+            (&mut self.symptoms, symptom),
+            (&mut self.active, active),
+            (&mut self.active_symptoms, active && symptom),
+            (&mut self.audible, audible),
+            (&mut self.urgencies[standing.urgency as usize], standing.state == AlertState::Firing && !symptom),
+        ] {
+            if counts {
+                by.go(count);
+            }
+        }
+        if let Some(fault) = standing.fault() {
+            count_key(&mut self.faults, fault, by);
+        }
+    }
+}
+
+/// One more, or one less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Up,
+    Down,
+}
+
+impl Step {
+    fn go(self, count: &mut u32) {
+        match self {
+            Step::Up => *count += 1,
+            Step::Down => *count -= 1,
+        }
+    }
+}
+
+/// Counts a key up or down; what is counted down to nothing goes.
+fn count_key<K: Ord>(counts: &mut BTreeMap<K, u32>, key: K, by: Step) {
+    match by {
+        Step::Up => *counts.entry(key).or_default() += 1,
+        Step::Down => match counts.get_mut(&key) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) | None => drop(counts.remove(&key)),
+        },
+    }
+}
+
+/// What of an alert all this rests on: taken before and after a fact. What is equal moves nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Standing {
+    id: AlertId,
+    ci: CiRef,
+    state: AlertState,
+    means: Means,
+    explains: Explains,
+    urgency: Level,
+    started_at: Time,
+    incident: Option<IncidentId>,
+    role: Role,
+}
+
+impl Standing {
+    pub(super) fn of(alert: &Alert) -> Standing {
+        Standing {
+            id: alert.id,
+            ci: alert.ci.clone(),
+            state: alert.state,
+            means: alert.means,
+            explains: alert.explains,
+            urgency: alert.urgency,
+            started_at: alert.started_at,
+            incident: alert.incident,
+            role: alert.role,
+        }
+    }
+
+    fn is_active(&self) -> bool {
+        self.state != AlertState::Cleared
+    }
+
+    fn on_item(&self) -> Option<(CiNo, AlertId)> {
+        Some((self.ci.known().filter(|_| self.is_active())?, self.id))
+    }
+
+    fn unknown(&self) -> Option<&str> {
+        match &self.ci {
+            CiRef::Unknown(value) if self.is_active() && !value.is_empty() => Some(value),
+            CiRef::Unknown(_) | CiRef::Known(_) => None,
+        }
+    }
+
+    fn degraded(&self) -> Option<CiNo> {
+        self.ci.known().filter(|_| self.is_active() && self.means == Means::Degraded)
+    }
+
+    fn firing_on(&self) -> Option<CiNo> {
+        self.ci.known().filter(|_| self.state == AlertState::Firing)
+    }
+
+    fn firing(&self) -> Option<(CiNo, Option<IncidentId>, AlertId)> {
+        Some((self.firing_on()?, self.incident, self.id))
+    }
+
+    fn explaining(&self) -> Option<(CiNo, Explains, Time, AlertId)> {
+        let ci = self.firing_on().filter(|_| self.explains != Explains::Nothing)?;
+        Some((ci, self.explains, self.started_at, self.id))
+    }
+
+    /// It was judged, fires, muted or not, and means so.
+    fn down(&self) -> Option<(CiNo, AlertId)> {
+        let judged = matches!(self.state, AlertState::Firing | AlertState::Suppressed);
+        Some((self.ci.known().filter(|_| judged && self.means == Means::Down)?, self.id))
+    }
+
+    fn in_incident(&self) -> Option<(IncidentId, AlertId)> {
+        Some((self.incident?, self.id))
+    }
+
+    fn cause(&self) -> Option<(IncidentId, CauseRank)> {
+        let incident = self.incident.filter(|_| self.role != Role::Symptom)?;
+        let rank = CauseRank { is_cleared: !self.is_active(), means: self.means, started_at: self.started_at, id: self.id };
+        Some((incident, rank))
+    }
+
+    /// What it does to its item, where it fires and is no symptom.
+    fn fault(&self) -> Option<(CiNo, Means)> {
+        let ci = self.firing_on().filter(|_| self.role != Role::Symptom && self.means != Means::Nothing)?;
+        Some((ci, self.means))
+    }
+}
+
+impl Tallies {
+    /// Moves an alert from where it stood to where it stands.
+    fn shift(&mut self, before: Option<&Standing>, after: Option<&Standing>) {
+        swap(&mut self.on_item, before.and_then(Standing::on_item), after.and_then(Standing::on_item));
+        swap(&mut self.firing, before.and_then(Standing::firing), after.and_then(Standing::firing));
+        swap(&mut self.explaining, before.and_then(Standing::explaining), after.and_then(Standing::explaining));
+        swap(&mut self.down, before.and_then(Standing::down), after.and_then(Standing::down));
+        swap(&mut self.in_incident, before.and_then(Standing::in_incident), after.and_then(Standing::in_incident));
+        swap(&mut self.causes, before.and_then(Standing::cause), after.and_then(Standing::cause));
+        for (standing, by) in [(before, Step::Down), (after, Step::Up)] {
+            let Some(standing) = standing else { continue };
+            if let Some(ci) = standing.degraded() {
+                count_key(&mut self.degraded, ci, by);
+            }
+            if let Some(incident) = standing.incident {
+                let tally = self.incidents.entry(incident).or_default();
+                tally.count(standing, by);
+                if tally.alerts == 0 {
+                    self.incidents.remove(&incident);
+                }
+            }
+        }
+        let (was, is) = (before.and_then(Standing::unknown), after.and_then(Standing::unknown));
+        if was != is {
+            if let (Some(value), Some(standing)) = (was, before)
+                && let Some(alerts) = self.unknown.get_mut(value)
+            {
+                alerts.remove(&standing.id);
+                if alerts.is_empty() {
+                    self.unknown.remove(value);
+                }
+            }
+            if let (Some(value), Some(standing)) = (is, after) {
+                self.unknown.entry(value.to_owned()).or_default().insert(standing.id);
+            }
+        }
+    }
+}
+
+fn swap<K: Ord>(keys: &mut BTreeSet<K>, before: Option<K>, after: Option<K>) {
+    if before != after {
+        if let Some(before) = before {
+            keys.remove(&before);
+        }
+        if let Some(after) = after {
+            keys.insert(after);
+        }
+    }
+}
+
+impl State {
+    /// Where an alert stands; `None` where it does not live.
+    pub(super) fn standing(&self, id: AlertId) -> Option<Standing> {
+        self.cell(id).map(|cell| Standing::of(&cell.alert))
+    }
+
+    /// Moves an alert in every count and order, and in the health of items, from where it stood before a fact to where it stands.
+    pub(super) fn shift(&mut self, cmdb: &Cmdb, before: Option<&Standing>, after: Option<&Standing>) {
+        if before == after {
+            return;
+        }
+        let (was, is) = (before.and_then(Standing::down), after.and_then(Standing::down));
+        if was != is {
+            if let Some((ci, _)) = was {
+                self.health.remove_down(cmdb, ci);
+            }
+            if let Some((ci, _)) = is {
+                self.health.add_down(cmdb, ci);
+            }
+        }
+        self.tallies.shift(before, after);
+    }
+
+    /// The alerts that fire on an item, pending ones among them, in id order.
+    pub fn alerts_on(&self, ci: CiNo) -> impl Iterator<Item = &Alert> {
+        self.each(self.tallies.on_item.range((ci, AlertId(0))..=(ci, AlertId(u64::MAX))).map(|(_, id)| *id))
+    }
+
+    /// Whether an alert that fires on an item, a pending one perhaps, means that it is degraded.
+    pub fn is_degraded(&self, ci: CiNo) -> bool {
+        self.tallies.degraded.contains_key(&ci)
+    }
+
+    /// The alerts of an item that explain just so much and fire unmuted, the earliest first, then by id.
+    pub fn explaining(&self, ci: CiNo, reach: Explains) -> impl Iterator<Item = &Alert> {
+        let (first, last) = ((ci, reach, Time(i64::MIN), AlertId(0)), (ci, reach, Time(i64::MAX), AlertId(u64::MAX)));
+        self.each(self.tallies.explaining.range(first..=last).map(|(.., id)| *id))
+    }
+
+    /// The alerts that fire unmuted on an item and do not stand in `incident`.
+    pub fn firing_outside(&self, ci: CiNo, incident: Option<IncidentId>) -> impl Iterator<Item = &Alert> {
+        let first = |incident| (ci, incident, AlertId(0));
+        let last = |incident| (ci, incident, AlertId(u64::MAX));
+        let before = self.tallies.firing.range(first(None)..first(incident));
+        let after = self.tallies.firing.range((
+            std::ops::Bound::Excluded(last(incident)),
+            std::ops::Bound::Included((ci, Some(IncidentId(u64::MAX)), AlertId(u64::MAX))),
+        ));
+        self.each(before.chain(after).map(|(.., id)| *id))
+    }
+
+    /// The alerts that count as down for an item, muted ones among them, in id order.
+    pub fn down_on(&self, ci: CiNo) -> impl Iterator<Item = &Alert> {
+        self.each(self.tallies.down.range((ci, AlertId(0))..=(ci, AlertId(u64::MAX))).map(|(_, id)| *id))
+    }
+
+    /// The alerts attached to an incident, cleared ones among them, in id order.
+    pub fn alerts_in(&self, incident: IncidentId) -> impl Iterator<Item = &super::AlertCell> {
+        let within = self.tallies.in_incident.range((incident, AlertId(0))..=(incident, AlertId(u64::MAX)));
+        within.filter_map(|(_, id)| self.cell(*id))
+    }
+
+    /// The alerts attached to an incident, counted.
+    pub fn tally(&self, incident: IncidentId) -> &Tally {
+        const NONE: &Tally = &Tally {
+            alerts: 0,
+            symptoms: 0,
+            active: 0,
+            active_symptoms: 0,
+            audible: 0,
+            urgencies: [0; Level::ALL.len()],
+            faults: BTreeMap::new(),
+        };
+        self.tallies.incidents.get(&incident).unwrap_or(NONE)
+    }
+
+    /// The alert that an incident would name as its cause, were none named: no symptom, one that fires before one that has cleared, then the worse,
+    /// then the earlier.
+    pub fn first_cause(&self, incident: IncidentId) -> Option<&super::AlertCell> {
+        let first = CauseRank { is_cleared: false, means: Means::Down, started_at: Time(i64::MIN), id: AlertId(0) };
+        let (of, rank) = self.tallies.causes.range((incident, first)..).next()?;
+        self.cell(rank.id).filter(|_| *of == incident)
+    }
+
+    /// What matches no CI: the value looked up, and the active alerts that have it.
+    pub fn unknown_items(&self) -> impl Iterator<Item = (&str, &BTreeSet<AlertId>)> {
+        self.tallies.unknown.iter().map(|(value, alerts)| (value.as_str(), alerts))
+    }
+
+    fn each(&self, ids: impl Iterator<Item = AlertId>) -> impl Iterator<Item = &Alert> {
+        ids.filter_map(|id| self.cell(id).map(|cell| &cell.alert))
+    }
+}

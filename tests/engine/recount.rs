@@ -1,0 +1,155 @@
+//! The plain way to what State keeps counts and orders for: every alert is looked at, every time. What State answers must be the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use watchkeeper_engine::cmdb::health::HealthMap;
+use watchkeeper_engine::cmdb::walk;
+use watchkeeper_engine::decide::cause::{self, Cause};
+use watchkeeper_engine::event::World;
+use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId};
+use watchkeeper_engine::limits;
+use watchkeeper_engine::model::alert::{Alert, CiRef};
+use watchkeeper_engine::state::State;
+use watchkeeper_engine::text::Because;
+use watchkeeper_engine::words::{AlertState, Explains, Level, Means, Role};
+
+/// Every count and order of items and incidents equals what all alerts, looked at one by one, say.
+pub(crate) fn equals(state: &State, world: &World) {
+    let all: Vec<&Alert> = state.alerts().map(|cell| &cell.alert).collect();
+    let mut health = HealthMap::default();
+    for ci in world.cmdb.items().map(|ci| ci.no) {
+        let here: Vec<&Alert> = all.iter().copied().filter(|alert| alert.ci == CiRef::Known(ci)).collect();
+        let of = |keep: &dyn Fn(&Alert) -> bool| -> Vec<&Alert> { here.iter().copied().filter(|alert| keep(alert)).collect() };
+        let firing = |alert: &Alert| alert.state == AlertState::Firing;
+        let name = world.cmdb.id(ci);
+        assert_eq!(ids(state.alerts_on(ci)), ids(of(&Alert::is_active)), "on {name}");
+        let degraded = of(&|alert| alert.is_active() && alert.means == Means::Degraded);
+        assert_eq!(state.is_degraded(ci), !degraded.is_empty(), "{name} is degraded");
+        let judged = |alert: &Alert| matches!(alert.state, AlertState::Firing | AlertState::Suppressed);
+        let down = of(&|alert| judged(alert) && alert.means == Means::Down);
+        down.iter().for_each(|_| drop(health.add_down(&world.cmdb, ci)));
+        assert_eq!(ids(state.down_on(ci)), ids(down), "down on {name}");
+        for reach in [Explains::Downstream, Explains::Ci] {
+            let mut explaining = of(&|alert| firing(alert) && alert.explains == reach);
+            explaining.sort_by_key(|alert| (alert.started_at, alert.id));
+            assert_eq!(ids(state.explaining(ci, reach)), ids(explaining), "{name} explains {reach}");
+        }
+        let somewhere_else = Some(IncidentId(u64::MAX));
+        for incident in here.iter().map(|alert| alert.incident).chain([None, somewhere_else]).collect::<BTreeSet<_>>() {
+            let outside: BTreeSet<AlertId> = state.firing_outside(ci, incident).map(|alert| alert.id).collect();
+            let plain = ids(of(&|alert| firing(alert) && alert.incident != incident));
+            assert_eq!(outside, BTreeSet::from_iter(plain), "firing on {name} outside {incident:?}");
+        }
+    }
+    assert_eq!(*state.health(), health, "what is down");
+    let incidents: BTreeSet<IncidentId> = state.incidents.keys().copied().chain(all.iter().filter_map(|alert| alert.incident)).collect();
+    for id in incidents {
+        let within: Vec<&Alert> = all.iter().copied().filter(|alert| alert.incident == Some(id)).collect();
+        let members: Vec<AlertId> = state.alerts_in(id).map(|cell| cell.alert.id).collect();
+        assert_eq!(members, ids(within.iter().copied()), "in {id}");
+        let tally = state.tally(id);
+        let count = |keep: &dyn Fn(&Alert) -> bool| within.iter().filter(|alert| keep(alert)).count() as u32;
+        let symptom = |alert: &Alert| alert.role == Role::Symptom;
+        let mute = |alert: &Alert| matches!(alert.state, AlertState::Suppressed | AlertState::Recorded);
+        let counted = (tally.alerts, tally.symptoms, tally.active, tally.active_symptoms, tally.audible);
+        let plain = (
+            count(&|_| true),
+            count(&symptom),
+            count(&Alert::is_active),
+            count(&|alert| symptom(alert) && alert.is_active()),
+            count(&|alert| alert.is_active() && !mute(alert)),
+        );
+        assert_eq!(counted, plain, "the counts of {id}");
+        let burdens = || within.iter().filter(|alert| alert.state == AlertState::Firing && !symptom(alert));
+        assert_eq!(tally.urgency(), burdens().map(|alert| alert.urgency).min(), "the urgency of {id}");
+        let faults: BTreeSet<(CiNo, Means)> =
+            burdens().filter(|alert| alert.means != Means::Nothing).filter_map(|alert| Some((alert.ci.known()?, alert.means))).collect();
+        assert_eq!(tally.faults().collect::<BTreeSet<_>>(), faults, "the faults of {id}");
+        let first = within.iter().filter(|alert| !symptom(alert));
+        let first = first.min_by_key(|alert| (!alert.is_active(), alert.means, alert.started_at, alert.id));
+        assert_eq!(state.first_cause(id).map(|cell| cell.alert.id), first.map(|alert| alert.id), "the first cause of {id}");
+    }
+    assert_eq!(*state.tally(IncidentId(u64::MAX)), *state.tally(IncidentId(u64::MAX - 1)), "what is no incident has none");
+    assert_eq!(state.tally(IncidentId(u64::MAX)).urgency(), None::<Level>);
+    let mut unknown: BTreeMap<&str, BTreeSet<AlertId>> = BTreeMap::new();
+    for alert in all.iter().filter(|alert| alert.is_active()) {
+        if let CiRef::Unknown(value) = &alert.ci {
+            unknown.entry(value).or_default().insert(alert.id);
+        }
+    }
+    assert_eq!(state.unknown_items().map(|(value, alerts)| (value, alerts.clone())).collect::<BTreeMap<_, _>>(), unknown);
+}
+
+/// The cause of everything that fires, and whom it explains, is what weighing every alert on every item finds.
+pub(crate) fn same_causes(state: &State, world: &World) {
+    for cell in state.alerts().filter(|cell| cell.alert.state == AlertState::Firing) {
+        let alert = &cell.alert;
+        assert_eq!(cause::of(state, world, alert), plain_cause(state, world, alert), "the cause of {}", alert.id);
+        let explained = cause::explained_by(state, state.health(), world, alert);
+        assert_eq!(explained, plainly_explained(state, world, alert), "what {} explains", alert.id);
+    }
+}
+
+fn ids<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> Vec<AlertId> {
+    alerts.into_iter().map(|alert| alert.id).collect()
+}
+
+fn plainly_explained(state: &State, world: &World, cause: &Alert) -> Vec<AlertId> {
+    let Some(ci) = cause.ci.known() else { return Vec::new() };
+    let below = || walk::downstream(&world.cmdb, state.health(), ci).into_iter().map(|reached| reached.ci);
+    let items: Vec<CiNo> = match cause.explains {
+        Explains::Nothing => Vec::new(),
+        Explains::Ci => vec![ci],
+        Explains::Downstream => std::iter::once(ci).chain(below()).collect(),
+    };
+    let mut found: Vec<&Alert> = state.alerts().map(|cell| &cell.alert).collect();
+    found.retain(|alert| alert.ci.known().is_some_and(|no| items.contains(&no)));
+    found.retain(|alert| alert.id != cause.id && alert.state == AlertState::Firing && alert.incident != cause.incident);
+    found.sort_by_key(|alert| (alert.started_at, alert.id));
+    ids(found)
+}
+
+fn plain_cause(state: &State, world: &World, alert: &Alert) -> Option<Cause> {
+    let ci = alert.ci.known().filter(|_| !alert.detached)?;
+    let upstream = walk::upstream(&world.cmdb, state.health(), ci);
+    let hops = |no: CiNo| if no == ci { Some(0) } else { upstream.iter().find(|reached| reached.ci == no).map(|reached| reached.hops) };
+    let began = |alert: &Alert| (alert.started_at, alert.id);
+    let above = |no: CiNo| -> Vec<CiNo> { walk::upstream(&world.cmdb, state.health(), no).iter().map(|reached| reached.ci).collect() };
+    let mut rivals: Vec<(&Alert, CiNo, IncidentId)> = Vec::new();
+    for other in state.alerts().map(|cell| &cell.alert).filter(|other| other.id != alert.id && other.realm == alert.realm) {
+        let Some(place) = other.ci.known().filter(|no| hops(*no).is_some()) else { continue };
+        let explains = match other.explains {
+            Explains::Downstream => true,
+            Explains::Ci => place == ci,
+            Explains::Nothing => false,
+        };
+        let Some(incident) = other.incident.filter(|id| state.incidents.get(id).is_some_and(|incident| incident.is_open())) else {
+            continue;
+        };
+        let within = world.policy.correlate.by_name(&other.rule).map_or(limits::ADOPT_WITHIN, |rule| rule.adopt_within);
+        let stays = alert.role == Role::Symptom && alert.incident == Some(incident);
+        let young = stays || alert.started_at >= other.started_at - within;
+        let mutual = match (place == ci, alert.explains) {
+            (true, Explains::Downstream | Explains::Ci) => alert.state == AlertState::Firing,
+            (true, Explains::Nothing) => false,
+            (false, explains) => explains == Explains::Downstream && above(place).contains(&ci),
+        };
+        let first = !mutual || began(other) < began(alert);
+        if other.state == AlertState::Firing && explains && young && first {
+            rivals.push((other, place, incident));
+        }
+    }
+    let explaining: BTreeSet<CiNo> = rivals.iter().filter(|rival| rival.0.explains == Explains::Downstream).map(|rival| rival.1).collect();
+    let is_root = |no: CiNo| !above(no).iter().any(|other| *other != no && explaining.contains(other));
+    if rivals.iter().any(|rival| is_root(rival.1)) {
+        rivals.retain(|rival| is_root(rival.1));
+    }
+    let (best, place, incident) =
+        rivals.into_iter().min_by_key(|(other, no, _)| (other.started_at, hops(*no), world.cmdb.id(*no), other.id))?;
+    let (role, because) = if place == ci {
+        (Role::Member, Because::SameItem { ci: world.cmdb.id(ci).to_owned(), alert: best.name.clone() })
+    } else {
+        (Role::Symptom, Because::Upstream { hops: walk::hops(&world.cmdb, &upstream, place) })
+    };
+    Some(Cause { alert: best.id, incident, role, because })
+}
