@@ -29,6 +29,7 @@ use crate::health::{Health, Phase};
 use crate::ingest::budget::Budget;
 use crate::ingest::http::{Listener, serve};
 use crate::mail::{FileTransport, MailSettings, Templates, Transport};
+use crate::supervisor;
 use crate::telemetry::{Metrics, Telemetry, start_log};
 use crate::web;
 use crate::work::{self, MailWork};
@@ -264,9 +265,11 @@ async fn serve_until_the_end(
     doors.spawn(serve(Listener::Tcp(tcp), router.clone(), connections.clone(), stopped.clone()));
     doors.spawn(serve(Listener::Unix(socket.listener), router, connections, stopped));
     shared.health.enter(Phase::Serving);
+    supervisor::ready(&address.to_string());
     info!(%address, socket = %socket.path.display(), "Serving.");
 
     let end = signals.wait(keeper, writer_ended, &mut workers).await;
+    supervisor::stopping();
     info!("Stopping.");
     shared.health.enter(Phase::Stopping);
     stop.send_replace(true);

@@ -9,6 +9,7 @@ pub mod health;
 pub mod ingest;
 pub mod mail;
 pub mod read;
+pub mod supervisor;
 pub mod telemetry;
 pub mod web;
 pub mod work;

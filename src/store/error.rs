@@ -123,6 +123,20 @@ pub enum StoreError {
         /// The folder.
         dir: PathBuf,
     },
+    /// A backup or a restore where there is something.
+    #[error("write {}: there is such a file; name another place, or move it away first", path.display())]
+    Occupied {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that should be a backup.
+    #[error("use the backup {}: {reason}; take another one", path.display())]
+    BadBackup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file beside the store.
     #[error("{action} {}: {source}", path.display())]
     File {
@@ -188,6 +202,40 @@ pub enum StoreError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl StoreError {
+    /// The same of a backup: what is wrong with its content is no reason to bring back a backup.
+    pub(crate) fn of_backup(self, backup: &std::path::Path) -> StoreError {
+        let reason = match self {
+            StoreError::Empty { .. } => "it is empty".to_owned(),
+            StoreError::Damaged { reason, .. } => format!("it is damaged ({reason})"),
+            StoreError::Foreign { reason, .. } => format!("it is no store of Watchkeeper ({reason})"),
+            StoreError::NewerFormat { found, known, .. } => {
+                format!(
+                    "its format is {found}, this program knows formats up to {known}: restore it with the release that wrote it, or a later one"
+                )
+            }
+            StoreError::BadRow { table, reason } => format!("a row of its table {table} is not readable ({reason})"),
+            StoreError::BadBlock { seq, reason } => format!("its block {seq} is not as it was written ({reason})"),
+            StoreError::BadBackup { reason, .. } => reason,
+            other @ (StoreError::Missing { .. }
+            | StoreError::Lost { .. }
+            | StoreError::OtherStore { .. }
+            | StoreError::WentBack { .. }
+            | StoreError::BadSidecar { .. }
+            | StoreError::InUse { .. }
+            | StoreError::Exists { .. }
+            | StoreError::Occupied { .. }
+            | StoreError::File { .. }
+            | StoreError::Disk { .. }
+            | StoreError::Replaced { .. }
+            | StoreError::AfterFailure
+            | StoreError::OutOfOrder { .. }
+            | StoreError::BadArchive { .. }) => return other,
+        };
+        StoreError::BadBackup { path: backup.to_owned(), reason }
+    }
 }
 
 /// Turns redb's errors into ours, for `map_err`.

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod archive;
+mod backup;
 mod error;
 mod frame;
 mod inventory;
@@ -25,6 +26,7 @@ mod tables;
 mod verify;
 
 pub use archive::Archive;
+pub use backup::Backup;
 pub use error::StoreError;
 pub use frame::StoredBlock;
 pub use inventory::inventory_rows;

@@ -33,3 +33,5 @@ pub const DEAD_LETTERS_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const DEAD_LETTER_BYTES_MAX: usize = 256 * 1024;
 /// Faults of one input that its dead letter names; the rest is counted.
 pub const DEAD_LETTER_FAULTS_MAX: usize = 20;
+/// Bytes of rows that a backup copies in one transaction: what it holds in memory at a time.
+pub const COPY_BYTES: usize = 8 * 1024 * 1024;

@@ -178,7 +178,7 @@ pub(crate) fn pid_file(dir: &Path) -> PathBuf {
     dir.join("pid")
 }
 
-fn exists(path: &Path) -> Result<bool, StoreError> {
+pub(crate) fn exists(path: &Path) -> Result<bool, StoreError> {
     path.try_exists().map_err(file("look for", path))
 }
 
@@ -191,7 +191,7 @@ fn make(path: &Path, store: StoreId, now: Time) -> Result<(), StoreError> {
 }
 
 /// Gives the finished file its name, unless there is one of that name by now.
-fn place(made: &Path, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn place(made: &Path, path: &Path) -> Result<(), StoreError> {
     let Err(error) = fs::hard_link(made, path) else { return Ok(()) };
     if error.kind() == io::ErrorKind::AlreadyExists {
         return Err(StoreError::Exists { dir: path.parent().unwrap_or(path).to_owned() });
@@ -214,7 +214,7 @@ fn forget_cached_pages(path: &Path) -> Result<(), StoreError> {
     rustix::fs::fadvise(&handle, 0, None, rustix::fs::Advice::DontNeed).map_err(|error| file("drop cached pages of", path)(error.into()))
 }
 
-fn refusal(dir: &Path, path: &Path, error: DatabaseError) -> StoreError {
+pub(crate) fn refusal(dir: &Path, path: &Path, error: DatabaseError) -> StoreError {
     let path = path.to_owned();
     if let DatabaseError::DatabaseAlreadyOpen = error {
         let pid = fs::read_to_string(pid_file(dir)).ok().and_then(|text| text.trim().parse().ok());

@@ -55,7 +55,13 @@ impl Folder {
 
     /// Starts the daemon and waits until it serves.
     pub(crate) fn start(&self) -> Daemon {
-        let child = self.command(&["run", "--init"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        self.start_with(&[])
+    }
+
+    /// As [`Folder::start`], with these in its environment.
+    pub(crate) fn start_with(&self, environment: &[(&str, &str)]) -> Daemon {
+        let mut command = self.command(&["run", "--init"]);
+        let child = command.envs(environment.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let daemon = Daemon { child };
         until("the daemon is ready", || self.get("/-/ready").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
         daemon

@@ -131,3 +131,28 @@ fn an_input_that_stopped_the_daemon_twice_is_set_aside_and_the_rest_of_its_reque
     let alerts = folder.cli(&["alert", "list"]).well();
     assert!(alerts.contains("DeviceDown") && alerts.contains("InputSetAside") && !alerts.contains("Poison"), "{alerts}");
 }
+
+#[test]
+fn systemd_is_told_that_it_serves_lives_and_stops() {
+    let folder = Folder::new();
+    let path = folder.path("notify");
+    let heard = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    heard.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    let next = || {
+        let mut bytes = [0; 512];
+        let length = heard.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    };
+    let daemon = folder.start_with(&[("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "3000000")]);
+    let mut words = Vec::new();
+    // The writer comes round while the doors are still opened.
+    while words.iter().filter(|word: &&String| word.contains("WATCHDOG=1")).count() < 3 {
+        words.push(next());
+    }
+    assert_eq!(words.iter().filter(|word| word.contains("READY=1") && word.contains("serves on 127.0.0.1")).count(), 1, "{words:?}");
+    daemon.signal(Signal::TERM);
+    while !words.last().unwrap().contains("STOPPING=1") {
+        words.push(next());
+    }
+    assert_eq!(daemon.code(), Some(0));
+}

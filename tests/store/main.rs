@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise")]
 
+mod backups;
 mod commits;
 mod crashes;
 mod disk;

@@ -15,6 +15,8 @@ use crate::config::{self, read_secret};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take: a reload of many files takes seconds.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the copy of a store may take to be made and to arrive: gigabytes over a slow line.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(4 * 3600);
 /// The exit code where no daemon answers.
 const NO_SERVER: u8 = 69;
 
@@ -33,6 +35,13 @@ pub(super) struct Reach {
     /// How lists and records are written.
     #[arg(long, global = true, value_enum, default_value = "table")]
     pub(super) output: Output,
+}
+
+impl Reach {
+    /// Whether a daemon elsewhere is meant.
+    pub(super) fn asks_a_server(&self) -> bool {
+        self.server.is_some()
+    }
 }
 
 /// How lists and records are written.
@@ -106,6 +115,24 @@ impl Client {
         parse(&text)
     }
 
+    /// Fetches what may take long, piece by piece; `take` gets the length of the whole and a piece.
+    pub(super) fn download(&self, path: &str, mut take: impl FnMut(u64, &[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
+        let request = self.prepared(Method::GET, path).timeout(DOWNLOAD_TIMEOUT);
+        self.runtime.block_on(async {
+            let mut response = request.send().await.map_err(|error| self.unreachable(&error))?;
+            let status = response.status();
+            if !status.is_success() {
+                let text = response.text().await.map_err(|error| self.unreachable(&error))?;
+                return Err(refusal(status, &text));
+            }
+            let whole = response.content_length().unwrap_or(0);
+            while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+                take(whole, &piece)?;
+            }
+            Ok(())
+        })
+    }
+
     fn json(&self, method: Method, path: &str, query: &[(&str, String)], body: Option<String>) -> Result<Value, Failure> {
         let text = self.request(method, path, query, body, None)?;
         if text.is_empty() { Ok(Value::Null) } else { parse(&text) }
@@ -119,10 +146,7 @@ impl Client {
         body: Option<String>,
         seen: Option<u64>,
     ) -> Result<String, Failure> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).query(query);
-        for (name, value) in &self.headers {
-            request = request.header(*name, value);
-        }
+        let mut request = self.prepared(method, path).query(query);
         if let Some(seen) = seen {
             request = request.header("if-match", format!("\"{seen}\""));
         }
@@ -138,6 +162,11 @@ impl Client {
             })
             .map_err(|error| self.unreachable(&error))?;
         if status.is_success() { Ok(text) } else { Err(refusal(status, &text)) }
+    }
+
+    fn prepared(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {

@@ -2,6 +2,7 @@
 
 mod alert;
 mod client;
+mod copies;
 mod dead;
 mod demo;
 mod files;
@@ -127,6 +128,21 @@ enum Verb {
         #[arg(long)]
         confirm: bool,
     },
+    /// Writes the whole store into a file, while the daemon runs or not, and reads it back.
+    Backup {
+        /// A new file; it holds everything that alerts and operators said, and only its owner can read it.
+        file: PathBuf,
+    },
+    /// Brings a backup back into a folder that has no store.
+    Restore {
+        /// What `backup` wrote.
+        file: PathBuf,
+    },
+    /// Reads a store or a backup whole: every page, every row, the chain of blocks.
+    Verify {
+        /// A backup; the store of the configuration unless given, which no daemon may have open.
+        file: Option<PathBuf>,
+    },
     /// Prints the version.
     Version,
 }
@@ -211,6 +227,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::DeadLetter(verb) => dead::run(&client()?, output, verb, now()),
         Verb::Rules => files::rules(&client()?, output),
         Verb::Reload { confirm } => files::reload(&client()?, confirm.into()),
+        Verb::Backup { file } => copies::backup(&reach, &file, now()),
+        Verb::Restore { file } => copies::restore(&reach, &file, now()),
+        Verb::Verify { file } => copies::verify(&reach, file, now()),
         Verb::Version => {
             print(&format!("watchkeeper {}\n", env!("CARGO_PKG_VERSION")));
             Ok(())

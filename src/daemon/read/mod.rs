@@ -6,13 +6,15 @@ mod letters;
 pub mod live;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
 
 use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, SilenceId};
 use watchkeeper_engine::model::incident::{Entry, Incident, Member};
 use watchkeeper_engine::model::message::Message;
 use watchkeeper_engine::model::silence::Silence;
 use watchkeeper_engine::state::rows::{self, AlertRow, RowFault};
-use watchkeeper_store::{Direction, Reader, Snapshot, StoreError, Table};
+use watchkeeper_store::{Backup, Direction, Reader, Snapshot, StoreError, Table};
 
 /// Rows that one request looks at before it answers with what it found and a cursor: some tenths of a second.
 pub const SCAN_ROWS_MAX: usize = 20_000;
@@ -317,6 +319,15 @@ impl Records {
             }
         })
         .await
+    }
+
+    /// The whole store in a file of its own below `dir`, which has no name any more.
+    ///
+    /// # Errors
+    /// The store or the disk fails.
+    pub async fn backup(&self, dir: &Path) -> Result<(Backup, File), ReadError> {
+        let dir = dir.to_owned();
+        self.blocking(move |reader| Ok(reader.snapshot()?.nameless_backup(&dir)?)).await
     }
 
     async fn blocking<T: Send + 'static>(

@@ -104,6 +104,8 @@ pub struct Shared {
     pub bytes_in_flight: Budget,
     /// Answers kept by `Idempotency-Key`.
     pub answers: api::idempotency::Answers,
+    /// Held while a backup is made.
+    pub backups: tokio::sync::Mutex<()>,
     /// Makes and checks the tokens of forms.
     pub forms: incident_page::FormSecret,
     trust: Trust,
@@ -207,6 +209,7 @@ impl App {
             answers: api::idempotency::Answers::load(&parts.reader)?,
             records: Records::new(parts.reader),
             bytes_in_flight: Budget::new(config.limits.in_flight_bytes),
+            backups: tokio::sync::Mutex::default(),
             forms: incident_page::FormSecret::new(),
             trust,
             hooks,

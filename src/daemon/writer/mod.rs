@@ -30,6 +30,7 @@ use watchkeeper_store::{RowChange, Store, StoreError};
 
 use crate::clock::{Clock, Timekeeper, Turn};
 use crate::health::Health;
+use crate::supervisor::Watchdog;
 use crate::telemetry::Telemetry;
 
 pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Beside, Full, Lane};
@@ -82,6 +83,7 @@ pub struct Writer {
     lanes: Arc<Lanes>,
     letters: Letters,
     time: Timekeeper,
+    watchdog: Watchdog,
     sidecar_at: Instant,
 }
 
@@ -89,7 +91,14 @@ pub struct Writer {
 pub fn new(parts: Parts, webhook_bytes_max: usize) -> (Writer, WriterHandle) {
     let lanes = Arc::new(Lanes::new(webhook_bytes_max));
     let time = Timekeeper::new(parts.clock.as_ref(), parts.state.counters.last_now);
-    let writer = Writer { parts, lanes: Arc::clone(&lanes), letters: Letters::default(), time, sidecar_at: Instant::now() + SIDECAR_EVERY };
+    let writer = Writer {
+        parts,
+        lanes: Arc::clone(&lanes),
+        letters: Letters::default(),
+        time,
+        watchdog: Watchdog::of_process(),
+        sidecar_at: Instant::now() + SIDECAR_EVERY,
+    };
     (writer, WriterHandle { lanes })
 }
 
@@ -232,6 +241,7 @@ impl Writer {
             question(&parts.state, &parts.world, now);
         }
         parts.health.beat();
+        self.watchdog.feed();
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! `/api/v1`: the daemon's own API. Lists in pages, records with versions, commands that may be given twice.
 
 mod alerts;
+mod backup;
 mod cis;
 pub(super) mod commands;
 mod dead_letters;
@@ -47,6 +48,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/check", read, post(judge::check)),
         Endpoint::get("/api/v1/rules", read, get(files::rules)),
         Endpoint::get("/api/v1/cmdb/diff", read, get(files::cmdb_diff)),
+        Endpoint::get("/api/v1/backup", Access::Listener(Need::Administer), get(backup::backup)),
         Endpoint::get("/api/v1/outbox", read, get(outbox::list)),
         Endpoint::get("/api/v1/outbox/{id}", read, get(outbox::show)),
         Endpoint::post("/api/v1/outbox/{id}/retry", operate, post(outbox::retry)),
