@@ -6,6 +6,7 @@ mod backup;
 mod cli;
 mod config;
 mod daemon;
+mod doctor;
 mod http_alertmanager;
 mod http_api;
 mod http_dead_letters;

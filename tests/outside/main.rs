@@ -6,6 +6,7 @@ mod amtool;
 mod browser;
 mod crash;
 mod demo;
+mod deploy;
 mod downtime;
 mod kafka;
 mod outage;

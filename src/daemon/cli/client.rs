@@ -115,6 +115,18 @@ impl Client {
         parse(&text)
     }
 
+    /// Asks a probe, whose answer is worth reading whatever its status: whether it is good, and its words.
+    pub(super) fn probe(&self, path: &str) -> Result<(bool, String), Failure> {
+        let request = self.prepared(Method::GET, path);
+        self.runtime
+            .block_on(async {
+                let response = request.send().await?;
+                let status = response.status();
+                Ok::<_, reqwest::Error>((status.is_success(), response.text().await?))
+            })
+            .map_err(|error| self.unreachable(&error))
+    }
+
     /// Fetches what may take long, piece by piece; `take` gets the length of the whole and a piece.
     pub(super) fn download(&self, path: &str, mut take: impl FnMut(u64, &[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
         let request = self.prepared(Method::GET, path).timeout(DOWNLOAD_TIMEOUT);

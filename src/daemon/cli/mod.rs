@@ -5,6 +5,7 @@ mod client;
 mod copies;
 mod dead;
 mod demo;
+mod doctor;
 mod files;
 mod incident;
 mod offline;
@@ -143,6 +144,12 @@ enum Verb {
         /// A backup; the store of the configuration unless given, which no daemon may have open.
         file: Option<PathBuf>,
     },
+    /// Looks at everything that a night depends on, and says what to do where it is not well; changes nothing.
+    Doctor {
+        /// Only these parts.
+        #[arg(value_enum)]
+        parts: Vec<doctor::Part>,
+    },
     /// Prints the version.
     Version,
 }
@@ -230,6 +237,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Backup { file } => copies::backup(&reach, &file, now()),
         Verb::Restore { file } => copies::restore(&reach, &file, now()),
         Verb::Verify { file } => copies::verify(&reach, file, now()),
+        Verb::Doctor { parts } => doctor::doctor(&reach, &parts),
         Verb::Version => {
             print(&format!("watchkeeper {}\n", env!("CARGO_PKG_VERSION")));
             Ok(())

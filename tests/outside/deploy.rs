@@ -1,0 +1,63 @@
+//! What deploy/ promises: the unit is as closed as it says, Prometheus takes the alert rules and their tests, and every metric that is named exists.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn deploy(inner: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(inner)
+}
+
+fn run(program: &str, arguments: &[&str], folder: &str) -> String {
+    let done = Command::new(program).args(arguments).current_dir(deploy(folder)).output();
+    let done = done.unwrap_or_else(|error| panic!("{program}: {error}. `tests/setup test` installs it"));
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{program} {arguments:?}: {out}{err}");
+    format!("{out}{err}")
+}
+
+#[test]
+fn the_unit_of_the_daemon_is_exposed_by_no_more_than_12_tenths() {
+    let said = run("systemd-analyze", &["security", "--offline=true", "--threshold=12", "watchkeeper.service"], "systemd");
+    assert!(said.contains("Overall exposure level"), "{said}");
+    let unit = std::fs::read_to_string(deploy("systemd/watchkeeper.service")).unwrap();
+    assert!(unit.contains("Type=notify") && unit.contains("WatchdogSec="));
+}
+
+#[test]
+fn prometheus_takes_the_configuration_and_the_rules_and_their_tests_pass() {
+    run("promtool", &["check", "config", "--syntax-only", "prometheus.yml"], "prometheus");
+    run("promtool", &["check", "config", "--syntax-only", "prometheus.yml"], "docker");
+    run("promtool", &["check", "rules", "watchkeeper.rules.yml"], "prometheus");
+    run("promtool", &["test", "rules", "watchkeeper.rules.test.yml"], "prometheus");
+}
+
+/// The names that begin like a metric of ours, without the parts of a histogram.
+fn metrics(text: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = text.split(|c| !is_part(c)).filter(|word| word.starts_with("watchkeeper_"));
+    words.map(|word| ["_bucket", "_sum", "_count"].iter().fold(word, |word, end| word.trim_end_matches(end)).to_owned()).collect()
+}
+
+#[test]
+fn every_metric_that_the_rules_and_the_dashboard_name_is_one_of_the_daemon() {
+    let telemetry = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/daemon/telemetry.rs")).unwrap();
+    let served = metrics(&telemetry);
+    for file in ["prometheus/watchkeeper.rules.yml", "grafana/watchkeeper.json"] {
+        let text = std::fs::read_to_string(deploy(file)).unwrap();
+        let named = metrics(&text);
+        assert!(named.len() >= 5, "{file} names {named:?}");
+        let unknown: Vec<_> = named.difference(&served).collect();
+        assert!(unknown.is_empty(), "{file} names what no daemon serves: {unknown:?}");
+    }
+    let dashboard = std::fs::read_to_string(deploy("grafana/watchkeeper.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    assert!(dashboard["panels"].as_array().unwrap().iter().all(|panel| !panel["targets"].as_array().unwrap().is_empty()));
+}
+
+#[test]
+fn the_configuration_of_the_image_has_no_fault() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::copy(deploy("docker/daemon.toml"), place.path().join("daemon.toml")).unwrap();
+    run(env!("CARGO_BIN_EXE_watchkeeper"), &["check", place.path().to_str().unwrap()], ".");
+}
