@@ -79,9 +79,14 @@ pub(super) fn doctor(reach: &Reach, parts: &[Part]) -> Result<(), Failure> {
     if [Part::Files, Part::Store, Part::Mail].into_iter().any(wanted)
         && let Some(config) = configuration(reach, &mut found)
     {
-        let looks: [(Part, fn(&Read, &mut Vec<Found>)); 3] = [(Part::Files, files), (Part::Store, store), (Part::Mail, mail)];
-        for (_, look) in looks.into_iter().filter(|(part, _)| wanted(*part)) {
-            look(&config, &mut found);
+        if wanted(Part::Files) {
+            files(&config, &mut found);
+        }
+        if wanted(Part::Store) {
+            store(&config, &mut found);
+        }
+        if wanted(Part::Mail) {
+            mail(&config, &mut found);
         }
     }
     if wanted(Part::Daemon) {
