@@ -105,7 +105,7 @@ fn a_damaged_backup_is_named_and_leaves_the_place_empty() {
     store.reader().snapshot().unwrap().backup(&whole, &mut |_| {}).unwrap();
     let bytes = fs::read(&whole).unwrap();
     let cut = bytes[..bytes.len() / 2].to_vec();
-    let mut flipped = bytes.clone();
+    let mut flipped = bytes;
     let at_row = flipped.windows(8).position(|window| window == b"alert 11").unwrap();
     flipped[at_row] ^= 1;
     for (what, bytes) in [("nothing", Vec::new()), ("text", b"no store".to_vec()), ("cut", cut), ("a flipped bit", flipped)] {
