@@ -1,9 +1,13 @@
 //! Crontab schedules of five fields in a time zone: `0 22 * * tue#2`, the days and the changes of the clock as people know them from cron.
 //!
-//! Read and matched here: the cron crate wants seconds, refuses `0` for Sunday, `sat-mon`, `#` and `L`, and joins its two day fields with "and".
+//! Read here and spelt out as the `cron` crate wants it, which parses and matches the fields: it wants seconds, refuses `0` for Sunday, `sat-mon`, `#` and `L`,
+//! joins its two day fields with "and", and knows nothing of clocks that are put forward and back. Those rules are here.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr as _;
 
+use cron::TimeUnitSpec as _;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
@@ -19,28 +23,33 @@ pub struct Schedule {
     text: String,
     zone_name: String,
     zone: TimeZone,
-    minutes: Field,
-    hours: Field,
-    days: Field,
-    months: Field,
-    weekdays: Field,
+    /// The five fields spelt out, at second 0.
+    fields: Box<cron::Schedule>,
+    minutes: Shape,
+    hours: Shape,
+    days: Shape,
+    weekdays: Shape,
     /// `L` among the days: the last of the month.
     last_day: bool,
     /// For each weekday from Sunday, which of the month: bits 1 to 5, and bit 0 for the last.
     which: [u8; 7],
 }
 
-/// One field: the numbers in it, and whether it begins with `*`.
-#[derive(Debug, Clone, Copy, Default)]
-struct Field {
-    numbers: u64,
-    is_star: bool,
+/// How a field was written, which tells how it goes with the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// It begins with `*`.
+    Star,
+    /// It names numbers.
+    Numbers,
+    /// It names only what is counted within a month, `L` or `tue#2`: the crate is handed `*` in its place.
+    Counted,
 }
 
-impl Field {
-    fn has(self, number: i8) -> bool {
-        self.numbers >> number & 1 == 1
-    }
+/// One field: its numbers between commas, and how it was written.
+struct Field {
+    numbers: String,
+    shape: Shape,
 }
 
 /// What a field may hold.
@@ -50,20 +59,23 @@ struct Kind {
     most: u32,
     names: &'static [&'static str],
     may_wrap: bool,
+    /// What the crate counts from, where that is another number: its Sunday is 1.
+    shift: u32,
 }
 
-const MINUTE: Kind = Kind { name: "minute", least: 0, most: 59, names: &[], may_wrap: true };
-const HOUR: Kind = Kind { name: "hour", least: 0, most: 23, names: &[], may_wrap: true };
-const DAY: Kind = Kind { name: "day of the month", least: 1, most: 31, names: &[], may_wrap: false };
+const MINUTE: Kind = Kind { name: "minute", least: 0, most: 59, names: &[], may_wrap: true, shift: 0 };
+const HOUR: Kind = Kind { name: "hour", least: 0, most: 23, names: &[], may_wrap: true, shift: 0 };
+const DAY: Kind = Kind { name: "day of the month", least: 1, most: 31, names: &[], may_wrap: false, shift: 0 };
 const MONTH: Kind = Kind {
     name: "month",
     least: 1,
     most: 12,
     names: &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
     may_wrap: true,
+    shift: 0,
 };
 const WEEKDAY: Kind =
-    Kind { name: "weekday", least: 0, most: 6, names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"], may_wrap: true };
+    Kind { name: "weekday", least: 0, most: 6, names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"], may_wrap: true, shift: 1 };
 
 /// Shorthands of other crons, and how they are written here.
 const SHORTHANDS: &[(&str, &str)] = &[
@@ -99,33 +111,32 @@ impl Schedule {
             let seconds = if fields.len() == 6 { " (no seconds, no year)" } else { "" };
             return Err(format!("{} fields; five are read: minute hour day month weekday{seconds}", fields.len()));
         };
-        let mut schedule = Schedule {
-            text: fields.join(" "),
-            zone_name: zone.to_owned(),
-            zone: tz,
-            minutes: field(minute, &MINUTE)?,
-            hours: field(hour, &HOUR)?,
-            days: Field::default(),
-            months: field(month, &MONTH)?,
-            weekdays: Field::default(),
-            last_day: false,
-            which: [0; 7],
-        };
+        let (minutes, hours, months) = (field(minute, &MINUTE)?, field(hour, &HOUR)?, field(month, &MONTH)?);
         let (last, days): (Vec<&str>, Vec<&str>) = day.split(',').partition(|part| part.eq_ignore_ascii_case("l"));
-        schedule.last_day = !last.is_empty();
-        if !days.is_empty() {
-            schedule.days = field(&days.join(","), &DAY)?;
-        }
+        let days = field_of(&days, &DAY)?;
+        let mut which = [0; 7];
         let mut weekdays = Vec::new();
         for part in weekday.split(',') {
             match numbered_weekday(part)? {
-                Some((weekday, bit)) => schedule.which[weekday] |= bit,
+                Some((weekday, bit)) => which[weekday] |= bit,
                 None => weekdays.push(part),
             }
         }
-        if !weekdays.is_empty() {
-            schedule.weekdays = field(&weekdays.join(","), &WEEKDAY)?;
-        }
+        let weekdays = field_of(&weekdays, &WEEKDAY)?;
+        let spelt_out = ["0", &minutes.numbers, &hours.numbers, &days.numbers, &months.numbers, &weekdays.numbers].join(" ");
+        let parsed = cron::Schedule::from_str(&spelt_out).map_err(|fault| format!("`{text}` is refused: {fault}"))?;
+        let schedule = Schedule {
+            text: fields.join(" "),
+            zone_name: zone.to_owned(),
+            zone: tz,
+            fields: Box::new(parsed),
+            minutes: minutes.shape,
+            hours: hours.shape,
+            days: days.shape,
+            weekdays: weekdays.shape,
+            last_day: !last.is_empty(),
+            which,
+        };
         if schedule.next_after(Time(0)).is_none() {
             return Err(format!("`{}` never comes: no month in it has such a day", schedule.text));
         }
@@ -164,6 +175,26 @@ impl Schedule {
         found
     }
 
+    /// How many times it comes from `from` until `until`, both included. A count beyond 41 years ends there.
+    pub fn count(&self, from: Time, until: Time) -> u32 {
+        let mut count = 0;
+        let Ok(mut day) = from.in_zone(&self.zone).date().yesterday() else { return 0 };
+        let end = until.in_zone(&self.zone).date().tomorrow().unwrap_or(Date::MAX);
+        for _ in 0..SEARCH_DAYS {
+            if day > end {
+                break;
+            }
+            let mut times = self.times_on(day);
+            // What falls into a gap comes once, at its end.
+            times.sort_unstable();
+            times.dedup();
+            count += times.into_iter().filter(|at| (from..=until).contains(at)).count();
+            let Ok(next) = day.tomorrow() else { break };
+            day = next;
+        }
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
     /// The zone as it was written.
     pub fn zone(&self) -> &str {
         &self.zone_name
@@ -174,9 +205,8 @@ impl Schedule {
         if !self.is_on(day) {
             return Vec::new();
         }
-        let hours = (0..24).filter(|hour| self.hours.has(*hour));
-        let clock = hours.flat_map(|hour| (0..60).filter(|minute| self.minutes.has(*minute)).map(move |minute| (hour, minute)));
-        let clock = clock.map(|(hour, minute)| day.at(hour, minute, 0, 0));
+        let clock = self.fields.hours().iter().flat_map(|hour| self.fields.minutes().iter().map(move |minute| (hour, minute)));
+        let clock = clock.map(|(hour, minute)| day.at(ordinal(hour), ordinal(minute), 0, 0));
         match self.steady_offset(day) {
             Some(offset) => clock.filter_map(|civil| instant(civil, offset)).collect(),
             None => clock.flat_map(|civil| self.instants(civil)).collect(),
@@ -184,18 +214,20 @@ impl Schedule {
     }
 
     fn is_on(&self, day: Date) -> bool {
-        if !self.months.has(day.month()) {
+        if !self.fields.months().includes(day.month().unsigned_abs().into()) {
             return false;
         }
         let last = day.days_in_month();
-        let by_day = self.days.has(day.day()) || (self.last_day && day.day() == last);
-        let weekday = day.weekday().to_sunday_zero_offset();
+        let day_named = self.days != Shape::Counted && self.fields.days_of_month().includes(day.day().unsigned_abs().into());
+        let by_day = day_named || (self.last_day && day.day() == last);
+        let weekday = day.weekday().to_sunday_zero_offset().unsigned_abs();
+        let weekday_named = self.weekdays != Shape::Counted && self.fields.days_of_week().includes(u32::from(weekday) + 1);
         let nth = (day.day() - 1) / 7 + 1;
         let is_last = day.day() + 7 > last;
-        let which = self.which[usize::from(weekday.unsigned_abs())];
-        let by_weekday = self.weekdays.has(weekday) || which >> nth & 1 == 1 || (is_last && which & 1 == 1);
+        let which = self.which[usize::from(weekday)];
+        let by_weekday = weekday_named || which >> nth & 1 == 1 || (is_last && which & 1 == 1);
         // As in every cron: two days that were both named are joined by "or", a field that begins with `*` names none.
-        if self.days.is_star || self.weekdays.is_star { by_day && by_weekday } else { by_day || by_weekday }
+        if self.days == Shape::Star || self.weekdays == Shape::Star { by_day && by_weekday } else { by_day || by_weekday }
     }
 
     /// The offset of a day far from every change of the clock.
@@ -215,11 +247,11 @@ impl Schedule {
         let at = |offset: jiff::tz::Offset| instant(civil, SignedDuration::from_secs(i64::from(offset.seconds())));
         match self.zone.to_ambiguous_timestamp(civil).offset() {
             AmbiguousOffset::Unambiguous { offset } => at(offset).into_iter().collect(),
-            AmbiguousOffset::Fold { before, after } if self.minutes.is_star || self.hours.is_star => {
+            AmbiguousOffset::Fold { before, after } if self.minutes == Shape::Star || self.hours == Shape::Star => {
                 [at(before), at(after)].into_iter().flatten().collect()
             }
             AmbiguousOffset::Fold { before, .. } => at(before).into_iter().collect(),
-            AmbiguousOffset::Gap { .. } if self.hours.is_star => Vec::new(),
+            AmbiguousOffset::Gap { .. } if self.hours == Shape::Star => Vec::new(),
             // By the offset after the gap, its times lie before the change.
             AmbiguousOffset::Gap { after, .. } => at(after).and_then(|before| self.change_after(before)).into_iter().collect(),
         }
@@ -251,9 +283,22 @@ fn instant(civil: DateTime, offset: SignedDuration) -> Option<Time> {
     Some(Time(utc.checked_sub(offset).ok()?.as_millisecond()))
 }
 
+/// An hour or a minute of the crate's.
+fn ordinal(number: u32) -> i8 {
+    i8::try_from(number).unwrap_or(i8::MAX)
+}
+
+/// What is left of a field without the parts that are counted within a month.
+fn field_of(parts: &[&str], kind: &Kind) -> Result<Field, String> {
+    if parts.is_empty() {
+        return Ok(Field { numbers: "*".to_owned(), shape: Shape::Counted });
+    }
+    field(&parts.join(","), kind)
+}
+
 /// A field: numbers, names, ranges and steps between commas.
 fn field(text: &str, kind: &Kind) -> Result<Field, String> {
-    let mut numbers = 0;
+    let mut numbers = BTreeSet::new();
     for part in text.split(',') {
         let (range, step) = match part.split_once('/') {
             Some((range, step)) => (range, Some(step)),
@@ -281,10 +326,12 @@ fn field(text: &str, kind: &Kind) -> Result<Field, String> {
         };
         // A weekday 7 is Sunday at the end of the week: it wraps to 0.
         for at in (first..first + length).step_by(step_by as usize) {
-            numbers |= 1 << ((at - kind.least) % span + kind.least);
+            numbers.insert((at - kind.least) % span + kind.least + kind.shift);
         }
     }
-    Ok(Field { numbers, is_star: text.starts_with('*') })
+    let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    let shape = if text.starts_with('*') { Shape::Star } else { Shape::Numbers };
+    Ok(Field { numbers: numbers.join(","), shape })
 }
 
 fn number(text: &str, kind: &Kind) -> Result<u32, String> {
