@@ -17,7 +17,7 @@ use watchkeeper_engine::event::World;
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId};
 use watchkeeper_engine::model::message::MessageState;
-use watchkeeper_engine::model::{alert, digest, incident, message, silence, system};
+use watchkeeper_engine::model::{alert, digest, incident, job, message, silence, system};
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::Row;
 use watchkeeper_engine::text::one_line;
@@ -268,7 +268,8 @@ impl Telemetry {
                 let outcome = if retry_at.is_some() { "failed" } else { "dead" };
                 metrics.mails.with_label_values(&[outcome]).inc();
             }
-            Fact::Alert(_) | Fact::Incident(_) | Fact::Message(_) | Fact::Silence(_) | Fact::Digest(_) | Fact::System(_) => {}
+            Fact::Alert(_) | Fact::Incident(_) | Fact::Message(_) | Fact::Silence(_) | Fact::Digest(_) | Fact::System(_) | Fact::Job(_) => {
+            }
         }
     }
 
@@ -290,7 +291,8 @@ impl Telemetry {
                 | Row::Member(..)
                 | Row::Timeline(..)
                 | Row::Silence(_)
-                | Row::Digest(_)
+                | Row::Digest(..)
+                | Row::Job(..)
                 | Row::PastAlert(_)
                 | Row::PastIncident(_)
                 | Row::PastMessage(_)
@@ -361,8 +363,24 @@ fn log(fact: &Fact, batch: &Committed<'_>) {
         Fact::Silence(silence::Fact::Expired { id, actor }) => info!(silence = %id, by = actor, "Silence expired by hand."),
         Fact::Silence(silence::Fact::Forgotten { id }) => debug!(silence = %id, "Silence forgotten."),
         Fact::Digest(digest::Fact::Folded { address, incident, .. }) => debug!(%incident, to = address, "Incident folded into a digest."),
-        Fact::Digest(digest::Fact::Sent { address }) => debug!(to = address, "Digest planned."),
+        Fact::Digest(digest::Fact::Sent { address, .. }) => debug!(to = address, "Digest planned."),
         Fact::System(fact) => log_system(fact),
+        Fact::Job(fact) => log_job(fact),
+    }
+}
+
+fn log_job(fact: &job::Fact) {
+    match fact {
+        job::Fact::Armed { kind, name, schedule, due_at } => {
+            debug!(%kind, job = one_line(name), schedule = one_line(schedule), due = %due_at.rfc3339(), "Job armed.");
+        }
+        job::Fact::Ran { kind, name, run, .. } => {
+            info!(
+                %kind, job = one_line(name), instants = run.instants, first = %run.first.rfc3339(), last = %run.last.rfc3339(),
+                "Job ran."
+            );
+        }
+        job::Fact::Dropped { kind, name } => debug!(%kind, job = one_line(name), "Job dropped."),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::model::{alert, digest, incident, message, silence, system};
+use crate::model::{alert, digest, incident, job, message, silence, system};
 
 /// What happened. Indices are never reused.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -25,4 +25,7 @@ pub enum Fact {
     /// To the daemon.
     #[n(5)]
     System(#[n(0)] system::Fact),
+    /// To a job.
+    #[n(6)]
+    Job(#[n(0)] job::Fact),
 }

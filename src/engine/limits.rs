@@ -51,8 +51,6 @@ pub const RESOLVE_TIMEOUT: Span = Span::minutes(5);
 pub const RELEASE_AFTER: Span = Span::minutes(2);
 /// How long a cleared alert outside any live incident stays: Prometheus repeats a resolved alert for 15 minutes.
 pub const FORGET_AFTER: Span = Span::minutes(15);
-/// When a digest goes out, in the zone of the reader's team.
-pub const DIGEST_HOUR: i8 = 8;
 
 /// Bytes of one rule or CMDB file; a larger one is refused. Half a million items in CMDB files stay below it.
 pub const SOURCE_BYTES_MAX: usize = 64 * 1024 * 1024;

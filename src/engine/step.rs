@@ -6,11 +6,12 @@
 //! ```text
 //! alerts   ▸ identify ▸ match rule ▸ (for) ▸ mute ▸ attach ▸ adopt what it explains ┐
 //! command  ▸ decide                                                                  ├▸ settle each incident touched:
-//! timer    ▸ judge, clear, release, notify, resolve, close, fold                     ┘  rate, mute, quiet clock, mails
+//! timer    ▸ judge, clear, release, notify, resolve, close, jobs                     ┘  rate, mute, quiet clock, mails
 //! ```
 
 mod alerts;
 mod incidents;
+mod jobs;
 mod tell;
 mod timers;
 
@@ -98,6 +99,7 @@ impl Turn<'_> {
     fn started(&mut self) {
         let grace = Grace { down_since: self.state.last_before.min(self.now), until: self.now + limits::RESOLVE_TIMEOUT };
         self.put(system::Fact::Started { grace });
+        self.arm_jobs();
         for message in self.state.messages.values() {
             match message.state {
                 MessageState::Planned => self.out.effects.push(Effect::Render(message.id)),
@@ -114,6 +116,7 @@ impl Turn<'_> {
             cmdb: self.world.cmdb.version(),
             silence_rules_at: mute::next_edge(self.world, self.now),
         });
+        self.arm_jobs();
         self.sweep_from_start();
         self.out.reply = Some(Reply::Adopted);
     }

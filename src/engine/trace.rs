@@ -393,7 +393,7 @@ impl Steps {
                 continue;
             }
             for address in one.to {
-                let how = if one.digest { "in the morning's list".to_owned() } else { reason.to_string() };
+                let how = one.folded.clone().unwrap_or_else(|| reason.to_string());
                 if !first.contains(&address) {
                     self.add("told", format!("{address} ({how})"), format!("notify {}: {}", one.rule, one.why));
                     first.push(address);

@@ -249,3 +249,11 @@ impl Relation {
         }
     }
 }
+
+words!(
+    /// What is done by schedule.
+    JobKind {
+        /// A list of what was folded goes out.
+        0 Digest "digest",
+    }
+);

@@ -48,7 +48,7 @@ pub struct Loaded {
 }
 
 /// Tables that are loaded whole, in this order; members come after incidents, of those alone.
-const WHOLE: [Table; 7] = [
+const WHOLE: [Table; 8] = [
     Table::named("counters"),
     Table::named("sources"),
     Table::named("alerts"),
@@ -56,12 +56,13 @@ const WHOLE: [Table; 7] = [
     Table::named("messages"),
     Table::named("silences"),
     Table::named("digests"),
+    Table::named("jobs"),
 ];
 const INCIDENTS: Table = Table::named("incidents");
 const MEMBERS: Table = Table::named("members");
 
 impl Store {
-    /// Reads what lives into `sink`: counters, sources, alerts, incidents and their members, messages, silences, digests, pages, then the blocks after the
+    /// Reads what lives into `sink`: counters, sources, alerts, incidents and their members, messages, silences, digests, jobs, pages, then the blocks after the
     /// floor, checked by sequence and chain.
     ///
     /// # Errors

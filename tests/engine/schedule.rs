@@ -189,5 +189,8 @@ proptest! {
         prop_assert_eq!(schedule.next_after(last), Some(next));
         prop_assert_eq!(schedule.next_after(Time(last.0 - 1)), Some(last));
         prop_assert_eq!(schedule.last_at_or_before(next), Some(next));
+        let some: Vec<Time> = std::iter::successors(Some(next), |at| schedule.next_after(*at)).take(20).collect();
+        prop_assert_eq!(schedule.count(next, some[19]), 20);
+        prop_assert_eq!(schedule.count(at, Time(next.0 - 1)), u32::from(last == at));
     }
 }

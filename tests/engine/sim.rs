@@ -21,7 +21,7 @@ use watchkeeper_engine::state::rows::{AlertRow, Row, Table, decode};
 use watchkeeper_engine::step::{self, Outcome};
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
-use watchkeeper_engine::words::{AlertState, IncidentState, Reason, Role, Severity};
+use watchkeeper_engine::words::{AlertState, IncidentState, JobKind, Reason, Role, Severity};
 
 use crate::recount;
 
@@ -351,7 +351,13 @@ impl Sim {
                     let live = &state.cell(*id).unwrap_or_else(|| panic!("{id} is saved and does not live")).alert;
                     assert_eq!(watchkeeper_engine::model::alert::Alert { said: live.said.clone(), ..saved.alert }, *live);
                 }
-                Row::Source(_) | Row::Incident(_) | Row::Member(..) | Row::Message(_) | Row::Silence(_) | Row::Digest(_) => {
+                Row::Source(_)
+                | Row::Incident(_)
+                | Row::Member(..)
+                | Row::Message(_)
+                | Row::Silence(_)
+                | Row::Digest(..)
+                | Row::Job(..) => {
                     assert_eq!(loaded.row(row).as_ref(), Some(bytes), "{row:?} loads as another");
                     assert_eq!(state.row(row).as_ref(), Some(bytes), "{row:?} changed without being touched");
                 }
@@ -361,7 +367,10 @@ impl Sim {
         assert!(state.alerts().all(|cell| lives(&Row::Alert(cell.alert.id))));
         assert!(state.incidents.keys().all(|id| lives(&Row::Incident(*id))));
         assert!(state.members.keys().all(|(incident, alert)| lives(&Row::Member(*incident, *alert))));
-        assert!(state.digests.keys().all(|address| lives(&Row::Digest(address.clone()))));
+        assert!(state.digests.keys().all(|(job, address)| lives(&Row::Digest(job.clone(), address.clone()))));
+        assert!(state.jobs.keys().all(|(kind, name)| lives(&Row::Job(*kind, name.clone()))));
+        // Every list that waits has a job that sends it.
+        assert!(state.digests.keys().all(|(job, _)| state.jobs.contains_key(&(JobKind::Digest, job.clone()))));
         for ci in self.world.cmdb.items() {
             let on = |state: &State| -> Vec<AlertId> { state.alerts_on(ci.no).map(|alert| alert.id).collect() };
             assert_eq!(on(&loaded), on(state), "alerts on {}", ci.id);

@@ -398,6 +398,25 @@ async fn probes_metrics_and_reload_answer_the_machinery() {
     assert_eq!(doors.get("/nothing").await.status, 404);
 }
 
+#[tokio::test]
+async fn what_comes_again_by_the_clock_is_listed_with_its_zone_its_last_run_and_the_next_three() {
+    let doors = Doors::open("").await;
+    let list = doors.get("/api/v1/schedules").await.json();
+    let morning = list["items"].as_array().unwrap().iter().find(|item| item["name"] == "morning (UTC)").unwrap();
+    assert_eq!(
+        *morning,
+        json!({
+            "kind": "digest",
+            "name": "morning (UTC)",
+            "cron": "0 8 * * *",
+            "zone": "UTC",
+            "last_run": null,
+            "next": ["2026-11-24T08:00:00.000Z", "2026-11-25T08:00:00.000Z", "2026-11-26T08:00:00.000Z"],
+        })
+    );
+    assert_eq!(doors.get("/api/v1/schedules?kind=digest").await.status, 400);
+}
+
 #[test]
 fn the_description_of_the_api_names_every_endpoint_and_no_other() {
     let document: Value = serde_json::from_str(watchkeeper::web::api::openapi::DOCUMENT).unwrap();

@@ -9,6 +9,7 @@ mod doctor;
 mod files;
 mod incident;
 mod offline;
+mod schedules;
 mod silence;
 mod table;
 
@@ -123,6 +124,8 @@ enum Verb {
     DeadLetter(dead::Verb),
     /// Lists the rules in force.
     Rules,
+    /// Lists what comes again by the clock: when it last ran, and the next three times.
+    Schedules,
     /// Brings rules, templates and CMDB files into force, if they have no fault.
     Reload {
         /// Many items that vanish, or an emptied folder, are meant.
@@ -233,6 +236,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Mail(Mail::Retry { id }) => alert::retry(&client()?, output, &id),
         Verb::DeadLetter(verb) => dead::run(&client()?, output, verb, now()),
         Verb::Rules => files::rules(&client()?, output),
+        Verb::Schedules => schedules::schedules(&client()?, output),
         Verb::Reload { confirm } => files::reload(&client()?, confirm.into()),
         Verb::Backup { file } => copies::backup(&reach, &file, now()),
         Verb::Restore { file } => copies::restore(&reach, &file, now()),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchkeeper_engine::event::World;
 use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId, SilenceId};
 use watchkeeper_engine::model::alert::Vitals;
+use watchkeeper_engine::model::job::Job;
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::Time;
@@ -20,6 +21,9 @@ const UNMATCHED_MAX: usize = 1_000;
 
 /// Alerts named for one unmatched value.
 const UNMATCHED_ALERTS_MAX: usize = 5;
+
+/// Jobs that one question lists.
+const JOBS_MAX: usize = 1_000;
 
 /// An alert's vitals, and when it ends as things stand.
 #[derive(Debug, Clone)]
@@ -151,6 +155,14 @@ pub async fn silence_uuids(writer: &WriterHandle) -> Result<BTreeMap<String, Str
     writer
         .ask(|state, _, _| state.silences.values().map(|silence| (silence.record.id.to_string(), silence.record.uuid.clone())).collect())
         .await
+}
+
+/// What is done by schedule, by kind and name, and the time.
+///
+/// # Errors
+/// The writer does not answer.
+pub async fn jobs(writer: &WriterHandle) -> Result<(Vec<Job>, Time), Full> {
+    writer.ask(|state, _, now| (state.jobs.values().take(JOBS_MAX).cloned().collect(), now)).await
 }
 
 /// The writer's clock.

@@ -128,6 +128,13 @@ pub struct Team {
     pub zone: String,
 }
 
+impl Team {
+    /// The zone in which it reads.
+    pub fn zone_name(&self) -> &str {
+        if self.zone.is_empty() { "UTC" } else { &self.zone }
+    }
+}
+
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Person {

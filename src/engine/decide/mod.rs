@@ -4,6 +4,7 @@ pub mod attach;
 pub mod cause;
 pub mod command;
 pub mod identify;
+pub mod job;
 pub mod mute;
 pub mod notify;
 pub mod rate;

@@ -1,19 +1,16 @@
-//! Digests: what was not worth a mail of its own, kept for each address until its morning.
+//! Digests: what was not worth a mail of its own, kept for each address until the job that sends it runs.
 
 use minicbor::{Decode, Encode};
 
 use crate::ids::IncidentId;
 use crate::time::Time;
 
-/// What an address will hear of in one mail.
+/// What an address will hear of in one mail. Index 1 was when that is due.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Digest {
     /// The address.
     #[n(0)]
     pub address: String,
-    /// When the mail is due.
-    #[n(1)]
-    pub due_at: Time,
     /// When the first entry came.
     #[n(2)]
     pub since: Time,
@@ -26,6 +23,10 @@ pub struct Digest {
     /// The notify rule that folded the first.
     #[n(5)]
     pub rule: String,
+    /// The job that sends it.
+    #[n(6)]
+    #[cbor(default)]
+    pub job: String,
 }
 
 /// What happened to a digest.
@@ -40,15 +41,16 @@ pub enum Fact {
         /// The incident.
         #[n(1)]
         incident: IncidentId,
-        /// When the mail is due, where this is the first entry.
-        #[n(2)]
-        due_at: Time,
         /// The team.
         #[n(3)]
         team: String,
         /// The notify rule.
         #[n(4)]
         rule: String,
+        /// The job that sends it.
+        #[n(5)]
+        #[cbor(default)]
+        job: String,
     },
     /// It became a message.
     #[n(1)]
@@ -56,5 +58,9 @@ pub enum Fact {
         /// The address.
         #[n(0)]
         address: String,
+        /// The job that sent it.
+        #[n(1)]
+        #[cbor(default)]
+        job: String,
     },
 }

@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod digest;
 pub mod incident;
+pub mod job;
 pub mod message;
 pub mod silence;
 pub mod system;

@@ -8,6 +8,7 @@ pub mod identify;
 pub mod notify;
 pub mod priorities;
 mod rules;
+mod schedules;
 pub mod silences;
 pub mod tests;
 

@@ -1,6 +1,10 @@
 //! `notify`: who hears what. All rules act; one mail per person and event.
 
+use std::fmt;
+
+use super::Schedule;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use super::schedules::{SCHEDULE, schedule};
 use crate::expr::{Expr, Section};
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Takes, nearest};
 use crate::words::Reason;
@@ -18,8 +22,8 @@ pub struct Notify {
     pub send: Option<Vec<Reason>>,
     /// Which template. `None`: the one named like the reason.
     pub template: Option<String>,
-    /// Whether what it says is folded into the morning's list, at 08:00 in the zone of the reader's team. Default: at once.
-    pub digest: bool,
+    /// The list into which what it says is folded. `None`: it goes out at once.
+    pub digest: Option<Digest>,
     /// Whether it stands in no file.
     pub is_builtin: bool,
 }
@@ -30,6 +34,44 @@ impl Notify {
         match &self.send {
             Some(reasons) => reasons.contains(&reason),
             None => reason.is_sent_by_default(),
+        }
+    }
+}
+
+/// A list that goes out by schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Digest {
+    /// The morning's: at 08:00 in the zone of the reader's team, one for all rules.
+    Morning,
+    /// One of the rule's own.
+    Own(Schedule),
+}
+
+impl Digest {
+    /// The name of the job that sends it to readers in `zone`.
+    pub fn job(&self, rule: &str, zone: &str) -> String {
+        match self {
+            Digest::Morning => format!("morning ({zone})"),
+            Digest::Own(_) => rule.to_owned(),
+        }
+    }
+
+    /// When it goes out to readers in `zone`, a zone of the CMDB.
+    pub fn schedule(&self, zone: &str) -> Schedule {
+        let morning = |zone| Schedule::parse("0 8 * * *", zone);
+        match self {
+            Digest::Morning => morning(zone).or_else(|_| morning("UTC")).expect("every day has a morning in UTC"),
+            Digest::Own(schedule) => schedule.clone(),
+        }
+    }
+}
+
+/// As a trace says that something is folded.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Digest::Morning => f.write_str("in the morning's list"),
+            Digest::Own(schedule) => write!(f, "in the list of \"{schedule}\", {}", schedule.zone()),
         }
     }
 }
@@ -125,8 +167,8 @@ pub(super) static RULE: Shape = Shape {
         ),
         Key::may(
             "digest",
-            Takes::Word(&["morning"]),
-            "morning: folded into one list at 08:00 in the zone of the reader's team. Default: at once.",
+            Takes::Either(&[Takes::Word(&["morning"]), Takes::Map(&SCHEDULE)]),
+            "folded into one list: `morning`, at 08:00 in the zone of the reader's team, or `{cron: …, zone: …}`. Default: at once.",
         ),
         Key::may("template", Takes::Text, "which template. Default: the one named like the reason."),
     ],
@@ -156,7 +198,7 @@ impl NotifySection {
         let to = to.into_iter().filter_map(|node| recipient(reading, node)).collect();
         let send = keys.get::<OneOrMany<&Node>>("send").map(|send| send.0.into_iter().filter_map(|node| reason(reading, node)).collect());
         let template = keys.node("template").and_then(|node| template_name(reading, node));
-        let digest = keys.node("digest").and_then(|node| digest(reading, node)).is_some();
+        let digest = keys.node("digest").and_then(|node| digest(reading, node));
         if let (Some(name), false) = (name, is_disabled) {
             self.rules.push(Notify { name, condition, to, send, template, digest, is_builtin: false });
         }
@@ -168,8 +210,8 @@ impl NotifySection {
             return self.rules;
         }
         [
-            ("default", r#"incident.priority in ["P1", "P2", "P3"]"#, false),
-            ("default-morning", r#"incident.priority in ["P4", "P5"]"#, true),
+            ("default", r#"incident.priority in ["P1", "P2", "P3"]"#, None),
+            ("default-morning", r#"incident.priority in ["P4", "P5"]"#, Some(Digest::Morning)),
         ]
         .into_iter()
         .map(|(name, when, digest)| Notify {
@@ -243,16 +285,12 @@ fn reason(reading: &Reading<'_>, node: &Node) -> Option<Reason> {
     reading.word(node, "reason", SENDABLE).and_then(Reason::from_word)
 }
 
-/// `morning`; a schedule of its own comes later.
-fn digest<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<&'static str> {
+/// `morning`, or a schedule of its own.
+fn digest<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Digest> {
     if matches!(node.kind, Kind::Map(_)) {
-        let error =
-            Diagnostic::error(reading.file(), &reading.first_line(node), "a digest with a schedule of its own is not yet supported")
-                .label("not yet");
-        reading.report(error.help("write `digest: morning`: one list at 08:00 in the zone of the reader's team"));
-        return None;
+        return schedule(&reading.keys(node, &SCHEDULE)?).map(Digest::Own);
     }
-    reading.word(node, "digest", &["morning"])
+    reading.word(node, "digest", &["morning"]).map(|_| Digest::Morning)
 }
 
 /// A template's name is a part of a file name.

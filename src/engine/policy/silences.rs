@@ -1,9 +1,8 @@
 //! `silences` in rule files: what is recorded without being told, once or on a schedule.
 
-use std::ops::Range;
-
 use super::Schedule;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use super::schedules::{CRON, ZONE, schedule};
 use crate::expr::Section;
 use crate::source::{Diagnostic, Key, Keys, Shape, Spanned, Takes};
 use crate::time::{Span, Time};
@@ -40,19 +39,8 @@ pub enum Window {
     },
 }
 
-static EVERY: Shape = Shape {
-    what: "`every`",
-    keys: &[
-        Key::must(
-            "cron",
-            Takes::Text,
-            "when it begins: five fields, minute hour day month weekday; `tue#2` is the second Tuesday, `fri#L` the last Friday.",
-        ),
-        Key::must("zone", Takes::Text, "the time zone of `cron`, such as Europe/Berlin."),
-        Key::must("lasts", Takes::Duration, "how long it holds each time."),
-    ],
-    later: &[],
-};
+static EVERY: Shape =
+    Shape { what: "`every`", keys: &[CRON, ZONE, Key::must("lasts", Takes::Duration, "how long it holds each time.")], later: &[] };
 
 /// A rule of `silences`.
 pub(super) static RULE: Shape = Shape {
@@ -130,30 +118,4 @@ fn window(keys: &Keys<'_, '_>) -> Option<Window> {
         return None;
     }
     Some(Window::Every { schedule: schedule?, lasts: lasts.value })
-}
-
-/// The schedule of `cron` in `zone`; each fault stands at the key it comes from.
-fn schedule(every: &Keys<'_, '_>) -> Option<Schedule> {
-    let reading = every.reading();
-    let zone: Option<Spanned<String>> = every.get("zone");
-    let cron: Spanned<String> = every.get("cron")?;
-    let refuse = |span: &Range<usize>, message: String, help: &str| {
-        reading.report(Diagnostic::error(reading.file(), span, message).help(help));
-        None
-    };
-    // A faulty or missing zone was or is reported by itself; the fields are looked at all the same.
-    let (zone, known) = match &zone {
-        Some(zone) => match Schedule::parse("0 0 * * *", &zone.value) {
-            Ok(_) => (zone.value.as_str(), true),
-            Err(message) => {
-                refuse(&zone.span, message, "names of zones are `Area/City`, or UTC");
-                ("UTC", false)
-            }
-        },
-        None => ("UTC", false),
-    };
-    match Schedule::parse(&cron.value, zone) {
-        Ok(schedule) => known.then_some(schedule),
-        Err(message) => refuse(&cron.span, message, "five fields: minute hour day month weekday, such as \"0 22 * * tue#2\""),
-    }
 }

@@ -7,7 +7,8 @@ use super::{AlertCell, State, Timer};
 use crate::cmdb::Cmdb;
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId, SourceNo};
-use crate::model::{alert, digest, incident, message, silence, system};
+use crate::model::job::Job;
+use crate::model::{alert, digest, incident, job, message, silence, system};
 use crate::time::Time;
 
 impl State {
@@ -20,6 +21,7 @@ impl State {
             Fact::Silence(fact) => self.apply_silence(fact, now, touched),
             Fact::Digest(fact) => self.apply_digest(fact, now, touched),
             Fact::System(fact) => self.apply_system(cmdb, fact, touched),
+            Fact::Job(fact) => self.apply_job(fact, touched),
         }
     }
 
@@ -237,27 +239,49 @@ impl State {
 
     fn apply_digest(&mut self, fact: &digest::Fact, now: Time, touched: &mut BTreeSet<Row>) {
         match fact {
-            digest::Fact::Folded { address, incident, due_at, team, rule } => {
-                let digest = self.digests.entry(address.clone()).or_insert_with(|| digest::Digest {
+            digest::Fact::Folded { address, incident, team, rule, job } => {
+                let digest = self.digests.entry((job.clone(), address.clone())).or_insert_with(|| digest::Digest {
                     address: address.clone(),
-                    due_at: *due_at,
                     since: now,
                     incidents: Vec::new(),
                     team: team.clone(),
                     rule: rule.clone(),
+                    job: job.clone(),
                 });
                 if !digest.incidents.contains(incident) {
                     digest.incidents.push(*incident);
                 }
-                let due_at = digest.due_at;
-                self.arm(Some(due_at), Timer::Digests);
-                touched.insert(Row::Digest(address.clone()));
+                touched.insert(Row::Digest(job.clone(), address.clone()));
             }
-            digest::Fact::Sent { address } => {
-                self.digests.remove(address);
-                touched.insert(Row::Digest(address.clone()));
+            digest::Fact::Sent { address, job } => {
+                self.digests.remove(&(job.clone(), address.clone()));
+                touched.insert(Row::Digest(job.clone(), address.clone()));
             }
         }
+    }
+
+    fn apply_job(&mut self, fact: &job::Fact, touched: &mut BTreeSet<Row>) {
+        let (kind, name) = fact.key();
+        let key = (kind, name.to_owned());
+        match fact {
+            job::Fact::Armed { schedule, due_at, .. } => {
+                let last = self.jobs.get(&key).and_then(|job| job.last);
+                let armed = Job { kind, name: name.to_owned(), schedule: schedule.clone(), due_at: *due_at, last };
+                self.jobs.insert(key.clone(), armed);
+                self.arm(Some(*due_at), Timer::Jobs);
+            }
+            job::Fact::Ran { run, due_at, .. } => {
+                if let Some(job) = self.jobs.get_mut(&key) {
+                    job.last = Some(*run);
+                    job.due_at = due_at.unwrap_or(Time::NEVER);
+                }
+                self.arm(*due_at, Timer::Jobs);
+            }
+            job::Fact::Dropped { .. } => {
+                self.jobs.remove(&key);
+            }
+        }
+        touched.insert(Row::Job(kind, key.1));
     }
 
     fn apply_system(&mut self, cmdb: &Cmdb, fact: &system::Fact, touched: &mut BTreeSet<Row>) {

@@ -199,8 +199,8 @@ impl State {
         for id in self.incidents.keys().copied().collect::<Vec<_>>() {
             self.index_incident(id, None);
         }
-        for digest in self.digests.values() {
-            self.timers.insert((digest.due_at, Timer::Digests));
+        for job in self.jobs.values() {
+            self.timers.insert((job.due_at, Timer::Jobs));
         }
         for (id, message) in &self.messages {
             if let Some(at) = message.retry_at {

@@ -18,10 +18,12 @@ use crate::lookup::Lookup;
 use crate::model::alert::{Alert, Vitals};
 use crate::model::digest::Digest;
 use crate::model::incident::{Entry, Incident, Member};
+use crate::model::job::Job;
 use crate::model::message::Message;
 use crate::model::silence::Silence;
 use crate::model::system::Counters;
 use crate::time::Time;
+use crate::words::JobKind;
 
 use tally::Tallies;
 
@@ -40,8 +42,10 @@ pub struct State {
     pub messages: BTreeMap<MessageId, Message>,
     /// Silences that are not forgotten.
     pub silences: BTreeMap<SilenceId, LiveSilence>,
-    /// Digests by address.
-    pub digests: BTreeMap<String, Digest>,
+    /// Digests by the job that sends them and the address.
+    pub digests: BTreeMap<(String, String), Digest>,
+    /// What is done by schedule.
+    pub jobs: BTreeMap<(JobKind, String), Job>,
     /// What left memory in this batch and is still to be written.
     pub past: Past,
     /// The time of the batch before this one: what a start takes for the moment it went down.
@@ -133,8 +137,8 @@ pub enum Timer {
     ForgetSilence(SilenceId),
     /// Silence rules begin or end.
     SilenceRules,
-    /// Digests are due; which, is looked up among them.
-    Digests,
+    /// Jobs are due; which, is looked up among them.
+    Jobs,
     /// A message is tried again.
     Retry(MessageId),
     /// A sweep goes on.
@@ -152,6 +156,7 @@ impl State {
             messages: BTreeMap::new(),
             silences: BTreeMap::new(),
             digests: BTreeMap::new(),
+            jobs: BTreeMap::new(),
             past: Past::default(),
             last_before: Time::default(),
             cells: Vec::new(),

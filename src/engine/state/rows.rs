@@ -7,10 +7,12 @@ use crate::ids::{AlertId, IncidentId, MessageId, SilenceId, SourceNo};
 use crate::model::alert::{Alert, Vitals};
 use crate::model::digest::Digest;
 use crate::model::incident::{Entry, Incident, Member};
+use crate::model::job::Job;
 use crate::model::message::Message;
 use crate::model::silence::Silence;
 use crate::model::system::Counters;
 use crate::time::Time;
+use crate::words::JobKind;
 
 /// A table of the store. Keys ascend: big-endian numbers, or text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +35,8 @@ pub enum Table {
     Silences,
     /// Digests that wait.
     Digests,
+    /// What is done by schedule.
+    Jobs,
     /// Forgotten alerts.
     PastAlerts,
     /// Closed incidents.
@@ -55,6 +59,7 @@ impl Table {
         Table::Messages,
         Table::Silences,
         Table::Digests,
+        Table::Jobs,
         Table::PastAlerts,
         Table::PastIncidents,
         Table::PastMessages,
@@ -73,6 +78,7 @@ impl Table {
             Table::Messages => "messages",
             Table::Silences => "silences",
             Table::Digests => "digests",
+            Table::Jobs => "jobs",
             Table::PastAlerts => "past_alerts",
             Table::PastIncidents => "past_incidents",
             Table::PastMessages => "past_messages",
@@ -100,8 +106,10 @@ pub enum Row {
     Message(MessageId),
     /// A silence.
     Silence(SilenceId),
-    /// A digest by its address.
-    Digest(String),
+    /// A digest by the job that sends it and its address.
+    Digest(String, String),
+    /// A job by its kind and name.
+    Job(JobKind, String),
     /// A forgotten alert.
     PastAlert(AlertId),
     /// A closed incident.
@@ -124,7 +132,8 @@ impl Row {
             Row::Timeline(incident, position) => (Table::Timeline, [&incident.0.to_be_bytes()[..], &position.to_be_bytes()[..]].concat()),
             Row::Message(id) => (Table::Messages, id.0.to_be_bytes().to_vec()),
             Row::Silence(id) => (Table::Silences, id.0.to_be_bytes().to_vec()),
-            Row::Digest(address) => (Table::Digests, address.as_bytes().to_vec()),
+            Row::Digest(job, address) => (Table::Digests, format!("{job}\0{address}").into_bytes()),
+            Row::Job(kind, name) => (Table::Jobs, format!("{kind}\0{name}").into_bytes()),
             Row::PastAlert(id) => (Table::PastAlerts, id.0.to_be_bytes().to_vec()),
             Row::PastIncident(id) => (Table::PastIncidents, id.0.to_be_bytes().to_vec()),
             Row::PastMessage(id) => (Table::PastMessages, id.0.to_be_bytes().to_vec()),
@@ -206,7 +215,8 @@ impl State {
             Row::Timeline(incident, position) => self.past.timeline.get(&(*incident, *position)).map(encode),
             Row::Message(id) => self.messages.get(id).map(encode),
             Row::Silence(id) => self.silences.get(id).map(|silence| encode(&silence.record)),
-            Row::Digest(address) => self.digests.get(address).map(encode),
+            Row::Digest(job, address) => self.digests.get(&(job.clone(), address.clone())).map(encode),
+            Row::Job(kind, name) => self.jobs.get(&(*kind, name.clone())).map(encode),
             Row::PastAlert(id) => self.past.alerts.get(id).map(|cell| self.alert_row(cell)),
             Row::PastIncident(id) => self.past.incidents.get(id).map(encode),
             Row::PastMessage(id) => self.past.messages.get(id).map(encode),
@@ -251,7 +261,11 @@ impl State {
             }
             Table::Digests => {
                 let digest: Digest = decode(name, bytes)?;
-                self.digests.insert(digest.address.clone(), digest);
+                self.digests.insert((digest.job.clone(), digest.address.clone()), digest);
+            }
+            Table::Jobs => {
+                let job: Job = decode(name, bytes)?;
+                self.jobs.insert((job.kind, job.name.clone()), job);
             }
             Table::Timeline | Table::PastAlerts | Table::PastIncidents | Table::PastMessages | Table::PastSilences => {}
         }

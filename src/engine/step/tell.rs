@@ -76,8 +76,8 @@ impl Turn<'_> {
         for one in planned {
             match one {
                 Planned::Mail(mail) => self.plan_mail(id, *mail),
-                Planned::Fold { address, team, rule, due_at } => {
-                    self.put(digest::Fact::Folded { address: address.clone(), incident: id, due_at, team, rule: rule.clone() });
+                Planned::Fold { address, team, rule, job } => {
+                    self.put(digest::Fact::Folded { address: address.clone(), incident: id, team, rule: rule.clone(), job });
                     let told = Told { address, reason: Reason::Digest, at: self.now, rule, first: MessageId(0) };
                     self.put(incident::Fact::Told { id, told });
                 }
@@ -132,15 +132,16 @@ impl Turn<'_> {
         self.out.effects.push(Effect::Render(id));
     }
 
-    /// Every digest whose morning has come becomes one mail.
-    pub(super) fn digests_due(&mut self) {
-        let due: Vec<digest::Digest> = self.state.digests.values().filter(|digest| digest.due_at <= self.now).cloned().collect();
+    /// Every list of a job becomes one mail.
+    pub(super) fn send_digests(&mut self, job: &str) {
+        let due: Vec<digest::Digest> = self.state.digests.values().filter(|digest| digest.job == job).cloned().collect();
         for digest in due {
             let content = notify::digest(self.state, &digest, self.now);
-            self.put(digest::Fact::Sent { address: digest.address.clone() });
+            self.put(digest::Fact::Sent { address: digest.address.clone(), job: digest.job.clone() });
             if content.lines.is_empty() {
                 continue;
             }
+            let subject = digest_subject(&content, &digest);
             let number = MessageId(self.state.counters.messages + 1);
             let zone = self.world.cmdb.team(&digest.team).map(|team| team.zone.clone()).unwrap_or_default();
             self.plan(Message {
@@ -149,7 +150,7 @@ impl Turn<'_> {
                 to: digest.address,
                 reason: Reason::Digest,
                 template: Reason::Digest.word().to_owned(),
-                subject: digest_subject(&content, &digest.team),
+                subject,
                 thread: number,
                 notify_rule: digest.rule,
                 team: digest.team,
@@ -168,12 +169,14 @@ impl Turn<'_> {
     }
 }
 
-/// `Morning list: 2 open, 5 over (network)`.
-fn digest_subject(content: &message::Content, team: &str) -> String {
+/// `Morning list: 2 open, 5 over (network)`; one with a schedule of its own bears its rule's name.
+fn digest_subject(content: &message::Content, digest: &digest::Digest) -> String {
+    let list = if digest.job == digest.rule { format!("List {}", crate::text::cut(&digest.rule, 30)) } else { "Morning list".to_owned() };
+    let team = digest.team.as_str();
     let over = content.lines.iter().filter(|line| line.until != crate::time::Time::default()).count();
     let open = content.lines.len() - over;
     let team = if team.is_empty() { String::new() } else { format!(" ({})", crate::text::cut(team, 30)) };
-    format!("Morning list: {open} open, {over} over{team}")
+    format!("{list}: {open} open, {over} over{team}")
 }
 
 impl From<message::Fact> for Fact {

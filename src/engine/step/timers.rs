@@ -56,7 +56,7 @@ impl Turn<'_> {
                     self.sweep_from_start();
                 }
             }
-            Timer::Digests => self.digests_due(),
+            Timer::Jobs => self.jobs_due(),
             Timer::Retry(id) => {
                 let due = |message: &crate::model::message::Message| message.retry_at.is_some_and(|at| at <= self.now);
                 if let Some(message) = self.state.messages.get(&id).filter(|message| due(message)) {

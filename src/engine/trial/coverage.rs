@@ -67,7 +67,8 @@ pub(super) fn touch(touched: &mut BTreeSet<RuleRef>, state: &State, world: &Worl
             Fact::Digest(digest::Fact::Folded { rule, .. }) => {
                 touched.insert(RuleRef::new("notify", rule));
             }
-            Fact::Alert(_) | Fact::Incident(_) | Fact::Message(_) | Fact::Silence(_) | Fact::Digest(_) | Fact::System(_) => {}
+            Fact::Alert(_) | Fact::Incident(_) | Fact::Message(_) | Fact::Silence(_) | Fact::Digest(_) | Fact::System(_) | Fact::Job(_) => {
+            }
         }
     }
 }

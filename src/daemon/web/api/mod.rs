@@ -13,6 +13,7 @@ mod judge;
 pub mod openapi;
 mod outbox;
 mod paging;
+mod schedules;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -47,6 +48,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/try", read, post(judge::try_alert)),
         Endpoint::post("/api/v1/check", read, post(judge::check)),
         Endpoint::get("/api/v1/rules", read, get(files::rules)),
+        Endpoint::get("/api/v1/schedules", read, get(schedules::list)),
         Endpoint::get("/api/v1/cmdb/diff", read, get(files::cmdb_diff)),
         Endpoint::get("/api/v1/backup", Access::Listener(Need::Administer), get(backup::backup)),
         Endpoint::get("/api/v1/outbox", read, get(outbox::list)),

@@ -5,18 +5,16 @@ mod recipients;
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Time as Clock;
-use jiff::tz::TimeZone;
-
 pub use content::{digest, subject};
 
+use crate::cmdb::Team;
 use crate::event::World;
 use crate::expr::View;
 use crate::ids::IncidentId;
 use crate::limits;
 use crate::model::incident::{Incident, Told};
 use crate::model::message::Content;
-use crate::policy::notify::Notify;
+use crate::policy::notify::{Digest, Notify};
 use crate::sight::{self, IncidentTexts};
 use crate::state::{AlertCell, State};
 use crate::time::Time;
@@ -38,8 +36,8 @@ pub enum Planned {
         team: String,
         /// The rule.
         rule: String,
-        /// When that digest is due, where none waits yet.
-        due_at: Time,
+        /// The job that sends it.
+        job: String,
     },
     /// Nobody can be told, and somebody should.
     Nobody(String),
@@ -95,7 +93,7 @@ pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Re
     if !round.any() && !again && incident.told.is_empty() && incident.priority <= Priority::P2 {
         round.last_resort(reason, moment);
     }
-    let affected: Vec<&Notify> = world.policy.notify.iter().filter(|rule| !rule.digest && rule.sends(Reason::Affected)).collect();
+    let affected: Vec<&Notify> = world.policy.notify.iter().filter(|rule| rule.digest.is_none() && rule.sends(Reason::Affected)).collect();
     let is_symptom = |cell: &&AlertCell| cell.alert.role == Role::Symptom && cell.alert.state == AlertState::Firing;
     let anyone = !affected.is_empty() && state.tally(incident.id).active_symptoms > 0;
     for symptom in anyone.then(|| state.alerts_in(incident.id).filter(is_symptom)).into_iter().flatten() {
@@ -136,7 +134,7 @@ pub fn of_command(state: &State, world: &World, incident: &Incident, reason: Rea
     let mut round = Round::new(state, world, incident, now);
     let view = view_of(state, world, incident, &texts, cause_of(state, incident), now);
     for rule in &world.policy.notify {
-        if !rule.digest && rule.sends(reason) && rule.condition.holds(&view).is_yes() {
+        if rule.digest.is_none() && rule.sends(reason) && rule.condition.holds(&view).is_yes() {
             for to in recipients::of(world, incident, &view, rule) {
                 round.tell(to, rule, reason, None);
             }
@@ -152,8 +150,8 @@ pub struct Looked {
     pub rule: String,
     /// Whom it would tell who does not know yet.
     pub to: Vec<String>,
-    /// Whether it folds.
-    pub digest: bool,
+    /// Where it folds it, in words; `None`: it would send it at once.
+    pub folded: Option<String>,
     /// Why it tells whom it tells, or nobody.
     pub why: String,
 }
@@ -173,26 +171,10 @@ pub fn look(world: &World, incident: &Incident, view: &View<'_>, reason: Reason)
             (true, false, true) => "whom it reaches knows already".to_owned(),
             (true, false, false) | (false, _, _) => why,
         };
-        Looked { rule: rule.name.clone(), to, digest: rule.digest && reason != Reason::Affected, why }
+        let folded = rule.digest.as_ref().filter(|_| reason != Reason::Affected).map(Digest::to_string);
+        Looked { rule: rule.name.clone(), to, folded, why }
     });
     rules.collect()
-}
-
-/// The next moment of the morning's list in a team's zone, after `now`.
-pub fn digest_due(world: &World, team: &str, now: Time) -> Time {
-    let zone = zone_of(world, team);
-    let at = Clock::constant(limits::DIGEST_HOUR, 0, 0, 0);
-    let local = now.in_zone(&zone);
-    let today = local.date().to_datetime(at);
-    let day = if local < today { Some(today) } else { local.date().tomorrow().ok().map(|day| day.to_datetime(at)) };
-    // In a gap of that zone, the first instant after it.
-    let due = day.and_then(|day| zone.to_ambiguous_zoned_datetime(day).compatible().ok());
-    due.map_or(now + crate::time::Span::days(1), |due| Time(due.timestamp().as_millisecond()))
-}
-
-fn zone_of(world: &World, team: &str) -> TimeZone {
-    let name = world.cmdb.team(team).map_or("", |team| team.zone.as_str());
-    if name.is_empty() { TimeZone::UTC } else { TimeZone::get(name).unwrap_or(TimeZone::UTC) }
 }
 
 fn cause_of<'a>(state: &'a State, incident: &Incident) -> Option<&'a AlertCell> {
@@ -214,7 +196,7 @@ fn view_of<'a>(
 
 /// A folded line is not yet being told, except by another fold.
 fn is_told(incident: &Incident, address: &str, rule: &Notify) -> bool {
-    incident.told.iter().any(|told| told.address == address && (rule.digest || told.reason != Reason::Digest))
+    incident.told.iter().any(|told| told.address == address && (rule.digest.is_some() || told.reason != Reason::Digest))
 }
 
 /// One event of one incident: each address once, the soonest first.
@@ -250,9 +232,10 @@ impl<'a> Round<'a> {
     }
 
     fn tell(&mut self, to: recipients::To, rule: &Notify, reason: Reason, symptom: Option<&'a AlertCell>) {
-        if rule.digest {
-            let due_at = digest_due(self.world, &to.team, self.now);
-            let fold = Planned::Fold { address: to.address.clone(), team: to.team, rule: rule.name.clone(), due_at };
+        if let Some(digest) = &rule.digest {
+            let zone = self.world.cmdb.team(&to.team).map_or("UTC", Team::zone_name);
+            let fold =
+                Planned::Fold { address: to.address.clone(), team: to.team, rule: rule.name.clone(), job: digest.job(&rule.name, zone) };
             self.folds.entry(to.address).or_insert(fold);
             return;
         }
