@@ -28,6 +28,7 @@ use crate::diagnostics::{Colour, Findings, Format};
 use crate::health::{Health, Phase};
 use crate::ingest::budget::Budget;
 use crate::ingest::http::{Listener, serve};
+use crate::ingest::kafka::{self, KafkaHandle};
 use crate::mail::{FileTransport, MailSettings, Templates, Transport};
 use crate::supervisor;
 use crate::telemetry::{Metrics, Telemetry, start_log};
@@ -118,18 +119,23 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
     let mail = MailWork { writer: writer.clone(), templates: Arc::clone(&shared.templates), settings, transport };
 
     let runtime = tokio::runtime::Runtime::new().map_err(|error| bug(format!("no runtime: {error}")))?;
+    let mut kafka = None;
     let served = runtime.block_on(async {
         adopt(&keeper, start.next).await?;
         let mut workers = JoinSet::new();
         workers.spawn(work::start(mail, effects));
-        serve_until_the_end(&shared, &writer, &keeper, workers, writer_ended).await
+        // After the files: a topic may have a format that only they know.
+        kafka = read_topics(&shared, &writer, &mut workers)?;
+        let topics = kafka.as_ref().map(|running| running.handle());
+        serve_until_the_end(&shared, &writer, &keeper, topics, workers, writer_ended).await
     });
 
+    let topics = kafka.map_or(Ok(()), kafka::Running::stop);
     keeper.stop();
     writer.stop();
     let written = writer_thread.join();
     history.stop();
-    let threads = [keeper_thread.join(), history.join()];
+    let threads = [keeper_thread.join(), history.join(), topics];
     runtime.shutdown_timeout(LAST_WAIT);
     match written {
         // What the store says comes first: whatever else failed, failed because of it.
@@ -226,6 +232,27 @@ fn start_writer(
     Ok((handle, effects, is_over, thread))
 }
 
+/// Starts to read Kafka topics, where there are any. A worker ends with the daemon where the thread cannot go on.
+fn read_topics(shared: &Shared, writer: &WriterHandle, workers: &mut JoinSet<()>) -> Result<Option<kafka::Running>, Failure> {
+    let parts = kafka::Parts {
+        config: Arc::clone(&shared.config),
+        writer: writer.clone(),
+        reader: shared.reader.clone(),
+        world: Arc::clone(&shared.world),
+        health: Arc::clone(&shared.health),
+        metrics: Arc::clone(&shared.metrics),
+    };
+    let Some((running, ended)) = kafka::start(parts).map_err(|error| Failure { code: 78, text: error.to_string() })? else {
+        return Ok(None);
+    };
+    workers.spawn(async {
+        if let Ok(kafka::Ended::AsAsked) = ended.await {
+            std::future::pending::<()>().await;
+        }
+    });
+    Ok(Some(running))
+}
+
 /// Brings what the folders hold into force, before the first request.
 async fn adopt(keeper: &Keeper, next: Option<Built>) -> Result<(), Failure> {
     if let Some(built) = next {
@@ -239,6 +266,7 @@ async fn serve_until_the_end(
     shared: &Shared,
     writer: &WriterHandle,
     keeper: &Keeper,
+    kafka: Option<KafkaHandle>,
     mut workers: JoinSet<()>,
     writer_ended: oneshot::Receiver<()>,
 ) -> Result<(), Failure> {
@@ -250,6 +278,7 @@ async fn serve_until_the_end(
         metrics: Arc::clone(&shared.metrics),
         config: Arc::clone(&shared.config),
         files: Arc::new(files::Files { keeper: keeper.clone() }),
+        kafka,
         started_at: shared.clock.wall(),
     })
     .map_err(|error| Failure { code: 74, text: error.to_string() })?;

@@ -25,6 +25,7 @@ pub struct Health {
     beat_ms: AtomicU64,
     phase: AtomicU8,
     reload: RwLock<String>,
+    kafka: RwLock<Option<Part>>,
 }
 
 /// One part of the daemon, as `?verbose` lists it.
@@ -40,7 +41,13 @@ pub struct Part {
 
 impl Default for Health {
     fn default() -> Self {
-        Health { start: Instant::now(), beat_ms: AtomicU64::new(0), phase: AtomicU8::new(0), reload: RwLock::default() }
+        Health {
+            start: Instant::now(),
+            beat_ms: AtomicU64::new(0),
+            phase: AtomicU8::new(0),
+            reload: RwLock::default(),
+            kafka: RwLock::default(),
+        }
     }
 }
 
@@ -69,6 +76,11 @@ impl Health {
         *self.reload.write().expect("no holder of this panics") = fault;
     }
 
+    /// Says how it stands with Kafka.
+    pub fn set_kafka(&self, ok: bool, detail: String) {
+        *self.kafka.write().expect("no holder of this panics") = Some(Part { name: "kafka", ok, detail });
+    }
+
     /// Whether the writer committed, or was idle, within [`BEAT_MAX`]. While the daemon starts, loading is a sign of life.
     pub fn is_healthy(&self) -> bool {
         self.phase() == Phase::Starting || self.since_beat() <= BEAT_MAX
@@ -89,11 +101,13 @@ impl Health {
         };
         let reload = self.reload.read().expect("no holder of this panics").clone();
         let files = if reload.is_empty() { "in force as they are on disk".to_owned() } else { reload.clone() };
-        vec![
+        let mut parts = vec![
             Part { name: "writer", ok: self.is_healthy(), detail: format!("last sign of life {:.1} s ago", beat.as_secs_f64()) },
             Part { name: "daemon", ok: ready, detail: detail.to_owned() },
             Part { name: "files", ok: reload.is_empty(), detail: files },
-        ]
+        ];
+        parts.extend(self.kafka.read().expect("no holder of this panics").clone());
+        parts
     }
 
     fn since_beat(&self) -> Duration {

@@ -92,6 +92,12 @@ pub struct Metrics {
     pub dead_letters: IntGauge,
     /// Dead letters that went for want of room.
     pub dead_letters_dropped: IntCounter,
+    /// Records of each Kafka partition that are not taken yet.
+    pub kafka_lag: IntGaugeVec,
+    /// Kafka records that were read.
+    pub kafka_records: IntCounterVec,
+    /// Of those, not taken or not wholly: kept as dead letters.
+    pub kafka_rejected: IntCounterVec,
     /// Bytes of the store's file.
     pub store_bytes: IntGauge,
     /// HTTP requests by kind of path and status class; counted by the doors.
@@ -137,6 +143,9 @@ impl Metrics {
             reloads: counters("watchkeeper_reloads_total", "Reloads by outcome.", &["outcome"]),
             dead_letters: gauge("watchkeeper_dead_letters", "Inputs that were refused or set aside and are kept."),
             dead_letters_dropped: counter("watchkeeper_dead_letters_dropped_total", "Dead letters that went because there were too many."),
+            kafka_lag: gauges("watchkeeper_kafka_lag_records", "Records of a partition that are not taken yet.", &["topic", "partition"]),
+            kafka_records: counters("watchkeeper_kafka_records_total", "Kafka records that were read.", &["topic"]),
+            kafka_rejected: counters("watchkeeper_kafka_records_rejected_total", "Kafka records that became dead letters.", &["topic"]),
             store_bytes: gauge("watchkeeper_store_bytes", "Bytes of the store's file."),
             http_requests: counters("watchkeeper_http_requests_total", "HTTP requests.", &["path", "status"]),
             http_seconds: register(&registry, HistogramVec::new(seconds, &["path"])),

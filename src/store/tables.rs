@@ -25,6 +25,8 @@ impl Table {
     pub const RECEIPTS: Table = Table("receipts");
     /// Inputs set aside because they could not be taken or stopped the daemon twice.
     pub const DEAD_LETTERS: Table = Table("dead_letters");
+    /// Positions of Kafka partitions by topic, a zero byte and partition.
+    pub const KAFKA_POSITIONS: Table = Table("kafka_positions");
     /// What operators and reloads did.
     pub const AUDIT: Table = Table("audit");
 

@@ -18,7 +18,7 @@ fn every_key_of_the_example_that_is_commented_out_is_known() {
     let text: String = include_str!("../../daemon.example.toml")
         .lines()
         .map(|line| {
-            line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains(". ") || rest.starts_with("[[")).unwrap_or(line)
+            line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains(". ") || rest.starts_with('[')).unwrap_or(line)
         })
         .map(|line| format!("{line}\n"))
         .collect();
@@ -26,7 +26,9 @@ fn every_key_of_the_example_that_is_commented_out_is_known() {
     let folder = Folder::with(&text);
     folder.write("anna.token", "abcdefgh-anna\n");
     folder.write("prom.token", "abcdefgh-prom\n");
+    folder.write("kafka.password", "abcdefgh-kafka\n");
     let config = folder.load().expect("each example line is valid");
+    assert_eq!(config.kafka.map(|kafka| (kafka.properties.len(), kafka.topics.len())), Some((5, 1)));
     assert_eq!(config.tokens[0].role, Role::Operator);
     assert_eq!(config.webhooks[0].name, "prom");
     assert_eq!(config.files.rules.named, Named::Explicitly);
@@ -209,4 +211,51 @@ impl Folder {
             other => panic!("expected faults, found {other:?}"),
         }
     }
+}
+
+#[test]
+fn kafka_is_checked_whole_by_name_and_value_and_its_secrets_stand_in_files() {
+    let text = r#"[[webhook]]
+name = "alerts"
+format = "alertmanager"
+
+[kafka]
+brokers = "k1:9092, k2:port"
+
+[kafka.properties]
+security.protocl = "SASL_SSL"
+sasl.mechanism = "SCRAM-SHA-512"
+sasl.password = "in the open"
+ssl.key.password_file = "nowhere.secret"
+socket.timeout.ms = "soon"
+enable.auto.commit = true
+fetch.min.bytes = [1]
+
+[[kafka.topic]]
+name = "alerts"
+format = "alertmanager"
+
+[[kafka.topic]]
+name = "no topic"
+"#;
+    insta::assert_snapshot!(faults_of(text));
+}
+
+#[test]
+fn kafka_properties_are_passed_on_and_secrets_come_from_files() {
+    let folder = Folder::with(
+        "[kafka]\nbrokers = \"k1:9092,k2\"\n[kafka.properties]\nsecurity.protocol = \"SASL_SSL\"\n\"sasl.username\" = \"watch\"\n\
+         sasl.password_file = \"p\"\nsocket.timeout.ms = 3000\n[[kafka.topic]]\nname = \"alerts\"\nformat = \"cloudevents\"\nrealm = \"house\"\n",
+    );
+    folder.write("p", "of the broker");
+    let config = folder.load().expect("valid");
+    let kafka = config.kafka.expect("it has Kafka");
+    let mut properties: Vec<(&str, &str)> =
+        kafka.properties.iter().map(|property| (property.name.as_str(), property.value.expose())).collect();
+    properties.sort_unstable();
+    let expected =
+        [("sasl.password", "of the broker"), ("sasl.username", "watch"), ("security.protocol", "SASL_SSL"), ("socket.timeout.ms", "3000")];
+    assert_eq!(properties, expected);
+    assert!(!format!("{kafka:?}").contains("of the broker"), "a secret is printed");
+    assert_eq!((kafka.topics[0].name.as_str(), kafka.topics[0].realm.as_str()), ("alerts", "house"));
 }

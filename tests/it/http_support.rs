@@ -16,6 +16,7 @@ use watchkeeper::diagnostics::Findings;
 use watchkeeper::health::{Health, Phase};
 use watchkeeper::ingest::budget::Budget;
 use watchkeeper::ingest::http::{Listener, serve};
+use watchkeeper::ingest::kafka;
 use watchkeeper::telemetry::{Metrics, Telemetry};
 use watchkeeper::web::{self, Answer, FileWork};
 use watchkeeper::world::{Comparison, Confirmed};
@@ -53,6 +54,7 @@ pub(crate) struct Doors {
     pub(crate) writer: WriterHandle,
     dir: TempDir,
     stop: watch::Sender<bool>,
+    kafka: Option<kafka::Running>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -126,6 +128,15 @@ impl Doors {
         let (writing, writer) = writer::new(parts, config.limits.in_flight_bytes);
         let thread = std::thread::spawn(move || writing.run().unwrap());
         health.enter(Phase::Serving);
+        let kafka = kafka::start(kafka::Parts {
+            config: config.clone(),
+            writer: writer.clone(),
+            reader: reader.clone(),
+            world: published.clone(),
+            health: health.clone(),
+            metrics: metrics.clone(),
+        });
+        let kafka = kafka.unwrap().map(|(running, _)| running);
         let router = web::router(web::Parts {
             writer: writer.clone(),
             world: published,
@@ -134,6 +145,7 @@ impl Doors {
             metrics,
             config: config.clone(),
             files: Arc::new(NoFiles),
+            kafka: kafka.as_ref().map(kafka::Running::handle),
             started_at: start(),
         })
         .unwrap();
@@ -144,7 +156,7 @@ impl Doors {
         let connections = Budget::new(config.limits.connections);
         tokio::spawn(serve(Listener::Tcp(listener), router.clone(), connections.clone(), stopping.clone()));
         tokio::spawn(serve(Listener::Unix(socket), router, connections, stopping));
-        Doors { address, clock, writer, dir, stop, thread: Some(thread) }
+        Doors { address, clock, writer, dir, stop, kafka, thread: Some(thread) }
     }
 
     /// A copy of the store as a crash would leave it, while nothing is in flight.
@@ -195,6 +207,9 @@ impl Doors {
 impl Drop for Doors {
     fn drop(&mut self) {
         self.stop.send(true).ok();
+        if let Some(kafka) = self.kafka.take() {
+            kafka.stop().unwrap();
+        }
         self.writer.stop();
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();

@@ -1,7 +1,7 @@
 //! `dead-letter …`: inputs that were refused or set aside, and what came in.
 
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, json};
 use watchkeeper_engine::time::Time;
 
 use super::client::{Client, Output, part};
@@ -20,6 +20,11 @@ pub(super) enum Verb {
         /// How many: 1 to 1000.
         #[arg(long, default_value_t = 50)]
         limit: u32,
+    },
+    /// Reads one again, by the formats now in force.
+    Redrive {
+        /// Such as DLT0000042.
+        id: String,
     },
     /// Shows one with every fault and what came in.
     Show {
@@ -52,6 +57,10 @@ pub(super) fn run(client: &Client, output: Output, verb: Verb, now: Time) -> Res
                     table(&columns, items(&list).iter().map(row).collect(), "nothing was refused or set aside") + more(&list)
                 }
             });
+        }
+        Verb::Redrive { id } => {
+            let letter = client.post(&format!("/api/v1/dead-letters/{}/redrive", part(&id)), &json!({}))?;
+            print(&if output == Output::Json { json_text(&letter) } else { format!("{id} was taken\n") });
         }
         Verb::Show { id } => {
             let letter = client.get(&format!("/api/v1/dead-letters/{}", part(&id)), &[])?;

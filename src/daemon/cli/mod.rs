@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod files;
 mod incident;
+mod kafka;
 mod offline;
 mod schedules;
 mod silence;
@@ -122,6 +123,9 @@ enum Verb {
     /// Lists and shows inputs that were refused or set aside.
     #[command(subcommand)]
     DeadLetter(dead::Verb),
+    /// Says what is meant of the Kafka topics that are read.
+    #[command(subcommand)]
+    Kafka(kafka::Verb),
     /// Lists the rules in force.
     Rules,
     /// Lists what comes again by the clock: when it last ran, and the next three times.
@@ -235,6 +239,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Mail(Mail::List { state, limit }) => alert::mails(&client()?, output, state, limit, now()),
         Verb::Mail(Mail::Retry { id }) => alert::retry(&client()?, output, &id),
         Verb::DeadLetter(verb) => dead::run(&client()?, output, verb, now()),
+        Verb::Kafka(verb) => kafka::run(&client()?, output, verb),
         Verb::Rules => files::rules(&client()?, output),
         Verb::Schedules => schedules::schedules(&client()?, output),
         Verb::Reload { confirm } => files::reload(&client()?, confirm.into()),

@@ -2,6 +2,7 @@
 //!
 //! Never decides what happens to an alert: that is in the rules.
 
+mod kafka;
 mod read;
 mod secret;
 mod tree;
@@ -14,6 +15,7 @@ use watchkeeper_engine::time::Span;
 
 use crate::diagnostics::Findings;
 
+pub use kafka::{Kafka, Property, Topic, Value};
 pub use secret::{Secret, SecretError, read_secret};
 
 /// The daemon's configuration. Paths are absolute, or relative to the working directory as the file's own path was.
@@ -31,6 +33,8 @@ pub struct Config {
     pub mail: Mail,
     /// Sources below `/hooks/NAME`.
     pub webhooks: Vec<Webhook>,
+    /// Kafka topics, which are sources too; `None`: no Kafka.
+    pub kafka: Option<Kafka>,
     /// Bounds of the doors.
     pub limits: Limits,
     /// How long history is kept.
@@ -153,7 +157,7 @@ pub enum Transport {
 pub struct Webhook {
     /// Its name, served at `/hooks/NAME`; the source of its alerts.
     pub name: String,
-    /// `alertmanager`, or a format of the rules.
+    /// `alertmanager`, `cloudevents`, or a format of the rules.
     pub format: String,
     /// Where the format is named in `daemon.toml`, for the fault that no such format exists.
     pub format_span: std::ops::Range<usize>,

@@ -8,6 +8,7 @@ use std::path::Path;
 use watchkeeper_engine::source::{self, Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, SourceFile, Spanned, Takes};
 use watchkeeper_engine::time::Span;
 
+use super::kafka::KAFKA;
 use super::secret::{Secret, read_secret};
 use super::{
     Config, Environment, Files, Folder, Limits, Log, LogFormat, Mail, Named, Retention, Role, Secrets, Server, Store, Token, Transport,
@@ -28,11 +29,12 @@ static FILE: Shape = Shape {
         Key::may("files", Takes::Map(&FILES), "what operators edit."),
         Key::may("mail", Takes::Map(&MAIL), "mail."),
         Key::may("webhook", Takes::List(&Takes::Map(&WEBHOOK)), "sources below /hooks/NAME."),
+        Key::may("kafka", Takes::Map(&KAFKA), "Kafka topics."),
         Key::may("limits", Takes::Map(&LIMITS), "bounds of the doors."),
         Key::may("retention", Takes::Map(&RETENTION), "how long history is kept."),
         Key::may("log", Takes::Map(&LOG), "the log."),
     ],
-    later: &["kafka", "prometheus", "out"],
+    later: &["prometheus", "out"],
 };
 
 static SERVER: Shape = Shape {
@@ -84,7 +86,7 @@ static WEBHOOK: Shape = Shape {
     what: "[[webhook]]",
     keys: &[
         Key::must("name", Takes::Text, "its name, served at /hooks/NAME."),
-        Key::must("format", Takes::Text, "alertmanager, or a format of the rules."),
+        Key::must("format", Takes::Text, "alertmanager, cloudevents, or a format of the rules."),
         Key::may("token_file", Takes::Text, "the file that holds its own token."),
         Key::may("realm", Takes::Text, "what its alerts belong to."),
     ],
@@ -141,8 +143,8 @@ pub(super) fn store(file: &SourceFile, folder: &Path) -> Store {
     named.unwrap_or_else(|| Store { dir: folder.join("data") })
 }
 
-struct Reader<'a> {
-    reading: Reading<'a>,
+pub(super) struct Reader<'a> {
+    pub(super) reading: Reading<'a>,
     folder: &'a Path,
     environment: &'a Environment,
 }
@@ -152,13 +154,15 @@ impl<'a> Reader<'a> {
         let file = self.reading.keys(root, &FILE)?;
         let tokens = self.tokens(&file);
         let server = self.server(&file, !tokens.is_empty() || file.node("token").is_some());
+        let (webhooks, sources) = self.webhooks(&file);
         let config = Config {
             server,
             tokens,
             store: self.store(&file),
             files: self.files(&file),
             mail: self.mail(&file),
-            webhooks: self.webhooks(&file),
+            webhooks,
+            kafka: self.kafka(&file, &sources),
             limits: self.limits(&file),
             retention: self.retention(&file),
             log: self.log(&file),
@@ -168,7 +172,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Opens the section `key`; a value that is no table is reported in TOML's words.
-    fn section(&self, parent: &Keys<'a, '_>, key: &'static str, shape: &'static Shape) -> Option<Keys<'a, '_>> {
+    pub(super) fn section(&self, parent: &Keys<'a, '_>, key: &'static str, shape: &'static Shape) -> Option<Keys<'a, '_>> {
         let node = parent.node(key)?;
         if !matches!(node.kind, Kind::Map(_)) {
             self.reading.report(
@@ -181,7 +185,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Opens every table of the list `key`.
-    fn sections(&self, file: &Keys<'a, '_>, key: &'static str, shape: &'static Shape) -> Vec<Keys<'a, '_>> {
+    pub(super) fn sections(&self, file: &Keys<'a, '_>, key: &'static str, shape: &'static Shape) -> Vec<Keys<'a, '_>> {
         let Some(node) = file.node(key) else { return Vec::new() };
         let Kind::Seq(items) = &node.kind else {
             self.reading.report(
@@ -318,17 +322,15 @@ impl<'a> Reader<'a> {
         mail
     }
 
-    fn webhooks(&self, file: &Keys<'a, '_>) -> Vec<Webhook> {
+    /// The webhooks, and where each name stands.
+    fn webhooks(&self, file: &Keys<'a, '_>) -> (Vec<Webhook>, BTreeMap<&'a str, Range<usize>>) {
         let mut names = BTreeMap::new();
         let mut webhooks = Vec::new();
         for keys in self.sections(file, "webhook", &WEBHOOK) {
             let name = keys.get::<Spanned<&str>>("name");
             if let Some(name) = &name {
                 self.check_name(name, "webhook", &mut names);
-                if RESERVED_SOURCES.contains(&name.value) {
-                    let message = format!("`{}` is a source of the daemon's own", name.value);
-                    self.fault(&name.span, message, "choose another name: alerts and metrics show it as their source");
-                }
+                self.not_reserved(name);
             }
             let realm = keys.get::<Spanned<&str>>("realm");
             if let Some(realm) = &realm {
@@ -346,7 +348,14 @@ impl<'a> Reader<'a> {
                 });
             }
         }
-        webhooks
+        (webhooks, names)
+    }
+
+    pub(super) fn not_reserved(&self, source: &Spanned<&str>) {
+        if RESERVED_SOURCES.contains(&source.value) {
+            let message = format!("`{}` is a source of the daemon's own", source.value);
+            self.fault(&source.span, message, "choose another name: alerts and metrics show it as their source");
+        }
     }
 
     fn limits(&self, file: &Keys<'a, '_>) -> Limits {
@@ -386,7 +395,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Names stand in paths, metrics and timelines: short, and of characters that need no escape anywhere.
-    fn check_name(&self, name: &Spanned<&'a str>, what: &str, known: &mut BTreeMap<&'a str, Range<usize>>) {
+    pub(super) fn check_name(&self, name: &Spanned<&'a str>, what: &str, known: &mut BTreeMap<&'a str, Range<usize>>) {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.value.is_empty() || name.value.len() > NAME_CHARS_MAX || !name.value.chars().all(fits) {
             let message = format!("`{}` is no name of a {what}", name.value);
@@ -399,7 +408,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn secret(&self, name: &Spanned<&str>) -> Option<Secret> {
+    pub(super) fn secret(&self, name: &Spanned<&str>) -> Option<Secret> {
         if self.environment.secrets == Secrets::Assumed {
             return Some(Secret::new(format!("{} at {}", name.value, name.span.start)));
         }
@@ -427,7 +436,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn fault(&self, span: &Range<usize>, message: String, help: &str) {
+    pub(super) fn fault(&self, span: &Range<usize>, message: String, help: &str) {
         self.reading.report(Diagnostic::error(self.reading.file(), span, message).help(help));
     }
 }

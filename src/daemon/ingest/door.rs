@@ -1,6 +1,5 @@
 //! From a request to its answer: the body is read and parsed here, the writer commits it, and only then the sender hears what became of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,7 +9,7 @@ use watchkeeper_engine::event::{Event, Reply, Taken, World};
 use watchkeeper_engine::input::Refused;
 
 use super::budget::Budget;
-use super::formats::{Door, Parsed, alertmanager_api, alertmanager_webhook, at, mapped};
+use super::formats::{Door, Headers, Parsed, alertmanager_api, alertmanager_webhook, at, cloudevents, mapped};
 use super::http::{BodyFault, read_body};
 use crate::writer::{Beside, DeadInput, Full, Lane, Origin, WriterHandle};
 
@@ -35,8 +34,21 @@ pub enum Reads {
     AlertmanagerApi,
     /// As Alertmanager and Grafana send it.
     AlertmanagerWebhook,
+    /// As CloudEvents.
+    CloudEvents,
     /// By a format of the rules.
     Mapped(String),
+}
+
+impl Reads {
+    /// What `format` in daemon.toml names.
+    pub fn named(format: &str) -> Reads {
+        match format {
+            "alertmanager" => Reads::AlertmanagerWebhook,
+            "cloudevents" => Reads::CloudEvents,
+            other => Reads::Mapped(other.to_owned()),
+        }
+    }
 }
 
 /// What became of a request that was committed.
@@ -78,13 +90,16 @@ pub async fn hear(
     let body = read_body(request, bytes_max, bytes_in_flight).await.map_err(NotHeard::Body)?;
     let name = source.name.clone();
     let bytes = body.bytes.clone();
-    let parse = move || parse(&source, &world, &headers, &bytes);
+    let reads_headers = source.format == Reads::CloudEvents;
+    let given = headers.clone();
+    let parse = move || parse(&source, &world, || shown(&given), &bytes);
     let parsed = if body.bytes.len() > PARSE_INLINE_BYTES_MAX {
         tokio::task::spawn_blocking(parse).await.map_err(|_| NotHeard::Full(Full::Stopping))?
     } else {
         parse()
     };
-    let came = Came { source: &name, origin, bytes: &body.bytes };
+    let said = if reads_headers { cloudevents::kept(&shown(&headers)) } else { None };
+    let came = Came { source: &name, origin, headers: said, bytes: &body.bytes };
     let heard = match parsed {
         Ok(parsed) => commit(parsed, came, writer).await?,
         Err(NotHeard::Refused(fault)) => {
@@ -99,14 +114,19 @@ pub async fn hear(
     Ok(heard)
 }
 
-fn parse(source: &Source, world: &World, headers: &HeaderMap, body: &[u8]) -> Result<Parsed, NotHeard> {
+/// The alerts of a body or record, as its source's format has them.
+///
+/// # Errors
+/// It is not of that format, or the rules in force have no such format; nothing of it is taken.
+pub fn parse(source: &Source, world: &World, headers: impl FnOnce() -> Headers, body: &[u8]) -> Result<Parsed, NotHeard> {
     let door = Door { source: &source.name, realm: &source.realm, severities: &world.policy.severities };
     let parsed = match &source.format {
         Reads::AlertmanagerApi => alertmanager_api::parse(&door, body),
         Reads::AlertmanagerWebhook => alertmanager_webhook::parse(&door, body),
+        Reads::CloudEvents => cloudevents::parse(&door, &headers(), body),
         Reads::Mapped(name) => {
             let format = world.policy.formats.get(name).ok_or_else(|| NotHeard::NoFormat(name.clone()))?;
-            mapped::parse(&door, format, &shown(headers), body)
+            mapped::parse(&door, format, &headers(), body)
         }
     };
     parsed.map_err(NotHeard::Refused)
@@ -116,19 +136,20 @@ fn parse(source: &Source, world: &World, headers: &HeaderMap, body: &[u8]) -> Re
 struct Came<'a> {
     source: &'a str,
     origin: Origin,
+    headers: Option<Headers>,
     bytes: &'a [u8],
 }
 
 async fn commit(parsed: Parsed, came: Came<'_>, writer: &WriterHandle) -> Result<Heard, NotHeard> {
     let Parsed { inputs, places, refused, refused_places } = parsed;
-    let Came { source, origin, bytes } = came;
+    let Came { source, origin, headers, bytes } = came;
     if inputs.is_empty() && refused.is_empty() {
         return Ok(Heard::default());
     }
     let mut beside = Beside::default();
     if !refused.is_empty() {
         let members = refused_places.iter().filter_map(|place| u32::try_from(*place).ok()).collect();
-        beside.letters.push(DeadInput::raw(source, origin, &refused, members, bytes));
+        beside.letters.push(DeadInput::raw(source, origin, &refused, members, bytes).with_headers(headers));
     }
     let mut heard = Heard { taken: 0, refused: refused.clone() };
     let event = Event::Alerts { inputs, refused: refused.into_iter().map(|fault| (source.to_owned(), fault)).collect() };
@@ -146,7 +167,7 @@ async fn commit(parsed: Parsed, came: Came<'_>, writer: &WriterHandle) -> Result
 }
 
 /// Headers that a format may look at: all but those that hold secrets.
-fn shown(headers: &HeaderMap) -> BTreeMap<String, String> {
+fn shown(headers: &HeaderMap) -> Headers {
     let is_secret = |name: &header::HeaderName| [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE].contains(name);
     let texts = headers.iter().filter(|(name, _)| !is_secret(name));
     texts.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()

@@ -5,4 +5,5 @@ pub mod door;
 pub mod formats;
 pub mod http;
 pub mod json;
+pub mod kafka;
 pub mod trust;

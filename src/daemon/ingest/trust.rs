@@ -164,6 +164,19 @@ impl Trust {
         }
     }
 
+    /// Who shows `token` in another place than a header, if they may do that.
+    ///
+    /// # Errors
+    /// Nobody has it, or they may not.
+    pub fn by_token(&self, token: &[u8], need: Need) -> Result<Principal, Denied> {
+        let principal = self.known(token)?;
+        if need.allowed_to(principal.role) {
+            Ok(principal)
+        } else {
+            Err(Denied::Forbidden { name: principal.name, role: principal.role, need })
+        }
+    }
+
     fn tokenless(&self, address: IpAddr, headers: &HeaderMap) -> Result<Principal, Denied> {
         match self.without_tokens {
             WithoutTokens::Everybody => Ok(Principal { name: ANYBODY.to_owned(), role: Role::Admin }),
@@ -175,11 +188,14 @@ impl Trust {
     }
 
     fn bearer(&self, headers: &HeaderMap) -> Result<Principal, Denied> {
-        let shown = presented(headers).ok_or(Denied::Unknown)?;
+        self.known(&presented(headers).ok_or(Denied::Unknown)?)
+    }
+
+    fn known(&self, shown: &[u8]) -> Result<Principal, Denied> {
         // Every token is compared, whichever fits: the time tells nothing about which one was nearly right.
         let mut found = None;
         for token in &self.tokens {
-            if token.secret.matches(&shown) {
+            if token.secret.matches(shown) {
                 found = Some(token);
             }
         }
@@ -233,7 +249,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Standard base64, padded or not; `None` where the text is none.
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     let text = text.trim_end_matches('=');
     let mut out = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut held) = (0_u32, 0_u32);

@@ -25,11 +25,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 async fn take(State(app): State<App>, Path(name): Path<String>, request: Request<Body>) -> Result<Response, Problem> {
     let webhook = hook(&app, &name)?;
-    let format = match webhook.format.as_str() {
-        "alertmanager" => Reads::AlertmanagerWebhook,
-        other => Reads::Mapped(other.to_owned()),
-    };
-    let source = Source { name: webhook.name.clone(), realm: webhook.realm.clone(), format };
+    let source = Source { name: webhook.name.clone(), realm: webhook.realm.clone(), format: Reads::named(&webhook.format) };
     let world = app.world.load_full();
     let heard = hear(request, source, world, &app.writer, app.config.limits.body_bytes, &app.bytes_in_flight).await?;
     if heard.refused.is_empty() {

@@ -6,6 +6,7 @@ pub mod hooks;
 pub mod incident_page;
 pub mod ops;
 pub mod page;
+pub mod pagerduty;
 pub mod problem;
 pub mod query;
 
@@ -32,7 +33,8 @@ use crate::config::{Config, Role, Token, Webhook};
 use crate::diagnostics::Findings;
 use crate::health::Health;
 use crate::ingest::budget::Budget;
-use crate::ingest::trust::{Need, Peer, Principal, Trust, WithoutTokens};
+use crate::ingest::kafka::KafkaHandle;
+use crate::ingest::trust::{Denied, Need, Peer, Principal, Trust, WithoutTokens};
 use crate::read::{ReadError, Records};
 use crate::telemetry::Metrics;
 use crate::world::{Comparison, Confirmed};
@@ -59,6 +61,8 @@ pub struct Parts {
     pub config: Arc<Config>,
     /// Reloads, checks and imports.
     pub files: Arc<dyn FileWork>,
+    /// The thread that reads Kafka topics, where there are any.
+    pub kafka: Option<KafkaHandle>,
     /// When the daemon started.
     pub started_at: Time,
 }
@@ -99,6 +103,8 @@ pub struct Shared {
     /// As in [`Parts`].
     pub files: Arc<dyn FileWork>,
     /// As in [`Parts`].
+    pub kafka: Option<KafkaHandle>,
+    /// As in [`Parts`].
     pub started_at: Time,
     /// Bytes of bodies that are not answered yet.
     pub bytes_in_flight: Budget,
@@ -134,6 +140,8 @@ pub enum Access {
     Listener(Need),
     /// Who may do that, by the tokens of the listener or the hook's own; the hook's name is the second part of the path.
     Hook(Need),
+    /// Who may send alerts; where no header says who it is, the handler compares what the body shows. Below a hook the hook's own token opens it too.
+    RoutingKey,
 }
 
 /// One method of one path.
@@ -169,6 +177,8 @@ pub fn endpoints() -> Vec<Endpoint> {
     let mut all = ops::endpoints();
     all.extend(alertmanager::endpoints("", Access::Listener));
     all.extend(alertmanager::endpoints("/hooks/{hook}", Access::Hook));
+    all.extend(pagerduty::endpoints(""));
+    all.extend(pagerduty::endpoints("/hooks/{hook}"));
     all.extend(hooks::endpoints());
     all.extend(api::endpoints());
     all.extend(incident_page::endpoints());
@@ -219,6 +229,7 @@ impl App {
             metrics: parts.metrics,
             config: parts.config,
             files: parts.files,
+            kafka: parts.kafka,
             started_at: parts.started_at,
         })))
     }
@@ -244,7 +255,8 @@ impl App {
     }
 
     fn trust_of(&self, access: Access, path: &str) -> &Trust {
-        let hook = path.split('/').nth(2).filter(|_| matches!(access, Access::Hook(_)));
+        let is_hook = matches!(access, Access::Hook(_)) || (access == Access::RoutingKey && path.starts_with("/hooks/"));
+        let hook = path.split('/').nth(2).filter(|_| is_hook);
         hook.and_then(|name| self.hooks.iter().find(|hook| hook.webhook.name == name)).map_or(&self.trust, |hook| &hook.trust)
     }
 }
@@ -288,6 +300,12 @@ fn admit(app: &App, access: Access, request: &mut Request<Body>) -> Result<(), P
             }
             return Ok(());
         }
+        Access::RoutingKey => match trust.admit(peer, request.method(), request.headers(), Need::Send) {
+            // The body may say who it is.
+            Err(Denied::Unknown) => return Ok(()),
+            Err(denied) => return Err(denied.into()),
+            Ok(_) => Need::Send,
+        },
         Access::Listener(need) | Access::Hook(need) => need,
     };
     let mut principal = trust.admit(peer, request.method(), request.headers(), need)?;

@@ -17,7 +17,7 @@ use crate::mail::{Templates, shipped};
 /// The stack of a thread that parses what operators wrote: conditions nest, and parsers recurse.
 pub(super) const DEEP_STACK_BYTES: usize = 64 * 1024 * 1024;
 /// The formats that every daemon knows, without a rule.
-pub const BUILTIN_FORMATS: &[&str] = &["alertmanager"];
+pub const BUILTIN_FORMATS: &[&str] = &["alertmanager", "cloudevents"];
 
 /// A World that can come into force, and how it differs.
 #[derive(Debug, Clone)]
@@ -111,20 +111,23 @@ fn templates(findings: &mut Findings, files: &[SourceFile]) -> Option<Templates>
     })
 }
 
-/// Every webhook's format is known: built in, or in these rules.
+/// The format of every webhook and topic is known: built in, or in these rules.
 fn check_formats(frame: &Frame, policy: &Policy, findings: &mut Findings) {
-    for webhook in &frame.config.webhooks {
+    let webhooks = frame.config.webhooks.iter().map(|webhook| ("webhook", &webhook.name, &webhook.format, &webhook.format_span));
+    let topics = frame.config.kafka.iter().flat_map(|kafka| &kafka.topics);
+    let topics = topics.map(|topic| ("Kafka topic", &topic.name, &topic.format, &topic.format_span));
+    for (what, name, format, span) in webhooks.chain(topics) {
         let known: Vec<&str> = BUILTIN_FORMATS.iter().copied().chain(policy.formats.names()).collect();
-        if known.contains(&webhook.format.as_str()) {
+        if known.contains(&format.as_str()) {
             continue;
         }
-        let message = format!("webhook `{}` has the unknown format `{}`", webhook.name, webhook.format);
-        let label = nearest(&webhook.format, known.iter().copied()).map_or_else(String::new, |word| format!("did you mean `{word}`?"));
+        let message = format!("the {what} `{name}` has the unknown format `{format}`");
+        let label = nearest(format, known.iter().copied()).map_or_else(String::new, |word| format!("did you mean `{word}`?"));
         let help = format!("known are {}; further ones are made in the rules, under `formats`", known.join(", "));
         if !findings.files.iter().any(|file| file.path == frame.config_file.path) {
             findings.files.push(frame.config_file.as_ref().clone());
         }
-        findings.found.push(Diagnostic::error(&frame.config_file, &webhook.format_span, message).label(label).help(help));
+        findings.found.push(Diagnostic::error(&frame.config_file, span, message).label(label).help(help));
     }
 }
 

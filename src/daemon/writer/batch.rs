@@ -13,12 +13,16 @@ use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::{Row, encode};
 use watchkeeper_engine::step::{Outcome, due, step};
 use watchkeeper_engine::time::Time;
+use watchkeeper_store::limits::DEAD_LETTER_FAULTS_MAX;
 use watchkeeper_store::{RowChange, SourceFile, SourceKind};
 
-use super::lanes::{Adoption, Beside, Submission, Work};
+use super::lanes::{Adoption, Beside, Kept, Submission, Work};
 use super::letters::{DeadInput, Form, Letters, Origin};
 use super::own_alert;
 use super::suspects::{InputHash, Suspects};
+
+/// The place of a refusal that says that the input was set aside.
+const SET_ASIDE: &str = "alert";
 
 /// What was decided, to be committed.
 #[derive(Default)]
@@ -80,7 +84,7 @@ impl Batch {
         }
         for Submission { work, beside, reply, since, .. } in submissions {
             batch.events += work.events();
-            batch.take_beside(letters, beside, now);
+            let kept = batch.take_beside(letters, beside, now);
             let what = match work {
                 Work::Adopt(adoption) => {
                     let Adoption { world: next, rows, sources } = *adoption;
@@ -100,6 +104,7 @@ impl Batch {
                     batch.step(state, world, event, now)
                 }
             };
+            batch.keep_refused(letters, kept, what.as_ref(), now);
             if let Some(what) = what {
                 batch.answers.push(Answer { reply, what, since });
             }
@@ -122,18 +127,39 @@ impl Batch {
     }
 
     /// What goes into the transaction of an event beside what the event itself changes.
-    fn take_beside(&mut self, letters: &mut Letters, beside: Beside, now: Time) {
+    fn take_beside(&mut self, letters: &mut Letters, beside: Beside, now: Time) -> Vec<Kept> {
         self.rows.extend(beside.rows);
         for input in beside.letters {
             self.letters_dropped += letters.keep(input, now, &mut self.rows);
+        }
+        beside.kept
+    }
+
+    /// Keeps the records of which the engine refused something: what came in is on disk either way.
+    fn keep_refused(&mut self, letters: &mut Letters, kept: Vec<Kept>, reply: Option<&Reply>, now: Time) {
+        let Some(Reply::Taken(outcomes)) = reply else { return };
+        let mut outcomes = outcomes.iter();
+        for Kept { mut letter, members } in kept {
+            let refused = members.iter().zip(outcomes.by_ref().take(members.len()));
+            let refused = refused.filter_map(|(member, outcome)| match outcome {
+                // What was set aside has a letter of its own already.
+                Taken::Refused(fault) if fault.place != SET_ASIDE => Some((*member, fault.clone())),
+                Taken::Refused(_) | Taken::Alert(_) | Taken::Over => None,
+            });
+            (letter.members, letter.faults) = refused.take(DEAD_LETTER_FAULTS_MAX).unzip();
+            if !letter.faults.is_empty() {
+                self.letters_dropped += letters.keep(letter, now, &mut self.rows);
+            }
         }
     }
 
     fn count_received(&mut self, event: &Event) {
         if let Event::Alerts { inputs, refused } = event {
-            let first = inputs.first().map(|input| &input.source).or_else(|| refused.first().map(|(source, _)| source));
-            if let Some(source) = first {
-                *self.received.entry(source.clone()).or_default() += (inputs.len() + refused.len()) as u64;
+            // A request has one source, a batch of Kafka records a few: runs of one are counted at once.
+            let sources: Vec<&str> =
+                inputs.iter().map(|input| input.source.as_str()).chain(refused.iter().map(|(source, _)| source.as_str())).collect();
+            for run in sources.chunk_by(|one, next| one == next) {
+                *self.received.entry(run[0].to_owned()).or_default() += run.len() as u64;
             }
         }
     }
@@ -191,7 +217,7 @@ impl Batch {
         if suspects.is_culprit(hash) {
             let dead = DeadInput::set_aside(&input.source, Form::Alert, hash, bytes);
             let expected = self.set_aside(state, world, letters, dead, now);
-            let refused = Refused { place: "alert".to_owned(), expected };
+            let refused = Refused { place: SET_ASIDE.to_owned(), expected };
             let event = Event::Alerts { inputs: Vec::new(), refused: vec![(input.source, refused.clone())] };
             self.step(state, world, event, now);
             return Taken::Refused(refused);
@@ -213,7 +239,7 @@ impl Batch {
         if !letters.holds_set_aside(hash) {
             self.letters_dropped += letters.keep(input, now, &mut self.rows);
         }
-        let own = own_alert("InputSetAside", &format!("input {hash} stopped the daemon twice and was set aside"));
+        let own = own_alert("InputSetAside", &format!("input {hash} stopped the daemon twice and was set aside"), &[]);
         self.step(state, world, Event::Alerts { inputs: vec![own], refused: Vec::new() }, now);
         why
     }

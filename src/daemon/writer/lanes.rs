@@ -1,4 +1,4 @@
-//! What waits for the writer: two bounded lanes of events, and the questions that are answered between batches.
+//! What waits for the writer: three bounded lanes of events, and the questions that are answered between batches.
 //!
 //! Nobody blocks here but the writer. What does not fit is refused at once, and whoever sent it decides: a webhook answers 503 with Retry-After, a worker waits
 //! for room, an operator is told.
@@ -26,6 +26,10 @@ const OPERATORS_QUOTA: usize = BATCH_EVENTS_MAX / 4;
 const OPERATORS_WAITING_MAX: usize = 4_096;
 /// Submissions that wait in the lane of webhooks. Beyond it, or beyond the bytes in flight, they are answered 503 with Retry-After.
 const WEBHOOKS_WAITING_MAX: usize = 16_384;
+/// Batches of Kafka records that wait: the thread that reads them has fewer under way, and reads again what finds no room.
+const KAFKA_WAITING_MAX: usize = 32;
+/// Events that Kafka gets of a batch while its records wait, whatever the webhooks bring: a quarter.
+const KAFKA_QUOTA: usize = BATCH_EVENTS_MAX / 4;
 /// Questions that wait. Beyond it the asker is told to ask again.
 const QUESTIONS_WAITING_MAX: usize = 256;
 /// Questions answered between two batches, so that askers cannot hold up a commit.
@@ -38,6 +42,8 @@ pub enum Lane {
     Operators,
     /// Requests of monitoring.
     Webhooks,
+    /// Records of Kafka topics.
+    Kafka,
 }
 
 impl Lane {
@@ -46,6 +52,7 @@ impl Lane {
         match self {
             Lane::Operators => "operators",
             Lane::Webhooks => "webhooks",
+            Lane::Kafka => "kafka",
         }
     }
 }
@@ -96,12 +103,24 @@ pub struct Beside {
     pub rows: Vec<RowChange>,
     /// What of the input was not taken; each gets an id and becomes a row.
     pub letters: Vec<DeadInput>,
+    /// What becomes a row where the engine refuses something of it, in the order of the event's alerts.
+    pub kept: Vec<Kept>,
+}
+
+/// A record that was understood, until the engine has taken its alerts.
+#[derive(Debug)]
+pub struct Kept {
+    /// What its row would be.
+    pub letter: DeadInput,
+    /// Which of its members the alerts of the event are: as many as it has alerts there.
+    pub members: Vec<u32>,
 }
 
 impl Beside {
     /// About how many bytes it holds.
     fn bytes(&self) -> usize {
-        self.letters.iter().map(DeadInput::weight).sum::<usize>() + of_rows(&self.rows)
+        let kept = self.kept.iter().map(|kept| &kept.letter);
+        self.letters.iter().chain(kept).map(DeadInput::weight).sum::<usize>() + of_rows(&self.rows)
     }
 }
 
@@ -152,6 +171,7 @@ pub(super) struct Lanes {
 struct Waiting {
     operators: VecDeque<Submission>,
     webhooks: VecDeque<Submission>,
+    kafka: VecDeque<Submission>,
     webhook_bytes: usize,
     questions: VecDeque<Question>,
     woken: bool,
@@ -177,6 +197,7 @@ impl Lanes {
                 waiting.webhooks.len() >= WEBHOOKS_WAITING_MAX
                     || (waiting.webhook_bytes + bytes > self.webhook_bytes_max && !waiting.webhooks.is_empty())
             }
+            Lane::Kafka => waiting.kafka.len() >= KAFKA_WAITING_MAX,
         };
         if full {
             return Err(Refusal { full: Full::Busy, work: Box::new(work) });
@@ -185,6 +206,7 @@ impl Lanes {
         let submission = Submission { work, beside, bytes, reply, since: Instant::now() };
         match lane {
             Lane::Operators => waiting.operators.push_back(submission),
+            Lane::Kafka => waiting.kafka.push_back(submission),
             Lane::Webhooks => {
                 waiting.webhook_bytes += bytes;
                 waiting.webhooks.push_back(submission);
@@ -243,6 +265,7 @@ impl Lanes {
         match lane {
             Lane::Operators => waiting.operators.len(),
             Lane::Webhooks => waiting.webhooks.len(),
+            Lane::Kafka => waiting.kafka.len(),
         }
     }
 
@@ -251,6 +274,7 @@ impl Lanes {
         let nothing = |waiting: &mut Waiting| {
             waiting.operators.is_empty()
                 && waiting.webhooks.is_empty()
+                && waiting.kafka.is_empty()
                 && waiting.questions.is_empty()
                 && !waiting.woken
                 && !waiting.stopping
@@ -261,19 +285,33 @@ impl Lanes {
         let asked = waiting.questions.len().min(QUESTIONS_TAKEN_MAX);
         round.questions.extend(waiting.questions.drain(..asked));
         let mut left = Left { events: events_max, bytes: BATCH_BYTES_MAX };
-        let quota = if waiting.webhooks.is_empty() { events_max } else { OPERATORS_QUOTA.min(events_max) };
+        let quota = if waiting.webhooks.is_empty() && waiting.kafka.is_empty() { events_max } else { OPERATORS_QUOTA.min(events_max) };
         let mut of_operators = Left { events: quota, bytes: left.bytes };
         while let Some(next) = waiting.operators.pop_front_if(|next| of_operators.fits(next, round.submissions.is_empty())) {
             of_operators.take(&next);
             left.take(&next);
             round.submissions.push(next);
         }
-        while let Some(next) = waiting.webhooks.pop_front_if(|next| left.fits(next, round.submissions.is_empty())) {
+        let kept_free = if waiting.kafka.is_empty() { 0 } else { KAFKA_QUOTA };
+        let mut of_webhooks = Left {
+            events: left.events.saturating_sub(kept_free),
+            bytes: left.bytes - left.bytes.min(kept_free * left.bytes / BATCH_EVENTS_MAX),
+        };
+        while let Some(next) = waiting.webhooks.pop_front_if(|next| of_webhooks.fits(next, round.submissions.is_empty())) {
+            of_webhooks.take(&next);
             left.take(&next);
             waiting.webhook_bytes -= next.bytes;
             round.submissions.push(next);
         }
-        round.finished = waiting.stopping && round.submissions.is_empty() && waiting.operators.is_empty() && waiting.webhooks.is_empty();
+        while let Some(next) = waiting.kafka.pop_front_if(|next| left.fits(next, round.submissions.is_empty())) {
+            left.take(&next);
+            round.submissions.push(next);
+        }
+        round.finished = waiting.stopping
+            && round.submissions.is_empty()
+            && waiting.operators.is_empty()
+            && waiting.webhooks.is_empty()
+            && waiting.kafka.is_empty();
         drop(waiting);
         self.room.notify_waiters();
         round

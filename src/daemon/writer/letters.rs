@@ -65,6 +65,9 @@ pub struct DeadInput {
     /// How many bytes came in: more than are kept where the rest was cut.
     #[n(7)]
     pub size: u64,
+    /// The headers that its format reads, where it reads any; never those of authorisation.
+    #[n(8)]
+    pub headers: Option<BTreeMap<String, String>>,
 }
 
 /// By which way an input came.
@@ -138,7 +141,14 @@ impl DeadInput {
             members,
             bytes: kept.to_vec(),
             size: bytes.len() as u64,
+            headers: None,
         }
+    }
+
+    /// The same, with the headers that its format reads.
+    pub fn with_headers(mut self, headers: Option<BTreeMap<String, String>>) -> DeadInput {
+        self.headers = headers;
+        self
     }
 
     /// What stopped the daemon twice: `bytes` are its typed form.
@@ -155,7 +165,11 @@ impl DeadInput {
 
     /// About how many bytes its row takes.
     pub(super) fn weight(&self) -> usize {
-        self.bytes.len() + 4 * self.members.len() + self.faults.iter().map(|fault| fault.place.len() + fault.expected.len()).sum::<usize>()
+        let headers = self.headers.iter().flatten().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        self.bytes.len()
+            + headers
+            + 4 * self.members.len()
+            + self.faults.iter().map(|fault| fault.place.len() + fault.expected.len()).sum::<usize>()
     }
 }
 

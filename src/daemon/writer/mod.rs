@@ -33,7 +33,7 @@ use crate::health::Health;
 use crate::supervisor::Watchdog;
 use crate::telemetry::Telemetry;
 
-pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Beside, Full, Lane};
+pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Beside, Full, Kept, Lane};
 pub use letters::{DeadInput, DeadLetter, Form, Origin};
 pub use load::load;
 pub use suspects::{PanicNote, Suspects};
@@ -268,7 +268,7 @@ impl Writer {
 
     /// Raises an alert of the daemon about itself.
     fn tell_myself(&self, name: &str, summary: &str) {
-        let event = Event::Alerts { inputs: vec![own_alert(name, summary)], refused: Vec::new() };
+        let event = Event::Alerts { inputs: vec![own_alert(name, summary, &[])], refused: Vec::new() };
         if self.lanes.put(Lane::Operators, Work::Event(event), Beside::default()).is_err() {
             warn!(alert = name, "The daemon's own alert found no room.");
         }
@@ -284,12 +284,14 @@ impl Writer {
     }
 }
 
-/// An alert of the daemon about itself: source and item `watchkeeper`.
-fn own_alert(name: &str, summary: &str) -> AlertInput {
+/// An alert of the daemon about itself: source and item `watchkeeper`. Two that differ in `more` labels are two alerts.
+pub(crate) fn own_alert(name: &str, summary: &str, more: &[(&str, &str)]) -> AlertInput {
     AlertInput {
         severity: Severity::Error,
         summary: summary.to_owned(),
-        labels: Labels::from([("alertname", name), ("ci", OWN_SOURCE)]),
+        labels: Labels::new(
+            [("alertname", name), ("ci", OWN_SOURCE)].iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        ),
         ..AlertInput::named(OWN_SOURCE, name)
     }
 }

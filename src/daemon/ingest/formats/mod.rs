@@ -2,7 +2,11 @@
 
 pub mod alertmanager_api;
 pub mod alertmanager_webhook;
+pub mod cloudevents;
 pub mod mapped;
+pub mod pagerduty;
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -23,6 +27,9 @@ pub struct Door<'a> {
     /// The words of the policy in force.
     pub severities: &'a Severities,
 }
+
+/// Headers that a format may look at: texts by name in lower case.
+pub type Headers = BTreeMap<String, String>;
 
 /// What a body says, its members in two heaps.
 #[derive(Debug, Default)]

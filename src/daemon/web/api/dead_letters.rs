@@ -1,22 +1,25 @@
 //! `/api/v1/dead-letters`: inputs that were refused or set aside, why, and what came in.
 
-use axum::extract::{Path, State};
-use axum::http::Uri;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use watchkeeper_engine::event::Command;
+use watchkeeper_engine::event::{Command, Event};
 use watchkeeper_engine::ids::DeadLetterId;
-use watchkeeper_engine::input::AlertInput;
+use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::state::rows::decode;
 
 use super::paging::{LIST, Paging, split};
-use super::{no_id, pairs, record, text_or_null, time, time_or_null};
+use super::{expected, no_id, pairs, record, text_or_null, time, time_or_null};
+use crate::ingest::door::{NotHeard, Reads, Source, parse};
+use crate::ingest::trust::Principal;
+use crate::read::{ReadError, live};
 use crate::web::App;
 use crate::web::page::base64;
 use crate::web::problem::Problem;
 use crate::web::query::Query;
-use crate::writer::{DeadLetter, Form, Origin};
+use crate::writer::{Beside, DeadInput, DeadLetter, Form, Full, Kept, Lane, Origin};
 
 /// Words of `door`.
 const DOORS: [&str; 3] = ["http", "kafka", "writer"];
@@ -39,6 +42,86 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
     Query::of(&uri, &[])?;
     let letter = letter(&app, &id).await?;
     Ok(record(version(&letter), whole(&letter)))
+}
+
+/// `POST /api/v1/dead-letters/ID/redrive`: what was refused of it is read by the formats now in force, and taken where nothing of it is refused any more.
+pub(super) async fn redrive(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut letter = letter(&app, &id).await?;
+    if letter.redriven_at.is_some() {
+        return Ok(record(version(&letter), whole(&letter)));
+    }
+    if expected(&headers)?.is_some_and(|expected| expected != version(&letter)) {
+        return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "it was changed meanwhile").with("current", whole(&letter)));
+    }
+    let (inputs, members) = again(&app, &letter)?;
+    letter.redriven_at = Some(live::now(&app.writer).await?);
+    letter.redriven_by.clone_from(&who.name);
+    // What the engine refuses is a dead letter of its own.
+    let kept = vec![Kept { letter: DeadInput { faults: Vec::new(), more_faults: 0, ..letter.input.clone() }, members }];
+    let beside = Beside { rows: vec![letter.row()], kept, ..Beside::default() };
+    let told = app.writer.submit_with(Lane::Webhooks, Event::Alerts { inputs, refused: Vec::new() }, beside)?;
+    told.await.map_err(|_| Full::Stopping)?;
+    Ok(record(version(&letter), whole(&letter)))
+}
+
+/// The alerts of what was refused, and which members of it they are.
+fn again(app: &App, letter: &DeadLetter) -> Result<(Vec<AlertInput>, Vec<u32>), Problem> {
+    let input = &letter.input;
+    let conflict = |detail: &str| Problem::new(StatusCode::CONFLICT, detail).with("allowed", json!([]));
+    match input.form {
+        Form::Command => return Err(conflict("a command is given again by whoever gave it")),
+        Form::Alert => {
+            let alert = decode::<AlertInput>("dead_letters", &input.bytes).map_err(ReadError::from)?;
+            return Ok((vec![alert], vec![0]));
+        }
+        Form::Raw if input.is_cut() => return Err(conflict("not all of its bytes are kept")),
+        Form::Raw => {}
+    }
+    let source = source(app, letter).ok_or_else(|| conflict("its source is no longer configured"))?;
+    let parsed = match parse(&source, &app.world.load_full(), || input.headers.clone().unwrap_or_default(), &input.bytes) {
+        Ok(parsed) => parsed,
+        Err(NotHeard::Refused(fault)) => return Err(still_refused(&[&fault])),
+        Err(other) => return Err(other.into()),
+    };
+    // The others were taken when it came, and may be over since.
+    let meant = |place: usize| input.members.is_empty() || u32::try_from(place).is_ok_and(|place| input.members.contains(&place));
+    let refused = parsed.refused.iter().zip(&parsed.refused_places).filter(|(_, place)| meant(**place));
+    let faults: Vec<&Refused> = refused.map(|(fault, _)| fault).collect();
+    if !faults.is_empty() {
+        return Err(still_refused(&faults));
+    }
+    let taken = parsed.inputs.into_iter().zip(parsed.places).filter(|(_, place)| meant(*place));
+    Ok(taken.map(|(alert, place)| (alert, u32::try_from(place).unwrap_or(u32::MAX))).unzip())
+}
+
+fn still_refused(faults: &[&Refused]) -> Problem {
+    let faults: Vec<Value> = faults.iter().map(|fault| json!({"place": fault.place, "expected": fault.expected})).collect();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "it is still refused, and nothing of it was taken").with("faults", faults)
+}
+
+/// The source of a letter as it is configured now.
+fn source(app: &App, letter: &DeadLetter) -> Option<Source> {
+    match &letter.input.origin {
+        Origin::Kafka { topic, .. } => {
+            let topic = app.config.kafka.iter().flat_map(|kafka| &kafka.topics).find(|known| known.name == *topic)?;
+            Some(Source { name: topic.name.clone(), realm: topic.realm.clone(), format: Reads::named(&topic.format) })
+        }
+        Origin::Http { path } if path == "/api/v2/alerts" => {
+            Some(Source { name: "default".to_owned(), realm: "main".to_owned(), format: Reads::AlertmanagerApi })
+        }
+        Origin::Http { path } => {
+            let (name, below) = path.strip_prefix("/hooks/")?.split_once('/').unwrap_or((path.strip_prefix("/hooks/")?, ""));
+            let hook = app.hook(name)?;
+            let format = if below.is_empty() { Reads::named(&hook.format) } else { Reads::AlertmanagerApi };
+            Some(Source { name: hook.name.clone(), realm: hook.realm.clone(), format })
+        }
+        Origin::Writer { .. } => None,
+    }
 }
 
 async fn letter(app: &App, id: &str) -> Result<DeadLetter, Problem> {

@@ -14,6 +14,7 @@ pub mod openapi;
 mod outbox;
 mod paging;
 mod schedules;
+mod sources;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -56,6 +57,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/outbox/{id}/retry", operate, post(outbox::retry)),
         Endpoint::get("/api/v1/dead-letters", read, get(dead_letters::list)),
         Endpoint::get("/api/v1/dead-letters/{id}", operate, get(dead_letters::show)),
+        Endpoint::post("/api/v1/dead-letters/{id}/redrive", operate, post(dead_letters::redrive)),
+        Endpoint::post("/api/v1/sources/{name}/accept", operate, post(sources::accept)),
     ]
 }
 
