@@ -92,6 +92,8 @@ pub struct Metrics {
     pub dead_letters: IntGauge,
     /// Dead letters that went for want of room.
     pub dead_letters_dropped: IntCounter,
+    /// The offset after the last record that was taken of each Kafka partition.
+    pub kafka_position: IntGaugeVec,
     /// Records of each Kafka partition that are not taken yet.
     pub kafka_lag: IntGaugeVec,
     /// Kafka records that were read.
@@ -143,6 +145,11 @@ impl Metrics {
             reloads: counters("watchkeeper_reloads_total", "Reloads by outcome.", &["outcome"]),
             dead_letters: gauge("watchkeeper_dead_letters", "Inputs that were refused or set aside and are kept."),
             dead_letters_dropped: counter("watchkeeper_dead_letters_dropped_total", "Dead letters that went because there were too many."),
+            kafka_position: gauges(
+                "watchkeeper_kafka_position_offset",
+                "The offset after the last record that was taken of a partition.",
+                &["topic", "partition"],
+            ),
             kafka_lag: gauges("watchkeeper_kafka_lag_records", "Records of a partition that are not taken yet.", &["topic", "partition"]),
             kafka_records: counters("watchkeeper_kafka_records_total", "Kafka records that were read.", &["topic"]),
             kafka_rejected: counters("watchkeeper_kafka_records_rejected_total", "Kafka records that became dead letters.", &["topic"]),

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod senders;
+mod topic;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
@@ -14,6 +15,7 @@ use watchkeeper_harness::mailbox::mails;
 
 use self::ledger::{Outcome, Row, identity};
 use self::senders::{Cycle, HOSTS, KEEPERS, Kill, Operator, Sender, host_name};
+use self::topic::Topic;
 
 /// Kills.
 const CYCLES: u64 = 25;
@@ -53,7 +55,8 @@ format = \"alertmanager\"
 #[test]
 fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_bytes() {
     let chance = Chance::announced("crash");
-    let place = Place::new(env!("CARGO_BIN_EXE_watchkeeper"), CONFIG);
+    let mut topic = Topic::new(chance.part(SENDERS + 3));
+    let place = Place::new(env!("CARGO_BIN_EXE_watchkeeper"), &format!("{CONFIG}{}", topic.config()));
     place.write("rules/quick.yaml", RULES);
     place.write("cmdb/hosts.yaml", &cmdb());
     place.init();
@@ -73,7 +76,7 @@ fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_b
             broken.kill();
         }
         let mut daemon = place.start();
-        oracle.check(&daemon, &place, &mut senders, &operator, cycle);
+        oracle.check(&daemon, &place, &mut senders, &mut topic, &operator, cycle);
         incidents.clone_from(&oracle.open);
 
         let shared = Cycle::default();
@@ -88,6 +91,8 @@ fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_b
             }
             let (operator, incidents, shared) = (&mut operator, &incidents, &shared);
             scope.spawn(move || operator.work(address, shared, incidents));
+            let topic = &mut topic;
+            scope.spawn(move || topic.work(shared));
             let at_kill = if first_byte { wait_for_the_first_byte(shared) } else { wait_for_load(shared, delay) };
             daemon.kill();
             shared.over.store(true, Ordering::SeqCst);
@@ -96,19 +101,22 @@ fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_b
         assert!(at_kill > 0, "cycle {cycle}: the daemon was killed while no request was in flight");
     }
     let daemon = place.start();
-    oracle.check(&daemon, &place, &mut senders, &operator, CYCLES);
+    oracle.check(&daemon, &place, &mut senders, &mut topic, &operator, CYCLES);
     assert!(daemon.stop().success(), "a daemon that was killed so often still stops as it should");
 
     let (taken, unknown) =
         senders.iter().fold((0, 0), |(taken, unknown), sender| (taken + sender.tally.taken, unknown + sender.tally.unknown));
     let refused: u32 = senders.iter().map(|sender| sender.tally.refused).sum();
     eprintln!(
-        "crash: {CYCLES} kills; {taken} requests answered, {unknown} without an answer, {refused} refused; {} alerts, {} incidents, {} mails, {} notes",
+        "crash: {CYCLES} kills; {taken} requests answered, {unknown} without an answer, {refused} refused; {} alerts, {} incidents, {} mails, {} notes, {} Kafka records of which {} could not be read",
         oracle.alerts,
         oracle.incidents.len(),
         oracle.mails.len(),
-        operator.notes.len()
+        operator.notes.len(),
+        topic.records,
+        topic.spoiled
     );
+    assert!(topic.records > 500 && topic.spoiled > 10, "too few records to prove anything");
     assert!(taken > 500 && unknown > 10, "too little happened to prove anything");
     assert!(oracle.mails.len() > 50 && oracle.reasons.contains("opened") && oracle.reasons.contains("resolved"), "{:?}", oracle.reasons);
 }
@@ -166,9 +174,11 @@ struct Oracle {
 }
 
 impl Oracle {
-    fn check(&mut self, daemon: &Daemon, place: &Place, senders: &mut [Sender], operator: &Operator, cycle: u64) {
+    fn check(&mut self, daemon: &Daemon, place: &Place, senders: &mut [Sender], topic: &mut Topic, operator: &Operator, cycle: u64) {
+        topic.wait_until_read(daemon);
         let alerts = daemon.list("/api/v1/alerts", "?state=all");
-        let mut faults = self.check_alerts(&alerts, senders);
+        let mut faults = self.check_alerts(&alerts, senders, topic);
+        faults.extend(topic.check_letters(daemon));
         faults.extend(self.check_incidents(daemon, &alerts));
         faults.extend(check_notes(daemon, operator));
         faults.extend(self.check_mails(daemon, place));
@@ -176,15 +186,16 @@ impl Oracle {
         assert!(faults.is_empty(), "after {cycle} kills, {} faults:\n{shown}\nthe daemon's log:\n{}", faults.len(), daemon.log_tail());
     }
 
-    fn check_alerts(&mut self, alerts: &[Value], senders: &mut [Sender]) -> Vec<String> {
+    fn check_alerts(&mut self, alerts: &[Value], senders: &mut [Sender], topic: &mut Topic) -> Vec<String> {
         let mut rows: BTreeMap<String, Vec<Row>> = BTreeMap::new();
         for json in alerts.iter().filter(|json| json["source"] != "watchkeeper") {
             let row = Row::of(json);
             rows.entry(identity(&row.labels)).or_default().push(row);
         }
         self.alerts = rows.len();
-        let known = senders.iter_mut().flat_map(|sender| sender.ledger.reckon(&rows)).collect();
-        let is_known = |labels| senders.iter().any(|sender| sender.ledger.knows(labels));
+        let ledgers = senders.iter_mut().map(|sender| &mut sender.ledger).chain([&mut topic.ledger]);
+        let known = ledgers.flat_map(|ledger| ledger.reckon(&rows)).collect();
+        let is_known = |labels| senders.iter().map(|sender| &sender.ledger).chain([&topic.ledger]).any(|ledger| ledger.knows(labels));
         let strangers = rows.iter().filter(|(_, rows)| !is_known(&rows[0].labels));
         let strangers = strangers.map(|(identity, _)| format!("nobody ever spoke of {identity}"));
         [known, strangers.collect::<Vec<_>>()].concat()

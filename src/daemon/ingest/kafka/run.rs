@@ -618,6 +618,7 @@ impl Thread {
             let end = ends.get(&(topic.to_owned(), place.1)).copied().unwrap_or(part.position.next);
             let lag = (end - part.position.next).max(0);
             behind += lag;
+            self.metrics.kafka_position.with_label_values(&[topic, &place.1.to_string()]).set(part.position.next);
             self.metrics.kafka_lag.with_label_values(&[topic, &place.1.to_string()]).set(lag);
         }
         let stopped = self.topics.iter().filter_map(Topic::trouble).collect::<Vec<_>>();
