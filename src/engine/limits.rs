@@ -49,6 +49,8 @@ pub const SUBJECT_CHARS_MAX: usize = 70;
 pub const RESOLVE_TIMEOUT: Span = Span::minutes(5);
 /// How long after its cause cleared a symptom that still fires is given back. Two scrape intervals of one minute.
 pub const RELEASE_AFTER: Span = Span::minutes(2);
+/// How often in one step what alerts explained looks for its cause again after they moved: links of a chain. What still moves then waits for a release.
+pub const FOLLOW_ROUNDS_MAX: usize = 16;
 /// How long a cleared alert outside any live incident stays: Prometheus repeats a resolved alert for 15 minutes.
 pub const FORGET_AFTER: Span = Span::minutes(15);
 

@@ -58,7 +58,7 @@ impl Default for Outcome {
 
 /// Decides one event and applies what it decides. For [`Event::World`], `world` is the one it brings.
 pub fn step(state: &mut State, world: &World, event: Event, now: Time, out: &mut Outcome) {
-    let mut turn = Turn { state, world, now, out, incidents: BTreeSet::new() };
+    let mut turn = Turn { state, world, now, out, incidents: BTreeSet::new(), left: BTreeSet::new() };
     match event {
         Event::Started => turn.started(),
         Event::Alerts { inputs, refused } => turn.take_alerts(inputs, refused),
@@ -82,6 +82,8 @@ struct Turn<'a> {
     out: &'a mut Outcome,
     /// Incidents to settle at the end.
     incidents: BTreeSet<IncidentId>,
+    /// Incidents that an alert left: what it explained there looks for its cause again, before anything is settled.
+    left: BTreeSet<IncidentId>,
 }
 
 impl Turn<'_> {
@@ -90,6 +92,9 @@ impl Turn<'_> {
         let fact = fact.into();
         if let Fact::Incident(fact) = &fact {
             self.incidents.insert(fact.id());
+            if let incident::Fact::Detached { id, .. } = fact {
+                self.left.insert(*id);
+            }
         }
         self.state.apply(&self.world.cmdb, &fact, self.now, &mut self.out.touched);
         self.out.facts.push(fact);
@@ -169,8 +174,9 @@ impl Turn<'_> {
         }
     }
 
-    /// The tail: every incident touched is settled once.
+    /// The tail: what a moved alert explained follows it, then every incident touched is settled once.
     fn settle(&mut self) {
+        self.follow_what_left();
         while let Some(id) = self.incidents.pop_first() {
             self.settle_incident(id);
             // What settling said of the incident itself does not settle it again.

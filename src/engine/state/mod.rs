@@ -204,6 +204,12 @@ impl State {
         self.source_numbers.get(name).copied()
     }
 
+    /// The alerts whose own incident this is, wherever they are: those a release gives back to it.
+    pub fn alerts_of(&self, incident: IncidentId) -> impl Iterator<Item = &AlertCell> {
+        let ever = self.members.range((incident, AlertId(0))..=(incident, AlertId(u64::MAX)));
+        ever.filter_map(|((_, alert), _)| self.cell(*alert)).filter(move |cell| cell.alert.own_incident == Some(incident))
+    }
+
     /// Live incidents with these group values, oldest first.
     pub fn incidents_with_group(&self, group: &str) -> impl Iterator<Item = &Incident> {
         self.by_group.get(group).into_iter().flatten().filter_map(|id| self.incidents.get(id))

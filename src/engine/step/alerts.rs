@@ -345,7 +345,7 @@ impl Turn<'_> {
     }
 
     /// Symptoms that still fire are given back a while after their cause cleared.
-    fn arm_release(&mut self, incident: IncidentId) {
+    pub(super) fn arm_release(&mut self, incident: IncidentId) {
         let symptom = self.state.tally(incident).active_symptoms > 0;
         let armed = self.state.incidents.get(&incident).and_then(|incident| incident.release_at);
         if symptom && armed.is_none() {

@@ -1,11 +1,11 @@
 //! Incidents on their way: opened, settled after whatever touched them, resolved, closed.
 
 use super::Turn;
-use crate::decide::rate;
+use crate::decide::{cause, rate};
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId};
 use crate::limits;
-use crate::model::alert;
+use crate::model::alert::{self, Alert};
 use crate::model::incident;
 use crate::sight;
 use crate::text::Because;
@@ -232,20 +232,60 @@ impl Turn<'_> {
             return;
         }
         self.put(incident::Fact::ReleaseArmed { id, at: None });
-        let symptoms: Vec<AlertId> = self
-            .state
-            .alerts_in(id)
-            .filter(|cell| cell.alert.role == Role::Symptom && cell.alert.state == AlertState::Firing)
-            .map(|cell| cell.alert.id)
-            .collect();
-        for alert in symptoms {
-            let cause = self.state.cell(alert).and_then(|cell| crate::decide::cause::of(self.state, self.world, &cell.alert));
-            match cause {
+        for alert in self.firing_symptoms(id) {
+            match self.state.cell(alert).and_then(|cell| cause::of(self.state, self.world, &cell.alert)) {
+                // Where that cause is itself given back below, what it explains follows it.
                 Some(cause) if cause.incident == id => {}
                 Some(cause) => self.join(alert, cause.incident, cause.role, cause.because),
                 None => self.attach(alert, Some(id)),
             }
         }
+    }
+
+    /// Alerts that left an incident take along what they explained there, and the children whose alerts these are.
+    ///
+    /// A chain follows link by link: each that moves lets the others look again. What no cause explains any more waits for a release.
+    pub(super) fn follow_what_left(&mut self) {
+        for _ in 0..limits::FOLLOW_ROUNDS_MAX {
+            let left = std::mem::take(&mut self.left);
+            if left.is_empty() {
+                return;
+            }
+            for id in left {
+                self.follow_from(id);
+                self.move_children(id);
+            }
+        }
+        for id in std::mem::take(&mut self.left) {
+            self.arm_release(id);
+        }
+    }
+
+    fn follow_from(&mut self, id: IncidentId) {
+        for alert in self.firing_symptoms(id) {
+            match self.state.cell(alert).and_then(|cell| cause::of(self.state, self.world, &cell.alert)) {
+                Some(cause) if cause.incident == id => {}
+                Some(cause) => self.join(alert, cause.incident, cause.role, cause.because),
+                None => self.arm_release(id),
+            }
+        }
+    }
+
+    /// A child belongs to the incident that has its alerts.
+    fn move_children(&mut self, id: IncidentId) {
+        for child in self.state.children_of(id).collect::<Vec<_>>() {
+            let active = self.state.alerts_of(child).filter(|cell| cell.alert.is_active());
+            let places: Vec<IncidentId> = active.filter_map(|cell| cell.alert.incident).collect();
+            let moved = places.iter().find(|place| self.is_open(**place)).filter(|_| !places.contains(&id));
+            if let Some(by) = moved.copied() {
+                self.put(incident::Fact::Emptied { id: child, by });
+            }
+        }
+    }
+
+    fn firing_symptoms(&self, id: IncidentId) -> Vec<AlertId> {
+        let fires = |alert: &Alert| alert.role == Role::Symptom && alert.state == AlertState::Firing;
+        self.state.alerts_in(id).filter(|cell| fires(&cell.alert)).map(|cell| cell.alert.id).collect()
     }
 }
 

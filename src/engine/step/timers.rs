@@ -18,7 +18,7 @@ use crate::words::AlertState;
 
 /// Fires at most [`limits::DUE_TIMERS_MAX`] timers that are due at `now`; more may be, see [`State::next_due`].
 pub fn due(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
-    let mut turn = Turn { state, world, now, out, incidents: BTreeSet::new() };
+    let mut turn = Turn { state, world, now, out, incidents: BTreeSet::new(), left: BTreeSet::new() };
     for _ in 0..limits::DUE_TIMERS_MAX {
         let Some(timer) = turn.state.take_due(now) else { break };
         turn.fire(timer);
