@@ -143,6 +143,10 @@ impl Turn<'_> {
             (Answer::NotAllowed { state, allowed }, _) => Reply::NotAllowed { state, allowed },
             (Answer::Invalid(refused), _) => Reply::Invalid(refused),
             (Answer::Does { facts, then }, _) => {
+                if let Then::Closed(id) = &then {
+                    // What is history has nobody to tell any more.
+                    self.tell_command(*id, Reason::Closed);
+                }
                 for fact in facts {
                     self.put(fact);
                 }

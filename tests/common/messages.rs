@@ -55,8 +55,16 @@ pub(crate) fn message(reason: Reason) -> Message {
             acknowledged_at: t("2026-11-24T03:06:00+01:00"),
             ..opened()
         },
-        Reason::Held => Content { state: "on_hold".into(), holder: "anna".into(), by: "anna".into(), first: false, ..opened() },
-        Reason::Closed => Content { state: "closed".into(), words: "resolved for 3 d".into(), first: false, ..resolved() },
+        Reason::Held => Content {
+            state: "on_hold".into(),
+            holder: "anna".into(),
+            by: "anna".into(),
+            words: "waiting_for_vendor".into(),
+            hold_until: t("2026-11-24T09:30:00+01:00"),
+            first: false,
+            ..opened()
+        },
+        Reason::Closed => Content { state: "closed".into(), first: false, ..resolved() },
     };
     let is_digest = reason == Reason::Digest;
     Message {
@@ -152,7 +160,8 @@ fn resolved() -> Content {
         until: t("2026-11-24T06:21:00+01:00"),
         acknowledged_at: t("2026-11-24T03:06:00+01:00"),
         cleared: 41,
-        by: String::new(),
+        holder: "anna".into(),
+        words: "all 41 alerts cleared, quiet for 5 min".into(),
         reopens_until: t("2026-11-24T07:21:00+01:00"),
         left_over: vec!["web-3 still fires (HighLoad): INC0000043".into()],
         ..opened()

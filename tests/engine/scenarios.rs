@@ -3,6 +3,7 @@
 mod chains;
 mod jobs;
 mod life;
+mod mails;
 mod mutes;
 mod outages;
 mod random;

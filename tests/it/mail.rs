@@ -22,9 +22,28 @@ fn every_reason_reads_as_it_should_on_a_phone() {
 
 #[test]
 fn those_who_use_the_services_and_those_who_read_sms_get_words_of_their_own() {
-    for (template, reason) in [("business", Reason::Opened), ("business", Reason::Resolved), ("short", Reason::Opened)] {
+    for (template, reason) in
+        [("business", Reason::Opened), ("business", Reason::Resolved), ("short", Reason::Opened), ("short", Reason::Resolved)]
+    {
         let (_, text, _) = parts(&Message { template: template.into(), ..message(reason) });
         insta::assert_snapshot!(format!("{template}_{reason}"), text);
+    }
+}
+
+#[test]
+fn a_short_mail_is_one_line_that_never_loses_the_number() {
+    for reason in Reason::ALL {
+        for hostile in hostile_texts() {
+            let full = everywhere(&message(*reason), &hostile);
+            let incident = message(*reason).content.incident;
+            let content = Content { incident: incident.clone(), ..full.content.clone() };
+            let rendered = render(&Message { template: "short".into(), content, ..full }, &Templates::ours(), &settings()).unwrap();
+            let body = String::from_utf8(rendered.bytes).unwrap();
+            assert!(!body.contains("multipart"), "{reason} has a second part");
+            let (_, text, _) = split(body.as_bytes());
+            assert_eq!((rendered.fallback.as_str(), text.trim_end().lines().count()), ("", 1), "{reason}: {text}");
+            assert!(text.trim_end().chars().count() <= 160 && text.starts_with(&incident), "{reason}: {text}");
+        }
     }
 }
 

@@ -96,6 +96,23 @@ fn all_faults_of_all_files_are_answered_at_once() {
 }
 
 #[test]
+fn a_template_that_a_rule_names_and_nobody_has_is_a_fault_at_its_place() {
+    let folder = Folder::new();
+    let _daemon = folder.start();
+    let before = folder.policy();
+    folder.rename_into(
+        "rules/late.yaml",
+        "# template: bussiness\nnotify:\n  - {name: a, to: owner, template: business}\n  - {name: b, to: owner, template: bussiness}\n",
+    );
+    let checked = folder.cli(&["check", &folder.path(".").display().to_string()]);
+    let answer = folder.post("/-/reload", "").unwrap();
+    assert_eq!((checked.code(), folder.policy()), (1, before), "{}", checked.out());
+    for said in [checked.out(), answer] {
+        assert!(said.contains("rules/late.yaml:4:36") && said.contains("did you mean `business`?"), "{said}");
+    }
+}
+
+#[test]
 fn rules_that_vanish_stay_in_force_until_that_is_confirmed() {
     let folder = Folder::new();
     let _daemon = folder.start();

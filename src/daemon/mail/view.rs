@@ -47,6 +47,7 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             "since": said.since.0,
             "until": said.until.0,
             "acknowledged_at": said.acknowledged_at.0,
+            "hold_until": said.hold_until.0,
             "reopens_until": said.reopens_until.0,
             "zone": zone,
             "holder": name(&said.holder),

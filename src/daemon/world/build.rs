@@ -133,28 +133,19 @@ fn check_formats(frame: &Frame, policy: &Policy, findings: &mut Findings) {
 
 /// Every template that a notify rule names is there: shipped, or among these.
 fn check_templates(rules: &[SourceFile], policy: &Policy, templates: &Templates, findings: &mut Findings) {
-    for rule in &policy.notify {
-        let Some(name) = rule.template.as_deref().filter(|name| !templates.has(name)) else { continue };
+    let named = policy.notify.iter().filter_map(|rule| Some((rule, rule.template.as_ref()?)));
+    for (rule, named) in named.filter(|(_, named)| !templates.has(&named.name)) {
+        let Some(file) = rules.iter().find(|file| file.path == named.path) else { continue };
+        let name = &named.name;
         let message = format!("notify rule `{}` names the template `{name}`, which does not exist", rule.name);
+        let label = match templates.nearest(name) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => format!("known are {}", templates.names().join(", ")),
+        };
         let help = format!("put {name}.text.hbs and {name}.html.hbs into the folder of templates, or leave `template` out");
-        let Some((file, at)) = rules.iter().find_map(|file| Some((file, template_place(file, name)?))) else { continue };
         if !findings.files.iter().any(|known| known.path == file.path) {
             findings.files.push(file.clone());
         }
-        findings.found.push(Diagnostic::error(file, &at, message).help(help));
+        findings.found.push(Diagnostic::error(file, &named.span, message).label(label).help(help));
     }
-}
-
-/// Where a rule file says `template: NAME`.
-fn template_place(file: &SourceFile, name: &str) -> Option<std::ops::Range<usize>> {
-    let mut from = 0;
-    while let Some(key) = file.text[from..].find("template:").map(|at| from + at + "template:".len()) {
-        let value = file.text[key..].trim_start_matches([' ', '"', '\'']);
-        let start = file.text.len() - value.len();
-        if value.starts_with(name) {
-            return Some(start..start + name.len());
-        }
-        from = key;
-    }
-    None
 }

@@ -190,10 +190,10 @@ pub struct Content {
     /// The notify rule.
     #[n(28)]
     pub notify: String,
-    /// Who acknowledged or resolved it; empty where it resolved itself.
+    /// Who has it; once it is over, who resolved it; empty where it resolved itself.
     #[n(29)]
     pub by: String,
-    /// Their words, or why it resolved.
+    /// Their words, or why it resolved; in `held` for what it waits.
     #[n(30)]
     pub words: String,
     /// Until when a return reopens it; else zero.
@@ -217,6 +217,10 @@ pub struct Content {
     /// When somebody first had it; zero where nobody did.
     #[n(37)]
     pub acknowledged_at: Time,
+    /// In `held`: until when it waits at most; zero where it has no end.
+    #[n(38)]
+    #[cbor(default)]
+    pub hold_until: Time,
 }
 
 /// An item in a message.

@@ -1,6 +1,7 @@
 //! `notify`: who hears what. All rules act; one mail per person and event.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::Schedule;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
@@ -21,7 +22,7 @@ pub struct Notify {
     /// For which reasons. `None`: those that ask for attention.
     pub send: Option<Vec<Reason>>,
     /// Which template. `None`: the one named like the reason.
-    pub template: Option<String>,
+    pub template: Option<NamedTemplate>,
     /// The list into which what it says is folded. `None`: it goes out at once.
     pub digest: Option<Digest>,
     /// Whether it stands in no file.
@@ -36,6 +37,22 @@ impl Notify {
             None => reason.is_sent_by_default(),
         }
     }
+
+    /// The name of the template that renders what this rule says about `reason`.
+    pub fn template_of(&self, reason: Reason) -> &str {
+        self.template.as_ref().map_or(reason.word(), |template| &template.name)
+    }
+}
+
+/// A template as a rule names it. Whether it is there, only who loads the templates can say: hence its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedTemplate {
+    /// Its name.
+    pub name: String,
+    /// The rule file's path.
+    pub path: String,
+    /// The name's bytes in that file.
+    pub span: Range<usize>,
 }
 
 /// A list that goes out by schedule.
@@ -294,10 +311,10 @@ fn digest<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Digest> {
 }
 
 /// A template's name is a part of a file name.
-fn template_name(reading: &Reading<'_>, node: &Node) -> Option<String> {
+fn template_name(reading: &Reading<'_>, node: &Node) -> Option<NamedTemplate> {
     let text: &str = reading.read(node)?;
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
-        return Some(text.to_owned());
+        return Some(NamedTemplate { name: text.to_owned(), path: reading.file().path.clone(), span: node.span.clone() });
     }
     let error = Diagnostic::error(reading.file(), &node.span, format!("`{}` is no name of a template", shown(text)));
     reading.report(error.label("letters, digits, `-` and `_`").help("name the folder's file without its ending: `template: business`"));

@@ -186,6 +186,7 @@ impl Turn<'_> {
         let Some(incident) = self.state.incidents.get(&id) else { return };
         let Some(at) = incident.close_at.filter(|at| *at <= self.now && incident.state == IncidentState::Resolved) else { return };
         let span = incident.resolved_at.map(|resolved| at - resolved).unwrap_or_default();
+        self.tell_command(id, Reason::Closed);
         self.put(incident::Fact::Closed { id, because: Because::ResolvedFor { span } });
         self.closed(id);
     }

@@ -62,7 +62,7 @@ impl Turn<'_> {
         self.carry_out(id, planned);
     }
 
-    /// What a rule wants told of an operator's command.
+    /// What a rule wants told of an operator's command, or of a closing.
     pub(super) fn tell_command(&mut self, id: IncidentId, reason: Reason) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
         if incident.notify_at.is_some() || incident.muted {
@@ -93,11 +93,23 @@ impl Turn<'_> {
         let own = self.own_thread(&mail);
         let thread = told.map(|told| told.first).or(own.as_ref().map(|own| own.0)).unwrap_or(number);
         let subject = mail.subject.clone().or(own.map(|own| own.1)).unwrap_or_else(|| incident.subject.clone());
-        let zone = self.world.cmdb.team(&mail.team).map(|team| team.zone.clone()).unwrap_or_default();
         let entry = Told { address: mail.address.clone(), reason: mail.reason, at: self.now, rule: mail.rule.clone(), first: thread };
-        self.plan(Message {
-            id: number,
-            incident: Some(id),
+        self.plan(number, mail, Some(id), thread, subject);
+        self.put(incident::Fact::Told { id, told: entry });
+    }
+
+    /// Who hears that their items are symptoms hears it in the thread they had of them.
+    fn own_thread(&self, mail: &Mail) -> Option<(MessageId, String)> {
+        let own = self.state.incidents.get(&mail.content.yours_incident.parse().ok()?)?;
+        let told = own.told.iter().find(|told| told.address == mail.address && told.reason != Reason::Digest)?;
+        Some((told.first, own.subject.clone()))
+    }
+
+    fn plan(&mut self, id: MessageId, mail: Mail, incident: Option<IncidentId>, thread: MessageId, subject: String) {
+        let zone = self.world.cmdb.team(&mail.team).map(|team| team.zone.clone()).unwrap_or_default();
+        let message = Message {
+            id,
+            incident,
             to: mail.address,
             reason: mail.reason,
             template: mail.template,
@@ -115,19 +127,7 @@ impl Turn<'_> {
             last_error: String::new(),
             done_at: None,
             retry_at: None,
-        });
-        self.put(incident::Fact::Told { id, told: entry });
-    }
-
-    /// Who hears that their items are symptoms hears it in the thread they had of them.
-    fn own_thread(&self, mail: &Mail) -> Option<(MessageId, String)> {
-        let own = self.state.incidents.get(&mail.content.yours_incident.parse().ok()?)?;
-        let told = own.told.iter().find(|told| told.address == mail.address && told.reason != Reason::Digest)?;
-        Some((told.first, own.subject.clone()))
-    }
-
-    fn plan(&mut self, message: Message) {
-        let id = message.id;
+        };
         self.put(message::Fact::Planned { message: Box::new(message) });
         self.out.effects.push(Effect::Render(id));
     }
@@ -143,28 +143,17 @@ impl Turn<'_> {
             }
             let subject = digest_subject(&content, &digest);
             let number = MessageId(self.state.counters.messages + 1);
-            let zone = self.world.cmdb.team(&digest.team).map(|team| team.zone.clone()).unwrap_or_default();
-            self.plan(Message {
-                id: number,
-                incident: None,
-                to: digest.address,
+            let rule = self.world.policy.notify.iter().find(|rule| rule.name == digest.rule);
+            let mail = Mail {
+                address: digest.address,
                 reason: Reason::Digest,
-                template: Reason::Digest.word().to_owned(),
-                subject,
-                thread: number,
-                notify_rule: digest.rule,
+                rule: digest.rule,
+                template: rule.map_or(Reason::Digest.word(), |rule| rule.template_of(Reason::Digest)).to_owned(),
                 team: digest.team,
-                zone,
-                planned_at: self.now,
                 content,
-                state: MessageState::Planned,
-                attempts: 0,
-                bytes: Vec::new(),
-                fallback: String::new(),
-                last_error: String::new(),
-                done_at: None,
-                retry_at: None,
-            });
+                subject: None,
+            };
+            self.plan(number, mail, None, number, subject);
         }
     }
 }

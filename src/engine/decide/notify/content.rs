@@ -13,7 +13,7 @@ use crate::sight;
 use crate::state::{AlertCell, State};
 use crate::text::{Because, cut};
 use crate::time::{Span, Time};
-use crate::words::{AlertState, Means, Priority, Reason, Role};
+use crate::words::{AlertState, IncidentState, Means, Priority, Reason, Role};
 
 /// Characters of a sender's summary that a mail quotes.
 const QUOTE_BYTES_MAX: usize = 200;
@@ -39,11 +39,13 @@ pub(super) fn of(told: &Told<'_>) -> Content {
     let cause = incident.cause.and_then(|id| state.cell(id)).or_else(|| members.first().copied());
     let yours = items(world, told.symptoms.iter().copied());
     let resolved = mail.reason == Reason::Resolved;
+    let over = resolved || mail.reason == Reason::Closed;
+    let held = mail.reason == Reason::Held;
     Content {
         incident: incident.id.to_string(),
         priority: incident.priority.word().to_owned(),
         priority_before: if mail.reason == Reason::Raised { told.priority_before.word().to_owned() } else { String::new() },
-        state: incident.state.word().to_owned(),
+        state: (if mail.reason == Reason::Closed { IncidentState::Closed } else { incident.state }).word().to_owned(),
         now: told.now,
         since: incident.began_at.min(incident.opened_at),
         until: incident.resolved_at.unwrap_or_default(),
@@ -69,8 +71,12 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         told: told.others.clone(),
         rule: incident.rule.clone(),
         notify: mail.rule.clone(),
-        by: if resolved { incident.resolved_by.clone() } else { incident.assignee.clone() },
-        words: if resolved { resolution(incident) } else { String::new() },
+        by: if over { incident.resolved_by.clone() } else { incident.assignee.clone() },
+        words: match (over, held) {
+            (true, _) => resolution(incident, members.len()),
+            (false, true) => incident.hold_reason.clone(),
+            (false, false) => String::new(),
+        },
         reopens_until: incident.resolved_at.filter(|_| resolved).map(|at| at + incident.times.reopen_within).unwrap_or_default(),
         reopened: incident.reopened,
         lines: Vec::new(),
@@ -78,6 +84,7 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         first: told.first,
         left_over: if resolved { left_over(state, world, incident) } else { Vec::new() },
         acknowledged_at: incident.acknowledged_at.unwrap_or_default(),
+        hold_until: incident.hold_until.filter(|_| held).unwrap_or_default(),
     }
 }
 
@@ -221,8 +228,13 @@ fn before(state: &State, incident: &Incident) -> Before {
     }
 }
 
-fn resolution(incident: &Incident) -> String {
-    if incident.resolved_by.is_empty() { String::new() } else { incident.resolution.clone() }
+/// The words of who resolved it; what resolved itself did so by the quiet of all its alerts.
+fn resolution(incident: &Incident, alerts: usize) -> String {
+    if incident.resolved_by.is_empty() {
+        Because::AllCleared { alerts: count(alerts), quiet: incident.times.resolve_after }.to_string()
+    } else {
+        incident.resolution.clone()
+    }
 }
 
 /// What still fires on the incident's items, elsewhere.

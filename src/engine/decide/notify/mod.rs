@@ -245,12 +245,11 @@ impl<'a> Round<'a> {
             }
             return;
         }
-        let template = rule.template.clone().unwrap_or_else(|| reason.word().to_owned());
         let mail = Mail {
             address: to.address.clone(),
             reason,
             rule: rule.name.clone(),
-            template,
+            template: rule.template_of(reason).to_owned(),
             team: to.team,
             content: Content::default(),
             subject: None,
@@ -264,7 +263,7 @@ impl<'a> Round<'a> {
             address: told.address.clone(),
             reason,
             rule: told.rule.clone(),
-            template: rule.and_then(|rule| rule.template.clone()).unwrap_or_else(|| reason.word().to_owned()),
+            template: rule.map_or(reason.word(), |rule| rule.template_of(reason)).to_owned(),
             team: recipients::team_of_address(self.world, self.incident, &told.address),
             content: Content::default(),
             subject: (reason == Reason::Raised).then(|| content::raised_subject(self.state, self.world, self.incident)),
