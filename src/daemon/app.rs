@@ -20,7 +20,7 @@ use watchkeeper_engine::effect::Effect;
 use watchkeeper_engine::event::World;
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::state::State;
-use watchkeeper_store::{Options, Reader, Store, StoreError};
+use watchkeeper_store::{LinkKey, Options, Reader, Store, StoreError};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, ConfigError, Environment};
@@ -70,6 +70,7 @@ struct Shared {
     world: Arc<ArcSwap<World>>,
     templates: Arc<ArcSwap<Templates>>,
     reader: Reader,
+    link_key: LinkKey,
 }
 
 /// Runs the daemon until a signal ends it.
@@ -91,7 +92,8 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
     let (state, loaded) = writer::load(&mut store, &start.world.cmdb).map_err(of_store)?;
     info!(rows = loaded.rows, pages = loaded.pages, blocks = loaded.blocks, "The store was loaded.");
 
-    let (settings, transport) = mail(&frame.config, &store)?;
+    let link_key = store.link_key().map_err(of_store)?;
+    let (settings, transport) = mail(&frame.config, &store, &link_key)?;
     let retention = store.retention(history::keep(&frame.config)).map_err(of_store)?;
     let shared = Shared {
         config: Arc::clone(&frame.config),
@@ -101,6 +103,7 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
         world: Arc::new(ArcSwap::from_pointee(start.world.clone())),
         templates: Arc::new(ArcSwap::new(start.templates)),
         reader: store.reader(),
+        link_key,
     };
 
     let (writer, effects, writer_ended, writer_thread) = start_writer(&shared, store, state, start.world, suspects)?;
@@ -184,8 +187,8 @@ fn open(config: &Config, init: Init, clock: &dyn Clock) -> Result<Store, Failure
 }
 
 /// What mails are made with, and the way they leave.
-fn mail(config: &Config, store: &Store) -> Result<(Arc<MailSettings>, Transport), Failure> {
-    let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id())
+fn mail(config: &Config, store: &Store, link_key: &LinkKey) -> Result<(Arc<MailSettings>, Transport), Failure> {
+    let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id(), link_key.clone())
         .map_err(|bad| Failure { code: 78, text: format!("[mail] from: {bad}") })?;
     let config::Transport::File { dir } = &config.mail.transport;
     let transport = FileTransport::new(dir).map_err(|error| Failure { code: 74, text: error.to_string() })?;
@@ -280,6 +283,7 @@ async fn serve_until_the_end(
         files: Arc::new(files::Files { keeper: keeper.clone() }),
         kafka,
         started_at: shared.clock.wall(),
+        link_key: shared.link_key.clone(),
     })
     .map_err(|error| Failure { code: 74, text: error.to_string() })?;
     let listen = shared.config.server.listen;

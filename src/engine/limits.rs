@@ -78,6 +78,8 @@ pub const JUDGEMENT_STEPS_MAX: usize = 32;
 pub const COMPANY_WAIT_MAX: Span = Span::minutes(10);
 /// Symptoms that a mail names before it counts the rest.
 pub const SYMPTOMS_NAMED: usize = 5;
+/// Alerts that the detach link of a mail takes out; further ones are taken out on the incident's page, each by its own button.
+pub const YOURS_ALERTS_MAX: usize = 64;
 /// `adopt_within` of an alert whose rule a reload took away: the default.
 pub const ADOPT_WITHIN: Span = Span::minutes(10);
 /// Rounds of timers that a rule test sees at one instant; more is a clock that does not get on, and fails the test.

@@ -55,6 +55,16 @@ pub enum StoreError {
         /// What is there.
         reason: String,
     },
+    /// The file that holds the key of links holds something else.
+    #[error(
+        "read the key of links {}: it holds no key of 64 hexadecimal digits; put the right file back, or remove it: a new one is made, and links in mails \
+         sent before no longer act",
+        path.display()
+    )]
+    BadLinkKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// A later release wrote it.
     #[error(
         "open the store {}: its format is {found}, this program knows formats up to {known}; run the release that wrote it, or bring back an older backup with \
@@ -232,7 +242,8 @@ impl StoreError {
             | StoreError::Replaced { .. }
             | StoreError::AfterFailure
             | StoreError::OutOfOrder { .. }
-            | StoreError::BadArchive { .. }) => return other,
+            | StoreError::BadArchive { .. }
+            | StoreError::BadLinkKey { .. }) => return other,
         };
         StoreError::BadBackup { path: backup.to_owned(), reason }
     }

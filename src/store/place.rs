@@ -1,7 +1,7 @@
 //! The folder of a store: creating it once, opening it on every start, and every reason to refuse.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use watchkeeper_engine::ids::StoreId;
 use watchkeeper_engine::time::Time;
 
 use crate::error::{StoreError, disk, file};
+use crate::key::random;
 use crate::limits::CACHE_BYTES;
 use crate::meta::{FORMAT, Head, Identity, write_head, write_identity};
 use crate::sidecar::{Sidecar, remove, sync_folder_of};
@@ -80,7 +81,9 @@ impl Store {
         remove(&beside)?;
         placed?;
         sync_folder_of(&path)?;
-        Store::open(dir, now, options)
+        let store = Store::open(dir, now, options)?;
+        store.link_key()?;
+        Ok(store)
     }
 
     /// Opens the store if there is one, and creates it if there never was (`run --init`). A lost one is refused.
@@ -201,9 +204,8 @@ pub(crate) fn place(made: &Path, path: &Path) -> Result<(), StoreError> {
 }
 
 fn random_id() -> Result<StoreId, StoreError> {
-    let source = Path::new("/dev/urandom");
     let mut bytes = [0; 16];
-    File::open(source).and_then(|mut handle| handle.read_exact(&mut bytes)).map_err(file("read", source))?;
+    random(&mut bytes)?;
     let number = u128::from_le_bytes(bytes);
     Ok(StoreId { high: (number >> 64) as u64, low: number as u64 })
 }

@@ -3,10 +3,11 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "samples name what is different")]
 
 use watchkeeper::mail::{MailSettings, Templates, render};
-use watchkeeper_engine::ids::{IncidentId, MessageId, StoreId};
+use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, StoreId};
 use watchkeeper_engine::model::message::{Before, Content, DigestLine, Hurt, Item, Message, MessageState, Quote};
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::Reason;
+use watchkeeper_store::LinkKey;
 
 /// The instant of an RFC 3339 text.
 pub(crate) fn t(text: &str) -> Time {
@@ -16,7 +17,7 @@ pub(crate) fn t(text: &str) -> Time {
 /// What every test's mails are sent with.
 pub(crate) fn settings() -> MailSettings {
     let store = StoreId { high: 0x5eed_0000_0000_0001, low: 0x0000_0000_0000_002a };
-    MailSettings::new("Watchkeeper <watch@example.org>", "https://watch.example.org/", store).unwrap()
+    MailSettings::new("Watchkeeper <watch@example.org>", "https://watch.example.org/", store, LinkKey::new([7; 32])).unwrap()
 }
 
 /// The message of a reason.
@@ -147,6 +148,7 @@ fn affected() -> Content {
         yours_since: t("2026-11-24T03:01:00+01:00"),
         yours_because: "db-1 depends on sw-1".into(),
         yours_incident: "INC0000041".into(),
+        yours_alerts: vec![AlertId(2), AlertId(3)],
         check: "db-1 was written to at 03:00: look at replication once it is up".into(),
         notify: "owner".into(),
         ..opened()

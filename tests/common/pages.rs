@@ -1,5 +1,6 @@
-//! The incident page in its states, as who serves it fills it.
+//! The incident page and the page behind a link of a mail in their states, as who serves them fills them.
 
+use watchkeeper::web::link_page::{LinkField, LinkForm, LinkPage};
 use watchkeeper::web::page::{Detach, IncidentPage, PageAlert, PageCommand, PageEntry, PageItem, PageNotice, PageService};
 use watchkeeper_engine::time::Time;
 
@@ -90,4 +91,66 @@ pub(crate) fn resolved_page() -> IncidentPage {
         timeline_left_out: 12,
         ..open_page()
     }
+}
+
+/// The pages behind links of mails: asked, refused, done, and too late.
+pub(crate) fn link_pages() -> Vec<(String, LinkPage)> {
+    let asked = LinkPage {
+        heading: "Acknowledge INC0000042: sw-1 does not answer".into(),
+        says: vec!["Then you have it, and whoever looks at it sees that.".into()],
+        form: Some(LinkForm {
+            token: "AawCKodRnhPlvNxel0_ATLVBq1s".into(),
+            button: "Acknowledge: I have it",
+            fields: vec![LinkField::Name],
+        }),
+        facts: vec![
+            ("Now", "P1 OPEN since 03:02 (2\u{a0}min), nobody has it yet.".into()),
+            ("You are", "somebody of network, to which the mail went.".into()),
+            ("Link", "acts until Tue 1 Dec 03:04.".into()),
+        ],
+        incident: Some("INC0000042".into()),
+        priority: "P1".into(),
+        zone: "Europe/Berlin".into(),
+        ..LinkPage::default()
+    };
+    let long = "KubernetesPodCrashLoopingWithAVeryLongNameThatHasNoBreakAnywhere on web-1.shop.production.example.org";
+    let detach = LinkPage {
+        heading: format!("Detach from INC0000042: {long}"),
+        form: Some(LinkForm { button: "Detach: they are not a part of it", fields: Vec::new(), ..asked.form.clone().unwrap_or_default() }),
+        facts: vec![("Yours", format!("{long}, HostDown on db-2"))],
+        ..asked.clone()
+    };
+    let refused = LinkPage {
+        heading: "Hold INC0000042: sw-1 does not answer".into(),
+        notice: Some(PageNotice::Fault("for: `soon` is no duration: expected a number and a unit, such as 90s, 5m or 4h".into())),
+        form: Some(LinkForm { button: "Hold", fields: vec![LinkField::Hold], ..asked.form.clone().unwrap_or_default() }),
+        ..asked.clone()
+    };
+    let note = LinkPage {
+        heading: "Add a note to INC0000042: sw-1 does not answer".into(),
+        form: Some(LinkForm {
+            button: "Add note",
+            fields: vec![LinkField::Text("Note"), LinkField::Line("Whose is it, or why is it not yours (may stay empty)")],
+            ..asked.form.clone().unwrap_or_default()
+        }),
+        priority: "P2".into(),
+        ..asked.clone()
+    };
+    let done = LinkPage {
+        heading: "INC0000042: sw-1 does not answer".into(),
+        notice: Some(PageNotice::Done("Done: you have it.".into())),
+        says: Vec::new(),
+        form: None,
+        ..asked.clone()
+    };
+    let expired = LinkPage {
+        heading: "This link has expired".into(),
+        says: vec!["It acted until Tue 1 Dec 03:04. Nothing was done; the incident itself can still be opened.".into()],
+        incident: Some("INC0000042".into()),
+        zone: "Europe/Berlin".into(),
+        ..LinkPage::default()
+    };
+    [("asked", asked), ("detach", detach), ("refused", refused), ("note", note), ("done", done), ("expired", expired)]
+        .map(|(name, page)| (format!("link-{name}"), page))
+        .to_vec()
 }

@@ -331,7 +331,9 @@ async fn every_endpoint_asks_for_a_token_and_for_a_role_that_may() {
         let method = endpoint.method.as_str();
         let told = doors.send(method, &path, &[], "").await;
         if endpoint.access == Access::Public {
-            assert_eq!(told.status, 200, "{method} {path}");
+            // A link of a mail is the right itself; this is no link.
+            let expected = if path.starts_with("/a/") { 404 } else { 200 };
+            assert_eq!(told.status, expected, "{method} {path}");
             continue;
         }
         assert_eq!(told.status, 401, "{method} {path} without a token");

@@ -27,11 +27,12 @@ use watchkeeper_engine::event::{Settings, World};
 use watchkeeper_engine::policy;
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::time::{Span, Time};
-use watchkeeper_store::{Options, Store};
+use watchkeeper_store::{LinkKey, Options, Store};
 
 /// A switch with two hosts, and a service on one of them.
 const CMDB: &str = "
 teams: [{id: network, mail: [net@example.org]}, {id: dba, mail: [dba@example.org]}]
+people: [{id: anna, mail: [net@example.org]}]
 items:
   - {id: sw-1, class: switch, owner: network, criticality: high, aliases: [10.0.0.1]}
   - {id: db-1, class: host, owner: dba, relations: [{depends_on: sw-1}]}
@@ -52,6 +53,7 @@ pub(crate) struct Doors {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) writer: WriterHandle,
+    pub(crate) link_key: LinkKey,
     dir: TempDir,
     stop: watch::Sender<bool>,
     kafka: Option<kafka::Running>,
@@ -113,7 +115,7 @@ impl Doors {
         let (state, _) = writer::load(&mut store, &world.cmdb).unwrap();
         let published = Arc::new(ArcSwap::from_pointee(world.clone()));
         let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::new()));
-        let reader = store.reader();
+        let (reader, link_key) = (store.reader(), store.link_key().unwrap());
         let parts = writer::Parts {
             telemetry: Telemetry::new(metrics.clone(), &state),
             suspects: Suspects::load(dir.path()).unwrap(),
@@ -147,6 +149,7 @@ impl Doors {
             files: Arc::new(NoFiles),
             kafka: kafka.as_ref().map(kafka::Running::handle),
             started_at: start(),
+            link_key: link_key.clone(),
         })
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -156,7 +159,7 @@ impl Doors {
         let connections = Budget::new(config.limits.connections);
         tokio::spawn(serve(Listener::Tcp(listener), router.clone(), connections.clone(), stopping.clone()));
         tokio::spawn(serve(Listener::Unix(socket), router, connections, stopping));
-        Doors { address, clock, writer, dir, stop, kafka, thread: Some(thread) }
+        Doors { address, clock, writer, link_key, dir, stop, kafka, thread: Some(thread) }
     }
 
     /// A copy of the store as a crash would leave it, while nothing is in flight.

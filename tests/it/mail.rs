@@ -9,6 +9,7 @@ use watchkeeper_engine::ids::{MessageId, StoreId};
 use watchkeeper_engine::model::message::{Content, Hurt, Message};
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::words::Reason;
+use watchkeeper_store::LinkKey;
 
 use crate::messages::{html_as_text, message, parts, settings, split, squeezed};
 
@@ -168,7 +169,8 @@ fn the_same_message_gives_the_same_bytes() {
 
 #[test]
 fn two_stores_never_share_a_message_id() {
-    let other = MailSettings::new("watch@example.org", "https://watch.example.org", StoreId { high: 1, low: 2 }).unwrap();
+    let other =
+        MailSettings::new("watch@example.org", "https://watch.example.org", StoreId { high: 1, low: 2 }, LinkKey::new([7; 32])).unwrap();
     let id = |settings: &MailSettings| {
         let bytes = render(&message(Reason::Opened), &Templates::ours(), settings).unwrap().bytes;
         header(&split(&bytes).0, "Message-ID").to_owned()

@@ -12,6 +12,7 @@ mod http_api;
 mod http_dead_letters;
 mod http_formats;
 mod http_hooks;
+mod http_links;
 mod http_listener;
 mod http_page;
 mod http_pagerduty;

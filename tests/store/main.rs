@@ -8,6 +8,7 @@ mod crashes;
 mod disk;
 mod golden;
 mod history;
+mod key;
 mod kills;
 mod pages;
 mod records;

@@ -8,6 +8,7 @@ use watchkeeper_engine::words::Reason;
 use super::MailSettings;
 use super::helpers::{clock_words, listed};
 use super::layout;
+use super::links::LinkAction;
 use super::mime::Parts;
 use super::render::subject;
 use super::view;
@@ -30,6 +31,7 @@ pub(super) fn parts(message: &Message, settings: &MailSettings) -> Parts {
         ("Item", view::name(&said.item.id)),
         ("Hurts", listed(&hurts, more)),
         ("Cause", view::text(&said.cause)),
+        ("Have it", acknowledge(message, settings)),
         ("Page", page.clone()),
         (
             "Why",
@@ -55,6 +57,13 @@ pub(super) fn parts(message: &Message, settings: &MailSettings) -> Parts {
         html_escape(&text),
     );
     Parts { subject: subject(message, &message.subject), text, html: Some(html) }
+}
+
+/// The link by which the reader has it, while nobody does.
+fn acknowledge(message: &Message, settings: &MailSettings) -> String {
+    let is_asked = matches!(message.reason, Reason::Opened | Reason::Reopened | Reason::Raised | Reason::Released);
+    let incident = message.incident.filter(|_| is_asked && message.content.holder.is_empty());
+    incident.map_or_else(String::new, |incident| settings.link(message, incident, LinkAction::Acknowledge))
 }
 
 fn verdict(message: &Message) -> String {

@@ -8,6 +8,7 @@ mod builtin;
 mod check;
 mod helpers;
 mod layout;
+mod links;
 mod mime;
 mod render;
 mod syntax;
@@ -18,6 +19,7 @@ mod view;
 
 pub use address::{BadAddress, mailbox};
 pub use helpers::clock_words;
+pub use links::{Checked, LINK_LASTS, Link, LinkAction, Links};
 pub use render::{MailSettings, RENDER_DEADLINE, Rendered, render, render_within};
 pub use templates::{Templates, shipped};
 pub use transport::{DeliveryError, FileTransport, Transport};

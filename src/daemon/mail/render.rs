@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use serde_json::Value;
-use watchkeeper_engine::ids::StoreId;
+use watchkeeper_engine::ids::{IncidentId, StoreId};
 use watchkeeper_engine::limits::SUBJECT_CHARS_MAX;
 use watchkeeper_engine::model::message::Message;
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::words::Reason;
+use watchkeeper_store::LinkKey;
 
 use super::address::{BadAddress, mailbox};
 use super::builtin;
 use super::layout;
+use super::links::{LinkAction, Links};
 use super::mime::{self, Parts};
 use super::templates::{Part, Templates};
 use super::view;
@@ -32,22 +34,29 @@ pub struct MailSettings {
     external_url: String,
     domain: String,
     store: StoreId,
+    links: Links,
 }
 
 impl MailSettings {
-    /// `from` as in `[mail] from`, `external_url` as in `[server] external_url`; Message-IDs carry the sender's domain and the store's id.
+    /// `from` as in `[mail] from`, `external_url` as in `[server] external_url`; Message-IDs carry the sender's domain and the store's id, links are
+    /// signed with the store's key.
     ///
     /// # Errors
     /// Where `from` is no address.
-    pub fn new(from: &str, external_url: &str, store: StoreId) -> Result<MailSettings, BadAddress> {
+    pub fn new(from: &str, external_url: &str, store: StoreId, key: LinkKey) -> Result<MailSettings, BadAddress> {
         let from = mailbox(from)?;
         let domain = from.email.domain().to_ascii_lowercase();
-        Ok(MailSettings { from, external_url: external_url.trim_end_matches('/').to_owned(), domain, store })
+        Ok(MailSettings { from, external_url: external_url.trim_end_matches('/').to_owned(), domain, store, links: Links::new(key) })
     }
 
     /// The address of the daemon's pages, without a slash at its end.
     pub fn external_url(&self) -> &str {
         &self.external_url
+    }
+
+    /// The address of a link that lets the reader of `message` do that to `incident`.
+    pub fn link(&self, message: &Message, incident: IncidentId, action: LinkAction) -> String {
+        format!("{}/a/{}", self.external_url, self.links.token(message, incident, action))
     }
 
     pub(super) fn from(&self) -> &Mailbox {

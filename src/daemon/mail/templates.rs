@@ -27,6 +27,7 @@ static FILES: &[(&str, &str)] = shipped![
     "affected.hbs",
     "affected.html.hbs",
     "affected.text.hbs",
+    "ask.hbs",
     "assigned.hbs",
     "assigned.html.hbs",
     "assigned.text.hbs",
@@ -65,6 +66,7 @@ static FILES: &[(&str, &str)] = shipped![
     "short.text.hbs",
     "what.hbs",
     "why.hbs",
+    "work.hbs",
 ];
 
 /// The shipped templates as files.

@@ -57,6 +57,7 @@ pub static ROOT: &[Variable] = &[
     var("reason", Kind::Text, "why the mail goes out: `opened`, `resolved`, …"),
     var("incident", Kind::Text, "the incident's id; empty in a digest"),
     var("page", Kind::Text, "the address of the incident's page"),
+    var("act", Kind::One(ACT), "links that act; each is empty where there is nothing to do"),
     var("priority", Kind::Text, "`P1` to `P5`"),
     var("priority_before", Kind::Text, "the priority before it was raised"),
     var("state", Kind::Text, "`new`, `acknowledged`, `in_progress`, `on_hold`, `resolved` or `closed`"),
@@ -109,6 +110,15 @@ pub static ROOT: &[Variable] = &[
     var("lines_since", Kind::Instant, "since when a digest reports"),
 ];
 
+static ACT: &[Variable] = &[
+    var("acknowledge", Kind::Text, "the reader has it; while nobody does"),
+    var("not_mine", Kind::Text, "the reader says that it is not theirs; while nobody has it"),
+    var("note", Kind::Text, "the reader writes something down; until it is closed"),
+    var("take_over", Kind::Text, "the reader has it, whoever had it before; while it is open"),
+    var("hold", Kind::Text, "it waits; while it is open and does not"),
+    var("detach", Kind::Text, "in `affected`: the reader's alerts leave the incident"),
+];
+
 static ITEM: &[Variable] = &[
     var("id", Kind::Text, "its id"),
     var("class", Kind::Text, "its class"),
@@ -145,6 +155,7 @@ static LINE: &[Variable] = &[
     var("holder", Kind::Text, "who has it; empty where nobody does"),
     var("since", Kind::Instant, "since when"),
     var("until", Kind::Instant, "when it ended; zero where it did not"),
+    var("take", Kind::Text, "the link by which the reader has it; empty where somebody does, or it is over"),
 ];
 
 /// What a helper takes at one place.

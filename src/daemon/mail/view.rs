@@ -2,12 +2,14 @@
 
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
+use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::model::message::{Content, DigestLine, Message};
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::Time;
-use watchkeeper_engine::words::Reason;
+use watchkeeper_engine::words::{IncidentState, Reason};
 
 use super::MailSettings;
+use super::links::LinkAction;
 
 /// Characters of what a sender, an operator or a rule wrote.
 const TEXT_CHARS_MAX: usize = 200;
@@ -39,6 +41,7 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             "reason": message.reason.word(),
             "incident": name(&said.incident),
             "page": page(settings, &said.incident),
+            "act": act(message, settings),
             "priority": name(&said.priority),
             "priority_before": name(&said.priority_before),
             "state": name(&said.state),
@@ -107,10 +110,10 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
         json!({
             "first": said.first,
             "full": is_full(message.reason, said),
-            "open_lines": open.iter().take(OPEN_LINES).map(|line| digest_line("Now", line)).collect::<Vec<_>>(),
+            "open_lines": open.iter().take(OPEN_LINES).map(|line| digest_line("Now", line, message, settings)).collect::<Vec<_>>(),
             "open_count": open.len(),
             "open_more": open.len().saturating_sub(OPEN_LINES),
-            "settled_lines": settled.iter().take(SETTLED_LINES).map(|line| digest_line("Over", line)).collect::<Vec<_>>(),
+            "settled_lines": settled.iter().take(SETTLED_LINES).map(|line| digest_line("Over", line, message, settings)).collect::<Vec<_>>(),
             "settled_count": settled.len(),
             "settled_more": settled.len().saturating_sub(SETTLED_LINES),
             "lines_since": said.lines_since.0,
@@ -184,8 +187,30 @@ fn is_full(reason: Reason, said: &Content) -> bool {
         }
 }
 
-fn digest_line(word: &str, line: &DigestLine) -> Value {
+/// Links that act on the message's incident, each empty where there is nothing to do.
+fn act(message: &Message, settings: &MailSettings) -> Value {
+    let said = &message.content;
+    let is_over = matches!(IncidentState::from_word(&said.state), Some(IncidentState::Resolved | IncidentState::Closed));
+    let link = |action: LinkAction, is_offered: bool| {
+        let incident = message.incident.filter(|_| is_offered);
+        incident.map_or_else(String::new, |incident| settings.link(message, incident, action))
+    };
+    let is_free = !is_over && said.holder.is_empty();
     json!({
+        "acknowledge": link(LinkAction::Acknowledge, is_free),
+        "not_mine": link(LinkAction::NotMine, is_free),
+        "note": link(LinkAction::Note, said.state != IncidentState::Closed.word()),
+        "take_over": link(LinkAction::TakeOver, !is_over),
+        "hold": link(LinkAction::Hold, !is_over && said.state != IncidentState::OnHold.word()),
+        "detach": link(LinkAction::Detach, !is_over && !said.yours_alerts.is_empty()),
+    })
+}
+
+fn digest_line(word: &str, line: &DigestLine, message: &Message, settings: &MailSettings) -> Value {
+    let is_free = line.holder.is_empty() && line.until == Time::default();
+    let free = line.incident.parse::<IncidentId>().ok().filter(|_| is_free);
+    json!({
+        "take": free.map_or_else(String::new, |incident| settings.link(message, incident, LinkAction::TakeOver)),
         "label": format!("{word} {}", name(&line.priority)),
         "incident": name(&line.incident),
         "priority": name(&line.priority),

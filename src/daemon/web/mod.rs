@@ -4,6 +4,8 @@ pub mod alertmanager;
 pub mod api;
 pub mod hooks;
 pub mod incident_page;
+pub mod link_page;
+pub mod links;
 pub mod ops;
 pub mod page;
 pub mod pagerduty;
@@ -27,7 +29,7 @@ use axum::routing::MethodRouter;
 use watchkeeper_engine::event::{Action, Command, Event, Reply, World};
 use watchkeeper_engine::text::{cut, one_line};
 use watchkeeper_engine::time::Time;
-use watchkeeper_store::Reader;
+use watchkeeper_store::{LinkKey, Reader};
 
 use crate::config::{Config, Role, Token, Webhook};
 use crate::diagnostics::Findings;
@@ -35,6 +37,7 @@ use crate::health::Health;
 use crate::ingest::budget::Budget;
 use crate::ingest::kafka::KafkaHandle;
 use crate::ingest::trust::{Denied, Need, Peer, Principal, Trust, WithoutTokens};
+use crate::mail::Links;
 use crate::read::{ReadError, Records};
 use crate::telemetry::Metrics;
 use crate::world::{Comparison, Confirmed};
@@ -65,6 +68,8 @@ pub struct Parts {
     pub kafka: Option<KafkaHandle>,
     /// When the daemon started.
     pub started_at: Time,
+    /// The key that signs links of mails.
+    pub link_key: LinkKey,
 }
 
 /// What is done with the files that operators edit; implemented where Worlds are built.
@@ -114,6 +119,8 @@ pub struct Shared {
     pub backups: tokio::sync::Mutex<()>,
     /// Makes and checks the tokens of forms.
     pub forms: incident_page::FormSecret,
+    /// Knows the links of mails again.
+    pub links: Links,
     trust: Trust,
     hooks: Vec<Hook>,
 }
@@ -134,7 +141,7 @@ impl std::ops::Deref for App {
 /// Who may use an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody: probes.
+    /// Everybody: probes, and links of mails, which are the right themselves.
     Public,
     /// Who may do that, by the tokens of the listener.
     Listener(Need),
@@ -182,6 +189,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     all.extend(hooks::endpoints());
     all.extend(api::endpoints());
     all.extend(incident_page::endpoints());
+    all.extend(links::endpoints());
     all
 }
 
@@ -221,6 +229,7 @@ impl App {
             bytes_in_flight: Budget::new(config.limits.in_flight_bytes),
             backups: tokio::sync::Mutex::default(),
             forms: incident_page::FormSecret::new(),
+            links: Links::new(parts.link_key),
             trust,
             hooks,
             writer: parts.writer,

@@ -10,13 +10,14 @@ use sha2::{Digest, Sha256};
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::{Span, Time};
 
+use crate::base64::{self, Alphabet};
 use crate::mail::{clock_words, web_address};
 
-static STYLE: &str = include_str!("pages/style.css");
+pub(super) static STYLE: &str = include_str!("pages/style.css");
 
 /// What the page may do: nothing but show itself, by its own style, and send its forms home.
 pub static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
-    let digest = base64(&Sha256::digest(STYLE.as_bytes()));
+    let digest = base64::encode(&Sha256::digest(STYLE.as_bytes()), Alphabet::Standard);
     format!("default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 });
 
@@ -240,7 +241,7 @@ impl IncidentPage {
     }
 
     /// State in capitals, since when and how long, who has it: the first line of the mails.
-    fn verdict(&self) -> String {
+    pub(super) fn verdict(&self) -> String {
         let priority = self.line(&self.priority);
         let has = if self.holder.is_empty() { "nobody has it yet".to_owned() } else { format!("{} has it", self.line(&self.holder)) };
         let since = format!("since {} ({})", self.clock(&self.began_at), lasted(self.now - self.began_at));
@@ -350,9 +351,8 @@ impl IncidentPage {
         clock_words(*at, self.now, &TimeZone::get(&self.zone).unwrap_or(TimeZone::UTC))
     }
 
-    /// What somebody wrote, on one line; a space that does not break stays one.
     fn line(&self, text: &str) -> String {
-        text.split('\u{a0}').map(one_line).collect::<Vec<_>>().join("\u{a0}")
+        line(text)
     }
 }
 
@@ -370,13 +370,13 @@ impl PageAlert {
 }
 
 impl PageNotice {
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         match self {
             PageNotice::Done(text) | PageNotice::Fault(text) => text,
         }
     }
 
-    fn is_fault(&self) -> bool {
+    pub(super) fn is_fault(&self) -> bool {
         matches!(self, PageNotice::Fault(_))
     }
 }
@@ -437,6 +437,11 @@ impl PageCommand {
     }
 }
 
+/// What somebody wrote, on one line; a space that does not break stays one.
+pub(super) fn line(text: &str) -> String {
+    text.split('\u{a0}').map(one_line).collect::<Vec<_>>().join("\u{a0}")
+}
+
 /// A length of time that no line breaks within.
 fn lasted(span: Span) -> String {
     span.words().replace(' ', "\u{a0}")
@@ -450,18 +455,4 @@ fn sentence(text: &str) -> String {
 fn quoted(text: &str) -> String {
     let text = one_line(text);
     if text.is_empty() { text } else { format!("“{text}”") }
-}
-
-/// Base64 (RFC 4648) with its padding.
-pub(in crate::web) fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for three in bytes.chunks(3) {
-        let group = u32::from(three[0]) << 16 | u32::from(*three.get(1).unwrap_or(&0)) << 8 | u32::from(*three.get(2).unwrap_or(&0));
-        for n in 0..4 {
-            let digit = DIGITS[(group >> (18 - 6 * n) & 63) as usize];
-            out.push(if n > three.len() { '=' } else { char::from(digit) });
-        }
-    }
-    out
 }

@@ -1,9 +1,8 @@
 //! The outbox: one message, one recipient; what it says is frozen when it is planned, its bytes when it is rendered.
 
 use minicbor::{Decode, Encode};
-use serde::Serialize;
 
-use crate::ids::{IncidentId, MessageId};
+use crate::ids::{AlertId, IncidentId, MessageId};
 use crate::time::Time;
 use crate::words::Reason;
 
@@ -101,7 +100,7 @@ impl MessageState {
 }
 
 /// What a message says, frozen when it was planned: everything a template may name. Empty texts and lists are left out of the mail.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub struct Content {
     /// The incident's id, or empty in a digest.
     #[n(0)]
@@ -221,10 +220,14 @@ pub struct Content {
     #[n(38)]
     #[cbor(default)]
     pub hold_until: Time,
+    /// In `affected`: the recipient's alerts, which a link of the mail takes out again.
+    #[n(39)]
+    #[cbor(default)]
+    pub yours_alerts: Vec<AlertId>,
 }
 
 /// An item in a message.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub struct Item {
     /// Its id.
     #[n(0)]
@@ -244,7 +247,7 @@ pub struct Item {
 }
 
 /// An alert as its sender wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub struct Quote {
     /// Its name.
     #[n(0)]
@@ -261,7 +264,7 @@ pub struct Quote {
 }
 
 /// A service that is hurt.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub struct Hurt {
     /// Its id.
     #[n(0)]
@@ -275,7 +278,7 @@ pub struct Hurt {
 }
 
 /// The incident before.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub struct Before {
     /// Its id; empty where there is none.
     #[n(0)]
@@ -292,7 +295,7 @@ pub struct Before {
 }
 
 /// One line of a digest.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub struct DigestLine {
     /// The incident.
     #[n(0)]

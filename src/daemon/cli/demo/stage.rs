@@ -109,7 +109,8 @@ impl Stage {
         let built = on_deep_stack(|| world::build(&frame, &nothing, sources)).map_err(|findings| app::faulty(&findings))?;
 
         let (state, _) = writer::load(&mut store, &nothing).map_err(app::of_store)?;
-        let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id())
+        let key = store.link_key().map_err(app::of_store)?;
+        let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id(), key)
             .map_err(|bad| Failure { code: 78, text: format!("[mail] from: {bad}") })?;
         let Way::File { dir } = &config.mail.transport;
         let transport = FileTransport::new(dir).map_err(|error| Failure { code: 74, text: error.to_string() })?;

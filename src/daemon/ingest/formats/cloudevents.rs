@@ -10,6 +10,7 @@ use watchkeeper_engine::text::cut;
 use watchkeeper_engine::time::Time;
 
 use super::{Door, Headers, Parsed, alertmanager_webhook, at};
+use crate::base64::{self, Alphabet};
 use crate::ingest::json::{Moment, Pairs, bounded_members, kind, moment, of_serde, refused, text};
 
 /// Attributes that every event has.
@@ -111,7 +112,7 @@ fn structured(value: Value) -> Result<Event, Refused> {
         }
         (Some(data), _) => data,
         (None, Some(Value::String(text))) => {
-            let bytes = crate::ingest::trust::base64(&text).ok_or_else(|| refused("data_base64", "base64"))?;
+            let bytes = base64::decode(&text, Alphabet::Standard).ok_or_else(|| refused("data_base64", "base64"))?;
             data_of(&media, &bytes)?
         }
         (None, Some(other)) => return Err(refused("data_base64", format!("a text, this is {}", kind(&other)))),

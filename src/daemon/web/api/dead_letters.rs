@@ -12,11 +12,11 @@ use watchkeeper_engine::state::rows::decode;
 
 use super::paging::{LIST, Paging, split};
 use super::{expected, no_id, pairs, record, text_or_null, time, time_or_null};
+use crate::base64::{self, Alphabet};
 use crate::ingest::door::{NotHeard, Reads, Source, parse};
 use crate::ingest::trust::Principal;
 use crate::read::{ReadError, live};
 use crate::web::App;
-use crate::web::page::base64;
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 use crate::writer::{Beside, DeadInput, DeadLetter, Form, Full, Kept, Lane, Origin};
@@ -189,7 +189,7 @@ fn bytes(bytes: &[u8]) -> (Value, Value) {
     };
     match whole {
         Some(text) => (Value::String(text.to_owned()), Value::Null),
-        None => (Value::Null, Value::String(base64(bytes))),
+        None => (Value::Null, Value::String(base64::encode(bytes, Alphabet::Standard))),
     }
 }
 

@@ -63,6 +63,7 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         yours_since: told.symptoms.iter().map(|cell| cell.alert.started_at).min().unwrap_or_default(),
         yours_because: told.symptoms.first().map(|cell| because_of(state, incident, cell)).unwrap_or_default(),
         yours_incident: told.symptoms.iter().filter_map(|cell| cell.alert.own_incident).min().map(|id| id.to_string()).unwrap_or_default(),
+        yours_alerts: told.symptoms.iter().take(limits::YOURS_ALERTS_MAX).map(|cell| cell.alert.id).collect(),
         yours,
         team: incident.team.clone(),
         check: note(world, told),
