@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use watchkeeper_harness::daemon::Place;
+use watchkeeper_harness::kafka::Kafka;
 use watchkeeper_harness::mailbox::mails;
 
 /// The daemon that serves the day has the demo's store and files.
@@ -49,4 +50,19 @@ fn the_demo_plays_a_day_through_the_real_pipeline_and_leaves_it_to_be_looked_at(
 
     let twice = place.run(&["demo", "--dir", "day"]);
     assert_eq!(twice.status.code(), Some(64), "a folder that is in use is not written over");
+}
+
+#[test]
+fn an_alert_of_the_demo_goes_over_a_broker_where_one_is_named() {
+    let kafka = Kafka::start("ZGVtbyBvdmVyIGEgdG9waQ");
+    let place = Place::new(env!("CARGO_BIN_EXE_watchkeeper"), CONFIG);
+    let played = place.run(&["demo", "--dir", "day", "--kafka", &kafka.broker()]);
+    let said = String::from_utf8_lossy(&played.stdout);
+    assert!(played.status.success(), "{said}{}", String::from_utf8_lossy(&played.stderr));
+    let over = said.split_once("db-2 stops answering, and says so over the topic watchkeeper-demo-").expect("it is said").1;
+    assert!(over.contains("incident") && over.contains("mail"), "what becomes of it is told: {over}");
+
+    let daemon = place.start();
+    let alerts = daemon.list("/api/v1/alerts", "?state=active&ci=db-2");
+    assert!(alerts.iter().any(|alert| alert["source"].as_str().unwrap().starts_with("watchkeeper-demo-")), "{alerts:#?}");
 }

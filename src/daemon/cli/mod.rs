@@ -74,6 +74,9 @@ enum Verb {
         /// Serves what the day left behind until it is stopped.
         #[arg(long)]
         serve: bool,
+        /// HOST:PORT of a Kafka broker: the last alert goes over a topic there, which is made for it and deleted afterwards.
+        #[arg(long, value_name = "BROKER")]
+        kafka: Option<String>,
     },
     /// Prints the JSON Schema of rule or CMDB files, for editors.
     Schema {
@@ -220,7 +223,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Init => offline::init(&reach.config),
         Verb::Check { dir, format } => offline::check(&dir, format),
         Verb::Test { dir } => offline::test(&dir, output),
-        Verb::Demo { dir, serve } => demo::demo(dir, if serve { demo::After::Serve } else { demo::After::End }),
+        Verb::Demo { dir, serve, kafka } => demo::demo(dir, if serve { demo::After::Serve } else { demo::After::End }, kafka.as_deref()),
         Verb::Schema { of } => {
             offline::schema(of);
             Ok(())

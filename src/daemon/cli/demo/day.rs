@@ -212,7 +212,7 @@ fn happen(stage: &mut Stage, what: &What, when: Time) -> Result<(), Failure> {
     }
 }
 
-fn tell(screen: &mut Screen, news: &News) {
+pub(super) fn tell(screen: &mut Screen, news: &News) {
     match news {
         News::Incident { at, id, what } => screen.answer(local(*at), "incident", &format!("{id} {what}")),
         News::Mail { at, told } => screen.answer(local(*at), "mail", &format!("{} to {}: {}", told.reason, told.to, told.subject)),
@@ -248,7 +248,7 @@ fn at(hour: i8, minute: i8, second: i8) -> Time {
     Time(zoned.timestamp().as_millisecond())
 }
 
-fn local(at: Time) -> civil::DateTime {
+pub(super) fn local(at: Time) -> civil::DateTime {
     at.in_zone(&TimeZone::get(ZONE).expect("the zone is built in"))
 }
 

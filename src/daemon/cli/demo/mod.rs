@@ -3,6 +3,7 @@
 mod day;
 mod screen;
 mod stage;
+mod topic;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,11 +45,11 @@ pub(super) enum After {
     Serve,
 }
 
-/// Plays the day into `folder`, or into a new one below the system's folder for temporary files.
+/// Plays the day into `folder`, or into a new one below the system's folder for temporary files; its last alert goes over `broker`, where there is one.
 ///
 /// # Errors
 /// The folder cannot be written or is not empty; or what a daemon would end for.
-pub(super) fn demo(folder: Option<PathBuf>, after: After) -> Result<(), Failure> {
+pub(super) fn demo(folder: Option<PathBuf>, after: After, broker: Option<&str>) -> Result<(), Failure> {
     let folder = folder.unwrap_or_else(|| std::env::temp_dir().join(format!("watchkeeper-demo-{}", std::process::id())));
     lay_out(&folder)?;
     let config = folder.join("daemon.toml");
@@ -56,6 +57,9 @@ pub(super) fn demo(folder: Option<PathBuf>, after: After) -> Result<(), Failure>
     let mut stage = Stage::open(&config, day::begin())?;
     screen.headline(&format!("A Tuesday of a small shop, {} items in its CMDB. All of it happens in {}", stage.items(), folder.display()));
     day::play(&mut stage, &mut screen)?;
+    if let Some(broker) = broker {
+        topic::play(&mut stage, &mut screen, &app::configuration(&config)?.0, broker)?;
+    }
     let told = stage.told().to_vec();
     let incidents = stage.incidents()?;
     stage.close()?;

@@ -19,12 +19,13 @@ use watchkeeper_engine::model::message::Message;
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{IncidentState, Reason, Relation};
-use watchkeeper_store::{Options, Store, StoreError};
+use watchkeeper_store::{Options, Reader, Store, StoreError};
 
 use crate::app::{self, Failure};
 use crate::clock::{Clock, ManualClock};
-use crate::config::Transport as Way;
+use crate::config::{Config, Transport as Way};
 use crate::health::Health;
+use crate::ingest::kafka;
 use crate::mail::{FileTransport, MailSettings, Templates, Transport};
 use crate::telemetry::{Metrics, Telemetry};
 use crate::work::{self, MailWork};
@@ -41,6 +42,8 @@ pub(super) struct Stage {
     clock: Arc<ManualClock>,
     now: Time,
     writer: WriterHandle,
+    reader: Reader,
+    world: Arc<ArcSwap<World>>,
     thread: JoinHandle<Result<(), StoreError>>,
     runtime: tokio::runtime::Runtime,
     planned: Receiver<Effect>,
@@ -115,13 +118,14 @@ impl Stage {
         let Way::File { dir } = &config.mail.transport;
         let transport = FileTransport::new(dir).map_err(|error| Failure { code: 74, text: error.to_string() })?;
         let (to_stage, planned) = channel();
+        let (reader, world) = (store.reader(), Arc::new(ArcSwap::from_pointee(built.world.clone())));
         let parts = Parts {
             telemetry: Telemetry::new(Arc::new(Metrics::new()), &state),
             suspects: Suspects::load(&config.store.dir).map_err(app::of_store)?,
             store,
             state,
             world: World { cmdb: nothing, ..built.world.clone() },
-            published: Arc::new(ArcSwap::from_pointee(built.world.clone())),
+            published: Arc::clone(&world),
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
             health: Arc::new(Health::default()),
             dispatch: Box::new(move |effects| {
@@ -149,6 +153,8 @@ impl Stage {
             clock,
             now,
             writer,
+            reader,
+            world,
             thread,
             runtime,
             planned,
@@ -158,6 +164,28 @@ impl Stage {
             shown: BTreeMap::new(),
             pending: Vec::new(),
         })
+    }
+
+    /// What the hand-moved clock shows.
+    pub(super) fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Waits for something that is not the demo's own.
+    pub(super) fn wait_for<T>(&self, other: impl Future<Output = T>) -> T {
+        self.runtime.block_on(other)
+    }
+
+    /// What reads topics into this stage.
+    pub(super) fn reads(&self, config: Arc<Config>) -> kafka::Parts {
+        kafka::Parts {
+            config,
+            writer: self.writer.clone(),
+            reader: self.reader.clone(),
+            world: Arc::clone(&self.world),
+            health: Arc::new(Health::default()),
+            metrics: Arc::new(Metrics::new()),
+        }
     }
 
     /// Items in the CMDB.
@@ -246,7 +274,7 @@ impl Stage {
     }
 
     /// Waits until the workers have nothing left to do at this moment, and notes what there is to tell.
-    fn settle(&mut self) -> Result<(), Failure> {
+    pub(super) fn settle(&mut self) -> Result<(), Failure> {
         loop {
             let wanted: Vec<Effect> = self.planned.try_iter().collect();
             let unfinished = self.ask(move |state| {
@@ -293,7 +321,8 @@ impl Stage {
         Ok(())
     }
 
-    fn ask<T: Send + 'static>(&self, question: impl FnOnce(&State) -> T + Send + 'static) -> Result<T, Failure> {
+    /// Reads something from memory.
+    pub(super) fn ask<T: Send + 'static>(&self, question: impl FnOnce(&State) -> T + Send + 'static) -> Result<T, Failure> {
         self.runtime.block_on(self.writer.ask(|state, _, _| question(state))).map_err(of_writer)
     }
 }
