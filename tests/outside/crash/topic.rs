@@ -51,7 +51,7 @@ impl Topic {
     /// Writes records until the daemon is gone; the broker has them all when this returns.
     pub(crate) fn work(&mut self, cycle: &Cycle) {
         while !cycle.over.load(Ordering::SeqCst) {
-            for _ in 0..1 + self.chance.below(5) {
+            for _ in 0..1 + self.chance.below(20) {
                 self.write();
             }
             self.producer.flush(PATIENCE).unwrap();
