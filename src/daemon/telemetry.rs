@@ -309,6 +309,7 @@ impl Telemetry {
                 | Row::Silence(_)
                 | Row::Digest(..)
                 | Row::Job(..)
+                | Row::Aside(..)
                 | Row::PastAlert(_)
                 | Row::PastIncident(_)
                 | Row::PastMessage(_)
@@ -481,6 +482,10 @@ fn log_system(fact: &system::Fact) {
         system::Fact::Started { grace } => info!(down_since = %grace.down_since, "Started."),
         system::Fact::WorldAdopted { policy, cmdb, .. } => info!(policy, cmdb, "Rules and CMDB came into force."),
         system::Fact::SourceNamed { name } => debug!(source = one_line(name), "Source heard of for the first time."),
+        system::Fact::TimerSetAside { aside } => {
+            warn!(timer = ?aside.timer, due = %aside.due_at.rfc3339(), "A timer that stopped the daemon twice was set aside.");
+        }
+        system::Fact::TimerTakenBack { aside } => info!(timer = ?aside.timer, "A timer that stopped another release is fired again."),
         system::Fact::Swept { .. } | system::Fact::SilenceRulesArmed { .. } => {}
     }
 }

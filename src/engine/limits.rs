@@ -24,6 +24,8 @@ pub const SOURCES_MAX: usize = 4_096;
 pub const FOLLOW_UPS_MAX: usize = 64;
 /// Items that one batch advances a cursor (re-judgement after a reload, a silence over many alerts).
 pub const CURSOR_ITEMS_MAX: usize = 1_000;
+/// Timers that are set aside because they stopped the daemon. Beyond it the one that was due first goes: it is fired again by the next start.
+pub const TIMERS_ASIDE_MAX: usize = 64;
 /// Timers that one batch fires; the rest are due in the next one.
 pub const DUE_TIMERS_MAX: usize = 1_000;
 /// Persons told about one incident; further ones are left out and the timeline says so.

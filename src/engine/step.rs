@@ -33,7 +33,7 @@ use crate::state::rows::Row;
 use crate::time::Time;
 use crate::words::{IncidentState, Reason};
 
-pub use timers::due;
+pub use timers::{due, due_one, first_due, pass_over};
 
 /// What came of an event.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Default for Outcome {
 
 /// Decides one event and applies what it decides. For [`Event::World`], `world` is the one it brings.
 pub fn step(state: &mut State, world: &World, event: Event, now: Time, out: &mut Outcome) {
-    let mut turn = Turn { state, world, now, out, incidents: BTreeSet::new(), left: BTreeSet::new() };
+    let mut turn = Turn::new(state, world, now, out);
     match event {
         Event::Started => turn.started(),
         Event::Alerts { inputs, refused } => turn.take_alerts(inputs, refused),
@@ -86,6 +86,12 @@ struct Turn<'a> {
     left: BTreeSet<IncidentId>,
 }
 
+impl<'a> Turn<'a> {
+    fn new(state: &'a mut State, world: &'a World, now: Time, out: &'a mut Outcome) -> Turn<'a> {
+        Turn { state, world, now, out, incidents: BTreeSet::new(), left: BTreeSet::new() }
+    }
+}
+
 impl Turn<'_> {
     /// Remembers a fact: applied and recorded.
     fn put(&mut self, fact: impl Into<Fact>) {
@@ -105,6 +111,7 @@ impl Turn<'_> {
         let grace = Grace { down_since: self.state.last_before.min(self.now), until: self.now + limits::RESOLVE_TIMEOUT };
         self.put(system::Fact::Started { grace });
         self.arm_jobs();
+        self.take_timers_back();
         for message in self.state.messages.values() {
             match message.state {
                 MessageState::Planned => self.out.effects.push(Effect::Render(message.id)),

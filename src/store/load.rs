@@ -48,8 +48,9 @@ pub struct Loaded {
 }
 
 /// Tables that are loaded whole, in this order; members come after incidents, of those alone.
-const WHOLE: [Table; 8] = [
+const WHOLE: [Table; 9] = [
     Table::named("counters"),
+    Table::named("timers_aside"),
     Table::named("sources"),
     Table::named("alerts"),
     Table::named("incidents"),
@@ -62,7 +63,7 @@ const INCIDENTS: Table = Table::named("incidents");
 const MEMBERS: Table = Table::named("members");
 
 impl Store {
-    /// Reads what lives into `sink`: counters, sources, alerts, incidents and their members, messages, silences, digests, jobs, pages, then the blocks after the
+    /// Reads what lives into `sink`: counters, timers set aside, sources, alerts, incidents and their members, messages, silences, digests, jobs, pages, then the blocks after the
     /// floor, checked by sequence and chain.
     ///
     /// # Errors

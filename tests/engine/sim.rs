@@ -184,6 +184,17 @@ impl Sim {
         self.now = self.now.max(until);
     }
 
+    /// The clock stands at an instant; the first timer that is due then stopped the daemon twice and is passed over.
+    pub(crate) fn pass_over_at(&mut self, instant: &str, timer: &str) {
+        self.run_until(Time(t(instant).0 - 1));
+        self.now = t(instant);
+        assert_eq!(step::first_due(&self.state, self.now).as_deref(), Some(timer));
+        let mut out = Outcome::default();
+        self.state.begin_batch(self.now, &mut out.touched);
+        step::pass_over(&mut self.state, &self.world, self.now, &mut out);
+        self.commit(out);
+    }
+
     /// Other rules and another CMDB come into force.
     pub(crate) fn reload(&mut self, rules: &str, items: &str) {
         let version = self.world.cmdb.version() + 1;
@@ -357,7 +368,8 @@ impl Sim {
                 | Row::Message(_)
                 | Row::Silence(_)
                 | Row::Digest(..)
-                | Row::Job(..) => {
+                | Row::Job(..)
+                | Row::Aside(..) => {
                     assert_eq!(loaded.row(row).as_ref(), Some(bytes), "{row:?} loads as another");
                     assert_eq!(state.row(row).as_ref(), Some(bytes), "{row:?} changed without being touched");
                 }

@@ -2,11 +2,13 @@
 
 use rustix::process::Signal;
 use sha2::{Digest as _, Sha256};
+use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::input::AlertInput;
-use watchkeeper_engine::state::rows::encode;
+use watchkeeper_engine::model::incident::Incident;
+use watchkeeper_engine::state::rows::{Row, decode, encode};
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::Time;
-use watchkeeper_store::{Suspect, SuspectInput};
+use watchkeeper_store::{Options, RowChange, Store, Suspect, SuspectInput, Table};
 
 use crate::daemon::{Folder, until};
 
@@ -75,6 +77,19 @@ fn a_store_that_is_missing_lost_empty_or_cut_is_refused_with_the_command_that_he
     refused("lost", "store.json");
     std::fs::write(&store, &bytes).unwrap();
     drop(folder.start());
+}
+
+#[test]
+fn a_store_that_is_replaced_under_the_running_daemon_ends_it_before_anything_is_answered() {
+    let folder = Folder::new();
+    let daemon = folder.start();
+    let store = folder.path("data/store.redb");
+    let bytes = std::fs::read(&store).unwrap();
+    std::fs::remove_file(&store).unwrap();
+    std::fs::write(&store, bytes).unwrap();
+    let answer = folder.post("/api/v2/alerts", DOWN).unwrap_or_default();
+    assert!(!answer.starts_with("HTTP/1.1 2"), "it was taken into a file that nobody finds again: {answer}");
+    assert_eq!(daemon.code(), Some(74));
 }
 
 #[test]
@@ -155,4 +170,43 @@ fn systemd_is_told_that_it_serves_lives_and_stops() {
         words.push(next());
     }
     assert_eq!(daemon.code(), Some(0));
+}
+
+#[test]
+fn a_timer_that_stopped_the_daemon_twice_is_set_aside_for_good_and_the_daemon_goes_on() {
+    let folder = Folder::new();
+    let daemon = folder.start();
+    assert!(folder.post("/api/v2/alerts", DOWN).unwrap().starts_with("HTTP/1.1 200"));
+    drop(daemon);
+    spoil_incident(&folder);
+
+    for start in ["the first finds it", "one alone suspects it", "one alone is sure of it"] {
+        let run = folder.cli(&["run"]);
+        assert_eq!(run.code(), 70, "{start}: {}", run.err());
+    }
+    let daemon = folder.start();
+    until("the daemon says so", || folder.cli(&["alert", "list"]).well().contains("TimerSetAside"));
+    let summary = folder.get("/api/v1/alerts").unwrap();
+    assert!(summary.contains("the timer Notify(IncidentId(1)) stopped the daemon twice and was passed over"), "{summary}");
+    drop(daemon);
+
+    // Not only as long as the suspicion is remembered.
+    std::fs::remove_file(folder.path("data/suspect.json")).unwrap();
+    let daemon = folder.start();
+    let other = DOWN.replace("sw-1", "elsewhere");
+    assert!(folder.post("/api/v2/alerts", &other).unwrap().starts_with("HTTP/1.1 200"));
+    until("others are told", || folder.get("/api/v1/incidents").unwrap().contains("elsewhere"));
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.code(), Some(0));
+}
+
+/// Makes the first mail of the first incident due, and its next change one too many for its counter: a panic, as a broken invariant is one.
+fn spoil_incident(folder: &Folder) {
+    let mut store = Store::open(&folder.path("data"), Time(0), Options::default()).unwrap();
+    let (table, key) = Row::Incident(IncidentId(1)).place();
+    let table = Table::named(table.name());
+    let bytes = store.reader().snapshot().unwrap().get(table, &key).unwrap().unwrap();
+    let incident: Incident = decode("incidents", &bytes).unwrap();
+    let spoilt = Incident { version: u64::MAX, notify_at: Some(Time(1)), ..incident };
+    store.put_rows(vec![RowChange { table, key, value: Some(encode(&spoilt)) }]).unwrap();
 }

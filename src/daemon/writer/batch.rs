@@ -11,7 +11,7 @@ use watchkeeper_engine::event::{Event, Reply, Taken, World};
 use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::{Row, encode};
-use watchkeeper_engine::step::{Outcome, due, step};
+use watchkeeper_engine::step::{self, Outcome};
 use watchkeeper_engine::time::Time;
 use watchkeeper_store::limits::DEAD_LETTER_FAULTS_MAX;
 use watchkeeper_store::{RowChange, SourceFile, SourceKind};
@@ -76,10 +76,7 @@ impl Batch {
         suspects.doing_batch(state.counters.seq, now);
         state.begin_batch(now, &mut batch.touched);
         if is_due {
-            suspects.doing_timers();
-            let mut out = Outcome::default();
-            due(state, world, now, &mut out);
-            batch.put(out);
+            batch.fire(state, world, suspects, now);
             suspects.doing_events();
         }
         for Submission { work, beside, reply, since, .. } in submissions {
@@ -115,8 +112,31 @@ impl Batch {
 
     fn step(&mut self, state: &mut State, world: &World, event: Event, now: Time) -> Option<Reply> {
         let mut out = Outcome::default();
-        step(state, world, event, now, &mut out);
+        step::step(state, world, event, now, &mut out);
         self.put(out)
+    }
+
+    /// Fires due timers. After a panic one alone, named beforehand, so that the next panic knows its culprit; one that did it twice is passed over.
+    fn fire(&mut self, state: &mut State, world: &World, suspects: &mut Suspects, now: Time) {
+        let mut out = Outcome::default();
+        let Some(timer) = step::first_due(state, now).filter(|_| suspects.is_careful()) else {
+            suspects.doing_timers();
+            step::due(state, world, now, &mut out);
+            self.put(out);
+            return;
+        };
+        let hash = InputHash::of(timer.as_bytes());
+        if !suspects.is_culprit(hash) {
+            suspects.doing_input(hash, format!("timer {timer}"));
+            step::due_one(state, world, now, &mut out);
+            self.put(out);
+            return;
+        }
+        error!(timer, "A timer that stopped the daemon twice was passed over.");
+        step::pass_over(state, world, now, &mut out);
+        self.put(out);
+        let own = own_alert("TimerSetAside", &format!("the timer {timer} stopped the daemon twice and was passed over"), &[]);
+        self.step(state, world, Event::Alerts { inputs: vec![own], refused: Vec::new() }, now);
     }
 
     fn put(&mut self, mut out: Outcome) -> Option<Reply> {

@@ -1,6 +1,6 @@
 //! What a panic leaves beside the store, so that one poisonous input cannot stop the daemon for ever.
 //!
-//! A panic while a batch is decided leaves word. The next start is careful: it names each input before it decides it, one submission a transaction. An input that
+//! A panic while a batch is decided leaves word. The next start is careful: it names each input and each timer before it decides it, one a transaction. What
 //! stopped the daemon twice while it was named is set aside. After enough rounds without a panic the daemon is careless again.
 
 use std::fmt;

@@ -32,17 +32,20 @@ pub fn rearmed(state: &State, world: &World, now: Time) -> Vec<job::Fact> {
     armed.chain(dropped).collect()
 }
 
-/// The runs that are due at `now`, each once, however many instants of its schedule have passed.
-pub fn due(state: &State, world: &World, now: Time) -> Vec<job::Fact> {
-    let wanted = wanted(world);
-    let due = state.jobs.iter().filter(|(_, job)| job.due_at <= now);
-    due.map(|(key, job)| {
-        let schedule = wanted.get(key).filter(|schedule| written(schedule) == job.schedule);
-        let run = schedule.map_or(Run { at: now, first: job.due_at, last: job.due_at, instants: 1 }, |schedule| run(job, schedule, now));
-        let due_at = schedule.and_then(|schedule| schedule.next_after(now));
-        job::Fact::Ran { kind: job.kind, name: job.name.clone(), run, due_at }
-    })
-    .collect()
+/// The job that has been due the longest at `now`.
+pub fn first_due(state: &State, now: Time) -> Option<&Job> {
+    state.jobs.values().filter(|job| job.due_at <= now).min_by_key(|job| job.due_at)
+}
+
+/// The run of the job that has been due the longest: once, however many instants of its schedule have passed.
+pub fn due(state: &State, world: &World, now: Time) -> Option<job::Fact> {
+    let job = first_due(state, now)?;
+    let wanted = wanted(world).remove(&(job.kind, job.name.clone()));
+    let schedule = wanted.filter(|schedule| written(schedule) == job.schedule);
+    let once = Run { at: now, first: job.due_at, last: job.due_at, instants: 1 };
+    let run = schedule.as_ref().map_or(once, |schedule| run(job, schedule, now));
+    let due_at = schedule.and_then(|schedule| schedule.next_after(now));
+    Some(job::Fact::Ran { kind: job.kind, name: job.name.clone(), run, due_at })
 }
 
 /// Its schedule and zone in one text.

@@ -7,3 +7,4 @@ pub mod job;
 pub mod message;
 pub mod silence;
 pub mod system;
+pub mod timer;

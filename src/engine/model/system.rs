@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::ids::{AlertId, StoreId};
 use crate::model::alert::Grace;
+use crate::model::timer::Aside;
 use crate::time::Time;
 
 /// One row that every commit rewrites.
@@ -110,5 +111,19 @@ pub enum Fact {
         /// When.
         #[n(0)]
         at: Option<Time>,
+    },
+    /// A timer that stopped the daemon twice is fired no more.
+    #[n(5)]
+    TimerSetAside {
+        /// Which.
+        #[n(0)]
+        aside: Aside,
+    },
+    /// A timer that was set aside may be fired again.
+    #[n(6)]
+    TimerTakenBack {
+        /// Which.
+        #[n(0)]
+        aside: Aside,
     },
 }

@@ -7,7 +7,9 @@ use super::{AlertCell, State, Timer};
 use crate::cmdb::Cmdb;
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId, SourceNo};
+use crate::limits;
 use crate::model::job::Job;
+use crate::model::timer::Aside;
 use crate::model::{alert, digest, incident, job, message, silence, system};
 use crate::time::Time;
 
@@ -312,8 +314,27 @@ impl State {
                 self.counters.silence_rules_at = *at;
                 self.arm(*at, Timer::SilenceRules);
             }
+            system::Fact::TimerSetAside { aside } => self.set_aside(aside, touched),
+            system::Fact::TimerTakenBack { aside } => {
+                self.aside.remove(&(aside.due_at, aside.timer));
+                self.arm(Some(aside.due_at), aside.timer);
+                touched.insert(Row::Aside(aside.due_at, aside.timer));
+            }
         }
         touched.insert(Row::Counters);
+    }
+
+    /// Beyond the bound the one that was due first goes: it is fired again by the next start.
+    fn set_aside(&mut self, aside: &Aside, touched: &mut BTreeSet<Row>) {
+        let key = (aside.due_at, aside.timer);
+        self.timers.remove(&key);
+        self.aside.insert(key, aside.clone());
+        touched.insert(Row::Aside(key.0, key.1));
+        if self.aside.len() > limits::TIMERS_ASIDE_MAX
+            && let Some(((due_at, timer), _)) = self.aside.pop_first()
+        {
+            touched.insert(Row::Aside(due_at, timer));
+        }
     }
 
     /// After a start, ends wait for the grace: their timers follow.

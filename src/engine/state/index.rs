@@ -130,7 +130,7 @@ impl State {
         let end = cell.ends_at(grace);
         if cell.alert.is_active() && end < cell.armed_end {
             cell.armed_end = end;
-            self.timers.insert((end, Timer::Ends(id)));
+            self.arm(Some(end), Timer::Ends(id));
         }
     }
 
@@ -199,13 +199,11 @@ impl State {
         for id in self.incidents.keys().copied().collect::<Vec<_>>() {
             self.index_incident(id, None);
         }
-        for job in self.jobs.values() {
-            self.timers.insert((job.due_at, Timer::Jobs));
+        for at in self.jobs.values().map(|job| job.due_at).collect::<Vec<_>>() {
+            self.arm(Some(at), Timer::Jobs);
         }
-        for (id, message) in &self.messages {
-            if let Some(at) = message.retry_at {
-                self.timers.insert((at, Timer::Retry(*id)));
-            }
+        for (id, at) in self.messages.iter().map(|(id, message)| (*id, message.retry_at)).collect::<Vec<_>>() {
+            self.arm(at, Timer::Retry(id));
         }
         self.arm(self.counters.silence_rules_at, Timer::SilenceRules);
         if self.counters.sweep.is_some() {

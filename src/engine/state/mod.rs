@@ -22,6 +22,8 @@ use crate::model::job::Job;
 use crate::model::message::Message;
 use crate::model::silence::Silence;
 use crate::model::system::Counters;
+use crate::model::timer::Aside;
+pub use crate::model::timer::Timer;
 use crate::time::Time;
 use crate::words::JobKind;
 
@@ -46,6 +48,8 @@ pub struct State {
     pub digests: BTreeMap<(String, String), Digest>,
     /// What is done by schedule.
     pub jobs: BTreeMap<(JobKind, String), Job>,
+    /// Timers that stopped the daemon and are not fired, by when they were due.
+    pub aside: BTreeMap<(Time, Timer), Aside>,
     /// What left memory in this batch and is still to be written.
     pub past: Past,
     /// The time of the batch before this one: what a start takes for the moment it went down.
@@ -112,39 +116,6 @@ pub struct Past {
     pub timeline: BTreeMap<(IncidentId, u32), Entry>,
 }
 
-/// What becomes due. A timer is never taken out: it fires, looks whether its thing still wants it, and is armed again or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Timer {
-    /// An alert's `for` is over, or it is looked at again.
-    Judge(AlertId),
-    /// The last source's end of an alert passes.
-    Ends(AlertId),
-    /// Symptoms whose cause cleared are given back.
-    Release(IncidentId),
-    /// A cleared alert is forgotten.
-    Forget(AlertId),
-    /// An incident's first mail is due.
-    Notify(IncidentId),
-    /// An incident resolves, or reopens where it was resolved by hand.
-    Settle(IncidentId),
-    /// An incident is closed.
-    Close(IncidentId),
-    /// A hold ends.
-    Hold(IncidentId),
-    /// A silence begins or ends.
-    Silence(SilenceId),
-    /// A silence is forgotten.
-    ForgetSilence(SilenceId),
-    /// Silence rules begin or end.
-    SilenceRules,
-    /// Jobs are due; which, is looked up among them.
-    Jobs,
-    /// A message is tried again.
-    Retry(MessageId),
-    /// A sweep goes on.
-    Sweep,
-}
-
 impl State {
     /// The memory of a store without any block.
     pub fn new(store: StoreId) -> State {
@@ -157,6 +128,7 @@ impl State {
             silences: BTreeMap::new(),
             digests: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            aside: BTreeMap::new(),
             past: Past::default(),
             last_before: Time::default(),
             cells: Vec::new(),
@@ -230,14 +202,21 @@ impl State {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// Takes the first timer that is due at `now`.
-    pub(crate) fn take_due(&mut self, now: Time) -> Option<Timer> {
-        self.timers.first().filter(|(at, _)| *at <= now)?;
-        self.timers.pop_first().map(|(_, timer)| timer)
+    /// The first timer that is due at `now`, and since when it is.
+    pub fn first_due(&self, now: Time) -> Option<(Time, Timer)> {
+        self.timers.first().copied().filter(|(at, _)| *at <= now)
     }
 
+    /// Takes the first timer that is due at `now`.
+    pub(crate) fn take_due(&mut self, now: Time) -> Option<(Time, Timer)> {
+        let due = self.first_due(now)?;
+        self.timers.remove(&due);
+        Some(due)
+    }
+
+    /// Arms a timer, unless that very one was set aside.
     pub(crate) fn arm(&mut self, at: Option<Time>, timer: Timer) {
-        if let Some(at) = at {
+        if let Some(at) = at.filter(|at| !self.aside.contains_key(&(*at, timer))) {
             self.timers.insert((at, timer));
         }
     }

@@ -11,6 +11,7 @@ use crate::model::job::Job;
 use crate::model::message::Message;
 use crate::model::silence::Silence;
 use crate::model::system::Counters;
+use crate::model::timer::{Aside, Timer};
 use crate::time::Time;
 use crate::words::JobKind;
 
@@ -37,6 +38,8 @@ pub enum Table {
     Digests,
     /// What is done by schedule.
     Jobs,
+    /// Timers that are not fired because they stopped the daemon.
+    TimersAside,
     /// Forgotten alerts.
     PastAlerts,
     /// Closed incidents.
@@ -51,6 +54,7 @@ impl Table {
     /// Every table, in the order they are loaded.
     pub const ALL: &'static [Table] = &[
         Table::Counters,
+        Table::TimersAside,
         Table::Sources,
         Table::Alerts,
         Table::Incidents,
@@ -79,6 +83,7 @@ impl Table {
             Table::Silences => "silences",
             Table::Digests => "digests",
             Table::Jobs => "jobs",
+            Table::TimersAside => "timers_aside",
             Table::PastAlerts => "past_alerts",
             Table::PastIncidents => "past_incidents",
             Table::PastMessages => "past_messages",
@@ -110,6 +115,8 @@ pub enum Row {
     Digest(String, String),
     /// A job by its kind and name.
     Job(JobKind, String),
+    /// A timer set aside, by when it was due.
+    Aside(Time, Timer),
     /// A forgotten alert.
     PastAlert(AlertId),
     /// A closed incident.
@@ -133,6 +140,7 @@ impl Row {
             Row::Message(id) => (Table::Messages, id.0.to_be_bytes().to_vec()),
             Row::Silence(id) => (Table::Silences, id.0.to_be_bytes().to_vec()),
             Row::Digest(job, address) => (Table::Digests, format!("{job}\0{address}").into_bytes()),
+            Row::Aside(at, timer) => (Table::TimersAside, [&at.0.to_be_bytes()[..], &encode(timer)].concat()),
             Row::Job(kind, name) => (Table::Jobs, format!("{kind}\0{name}").into_bytes()),
             Row::PastAlert(id) => (Table::PastAlerts, id.0.to_be_bytes().to_vec()),
             Row::PastIncident(id) => (Table::PastIncidents, id.0.to_be_bytes().to_vec()),
@@ -216,6 +224,7 @@ impl State {
             Row::Message(id) => self.messages.get(id).map(encode),
             Row::Silence(id) => self.silences.get(id).map(|silence| encode(&silence.record)),
             Row::Digest(job, address) => self.digests.get(&(job.clone(), address.clone())).map(encode),
+            Row::Aside(at, timer) => self.aside.get(&(*at, *timer)).map(encode),
             Row::Job(kind, name) => self.jobs.get(&(*kind, name.clone())).map(encode),
             Row::PastAlert(id) => self.past.alerts.get(id).map(|cell| self.alert_row(cell)),
             Row::PastIncident(id) => self.past.incidents.get(id).map(encode),
@@ -262,6 +271,10 @@ impl State {
             Table::Digests => {
                 let digest: Digest = decode(name, bytes)?;
                 self.digests.insert((digest.job.clone(), digest.address.clone()), digest);
+            }
+            Table::TimersAside => {
+                let aside: Aside = decode(name, bytes)?;
+                self.aside.insert((aside.due_at, aside.timer), aside);
             }
             Table::Jobs => {
                 let job: Job = decode(name, bytes)?;

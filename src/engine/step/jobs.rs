@@ -1,9 +1,10 @@
-//! Jobs enter the pipeline: those whose time has come run, each once.
+//! Jobs enter the pipeline: the one whose time has come runs, once for all it missed.
 
 use super::Turn;
 use crate::decide::job;
 use crate::fact::Fact;
 use crate::model::job as model;
+use crate::model::timer::Timer;
 use crate::words::JobKind;
 
 impl Turn<'_> {
@@ -14,20 +15,30 @@ impl Turn<'_> {
         }
     }
 
-    /// Jobs whose time has come. What is remembered of a run comes first, so that what it does finds it.
-    pub(super) fn jobs_due(&mut self) {
-        for fact in job::due(self.state, self.world, self.now) {
-            let (kind, name) = fact.key();
-            let name = name.to_owned();
-            let is_last = matches!(fact, model::Fact::Ran { due_at: None, .. });
-            self.put(fact);
+    /// The first job whose time has come; others come after it, each with a timer of its own. What is remembered of a run comes first, so that what it does
+    /// finds it.
+    pub(super) fn job_due(&mut self) {
+        if let Some((kind, name)) = self.job_ran() {
             match kind {
                 JobKind::Digest => self.send_digests(&name),
             }
-            if is_last {
-                self.put(model::Fact::Dropped { kind, name });
-            }
         }
+    }
+
+    /// Remembers a run of the first job whose time has come, whatever it does.
+    pub(super) fn job_ran(&mut self) -> Option<job::Key> {
+        let fact = job::due(self.state, self.world, self.now)?;
+        let (kind, name) = fact.key();
+        let key = (kind, name.to_owned());
+        let is_last = matches!(fact, model::Fact::Ran { due_at: None, .. });
+        self.put(fact);
+        if is_last {
+            self.put(model::Fact::Dropped { kind, name: key.1.clone() });
+        }
+        if let Some(next) = job::first_due(self.state, self.now).map(|job| job.due_at) {
+            self.state.arm(Some(next), Timer::Jobs);
+        }
+        Some(key)
     }
 }
 

@@ -1,14 +1,13 @@
 //! Due timers enter the pipeline: each looks whether its thing still wants what it was armed for.
 
-use std::collections::BTreeSet;
-
 use super::{Outcome, Turn};
-use crate::decide::{identify, mute};
+use crate::decide::{identify, job, mute};
 use crate::effect::Effect;
 use crate::event::World;
 use crate::ids::AlertId;
 use crate::limits;
 use crate::model::message::MessageState;
+use crate::model::timer::Aside;
 use crate::model::{alert, silence, system};
 use crate::sight;
 use crate::state::{State, Timer};
@@ -16,20 +15,72 @@ use crate::text::Because;
 use crate::time::Time;
 use crate::words::AlertState;
 
+/// The release this is: timers that stopped another one are tried again.
+const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
 /// Fires at most [`limits::DUE_TIMERS_MAX`] timers that are due at `now`; more may be, see [`State::next_due`].
 pub fn due(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
-    let mut turn = Turn { state, world, now, out, incidents: BTreeSet::new(), left: BTreeSet::new() };
+    let mut turn = Turn::new(state, world, now, out);
     for _ in 0..limits::DUE_TIMERS_MAX {
-        let Some(timer) = turn.state.take_due(now) else { break };
-        turn.fire(timer);
-        turn.settle();
-        if timer == Timer::Sweep {
-            break;
+        match turn.fire_first() {
+            None | Some(Timer::Sweep) => break,
+            Some(_) => {}
         }
     }
 }
 
+/// Fires the first timer that is due at `now`.
+pub fn due_one(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
+    Turn::new(state, world, now, out).fire_first();
+}
+
+/// Passes over the first timer that is due at `now`, because it stopped the daemon: what comes again goes on with the next time, anything else is set aside.
+pub fn pass_over(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
+    let mut turn = Turn::new(state, world, now, out);
+    if let Some((due_at, timer)) = turn.state.take_due(now) {
+        turn.set_aside(timer, due_at);
+    }
+}
+
+/// The first timer that is due at `now`, by what it is for, the same over starts.
+pub fn first_due(state: &State, now: Time) -> Option<String> {
+    let (_, timer) = state.first_due(now)?;
+    let job = job::first_due(state, now).filter(|_| timer == Timer::Jobs);
+    Some(job.map_or_else(|| format!("{timer:?}"), |job| format!("{} {}", job.kind, job.name)))
+}
+
 impl Turn<'_> {
+    fn fire_first(&mut self) -> Option<Timer> {
+        let (_, timer) = self.state.take_due(self.now)?;
+        self.fire(timer);
+        self.settle();
+        Some(timer)
+    }
+
+    fn set_aside(&mut self, timer: Timer, due_at: Time) {
+        if timer == Timer::Sweep {
+            if let Some(from) = self.state.counters.sweep {
+                let (_, next) = self.slice(from);
+                self.put(system::Fact::Swept { next });
+            }
+        } else if timer == Timer::SilenceRules {
+            self.put(system::Fact::SilenceRulesArmed { at: mute::next_edge(self.world, self.now) });
+        } else if timer == Timer::Jobs {
+            self.job_ran();
+        } else {
+            let release = RELEASE.to_owned();
+            self.put(system::Fact::TimerSetAside { aside: Aside { timer, due_at, release } });
+        }
+    }
+
+    /// After a start: what stopped another release may be fired by this one.
+    pub(super) fn take_timers_back(&mut self) {
+        let others: Vec<Aside> = self.state.aside.values().filter(|aside| aside.release != RELEASE).cloned().collect();
+        for aside in others {
+            self.put(system::Fact::TimerTakenBack { aside });
+        }
+    }
+
     fn fire(&mut self, timer: Timer) {
         match timer {
             Timer::Judge(id) => self.judge_due(id),
@@ -56,7 +107,7 @@ impl Turn<'_> {
                     self.sweep_from_start();
                 }
             }
-            Timer::Jobs => self.jobs_due(),
+            Timer::Jobs => self.job_due(),
             Timer::Retry(id) => {
                 let due = |message: &crate::model::message::Message| message.retry_at.is_some_and(|at| at <= self.now);
                 if let Some(message) = self.state.messages.get(&id).filter(|message| due(message)) {
@@ -109,12 +160,18 @@ impl Turn<'_> {
     /// A slice of a sweep: silences and items are judged again for what fires.
     fn sweep(&mut self) {
         let Some(from) = self.state.counters.sweep else { return };
-        let slice: Vec<AlertId> = self.state.alerts_from(from).take(limits::CURSOR_ITEMS_MAX).map(|cell| cell.alert.id).collect();
-        let next = slice.last().filter(|_| slice.len() == limits::CURSOR_ITEMS_MAX).map(|last| AlertId(last.0 + 1));
+        let (slice, next) = self.slice(from);
         self.put(system::Fact::Swept { next });
         for id in slice {
             self.look_again(id);
         }
+    }
+
+    /// The alerts of one slice from `from` on, and where the next one begins.
+    fn slice(&self, from: AlertId) -> (Vec<AlertId>, Option<AlertId>) {
+        let slice: Vec<AlertId> = self.state.alerts_from(from).take(limits::CURSOR_ITEMS_MAX).map(|cell| cell.alert.id).collect();
+        let next = slice.last().filter(|_| slice.len() == limits::CURSOR_ITEMS_MAX).map(|last| AlertId(last.0 + 1));
+        (slice, next)
     }
 
     /// What fires is judged again where its mutes or its item changed; what is attached stays where it is.

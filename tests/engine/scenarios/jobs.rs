@@ -1,5 +1,6 @@
 //! Jobs by schedule: lists that go out by their own clock, once for what was missed, over reloads and starts.
 
+use watchkeeper_engine::event::Event;
 use watchkeeper_engine::model::job::{Job, Run};
 use watchkeeper_engine::time::Span;
 use watchkeeper_engine::words::{JobKind, Severity};
@@ -114,4 +115,53 @@ items: [{id: a, owner: platform}, {id: b, owner: tokyo}, {id: c, owner: nowhere}
         sim.run_until(t(instant));
         assert_eq!(sim.mail_words(), [reader]);
     }
+}
+
+#[test]
+fn a_timer_that_is_passed_over_stays_so_over_starts_until_another_release_comes() {
+    let mut sim = Sim::new("{}", ITEMS);
+    sim.fire(alert("HostDown", "a"));
+    sim.pass_over_at("2026-03-24T10:00:30+01:00", "Notify(IncidentId(1))");
+    sim.run("10m");
+    sim.restart("1m");
+    sim.run("10m");
+    assert_eq!(sim.mails(), []);
+    // What is armed for another time is another timer.
+    let other = sim.fire(alert("HostDown", "b"));
+    sim.run("10m");
+    assert_eq!(
+        (sim.state.cell(other).unwrap().alert.incident.is_some(), sim.mail_words()),
+        (true, vec!["platform@example.org opened".to_owned()])
+    );
+    for aside in sim.state.aside.values_mut() {
+        aside.release = "0.0.1".to_owned();
+    }
+    sim.event(Event::Started);
+    sim.run("1s");
+    assert_eq!(sim.mail_words(), ["platform@example.org opened"]);
+    assert!(sim.state.aside.is_empty());
+}
+
+#[test]
+fn a_job_that_is_passed_over_runs_the_next_time() {
+    let mut sim = Sim::new(&listed("0 8 * * *"), ITEMS);
+    waits(&mut sim, "a");
+    sim.pass_over_at("2026-03-25T08:00:00+01:00", "digest rest");
+    sim.run("23h");
+    assert_eq!(sim.mails(), []);
+    sim.run("1h");
+    assert_eq!(sim.mail_words(), ["platform@example.org digest"]);
+}
+
+#[test]
+fn a_sweep_that_is_passed_over_goes_on_behind_its_slice() {
+    let mut sim = Sim::new("{}", ITEMS);
+    sim.fire(alert("HostDown", "a"));
+    sim.run("1m");
+    sim.reload("silences: [{name: all, when: ci.known}]", ITEMS);
+    let now = sim.now.rfc3339();
+    sim.pass_over_at(&now, "Sweep");
+    assert_eq!(sim.state.counters.sweep, None);
+    sim.run("1m");
+    sim.check();
 }

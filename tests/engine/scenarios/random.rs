@@ -41,6 +41,9 @@ notify:
     "
 silences: [{name: b-is-old, when: ci.id == \"b\"}]
 correlate: [{name: staging, when: ci.environment == \"staging\", action: record}]
+notify:
+  - {name: page, when: 'incident.priority in [\"P1\", \"P2\"]', to: [owner]}
+  - {name: rest, when: 'incident.priority in [\"P3\", \"P4\", \"P5\"]', to: [owner], digest: {cron: \"30 7,19 * * *\", zone: Asia/Tokyo}}
 ",
 ];
 
