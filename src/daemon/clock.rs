@@ -84,6 +84,26 @@ pub struct Timekeeper {
     ahead_since: Option<Span>,
 }
 
+/// What the clocks show, and what is believed of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The time that everything is decided by.
+    pub now: Time,
+    /// What the wall clock shows.
+    pub wall: Time,
+    /// The step of the wall clock that is not believed yet.
+    pub doubted: Option<Doubt>,
+}
+
+/// A step forward of the wall clock that is not believed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubt {
+    /// How far it went.
+    pub ahead: Span,
+    /// After how long it is believed, if it holds.
+    pub believed_in: Span,
+}
+
 /// What a reading of the clock showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
@@ -133,14 +153,28 @@ impl Timekeeper {
         (self.last, turn)
     }
 
+    /// Believes the wall clock at once, because an operator says that it is right. Returns the step that was doubted, where one was.
+    pub fn confirm(&mut self, clock: &dyn Clock) -> Option<Span> {
+        let ahead = self.reading(clock).doubted?.ahead;
+        self.ahead_since = None;
+        self.believed = Span(clock.wall().0.saturating_sub(clock.monotonic().0));
+        self.read(clock);
+        Some(ahead)
+    }
+
+    /// What the clocks show and what is believed of it.
+    pub fn reading(&self, clock: &dyn Clock) -> Reading {
+        let (wall, monotonic) = (clock.wall(), clock.monotonic());
+        let expected = Time(monotonic.0.saturating_add(self.believed.0));
+        let doubted = self
+            .ahead_since
+            .map(|since| Doubt { ahead: wall - expected, believed_in: Span((since.0 + STEP_HOLDS.0 - monotonic.0).max(0)) });
+        Reading { now: self.last, wall, doubted }
+    }
+
     /// The time of the last reading.
     pub fn now(&self) -> Time {
         self.last
-    }
-
-    /// Whether a step forward is doubted.
-    pub fn doubts(&self) -> bool {
-        self.ahead_since.is_some()
     }
 }
 
@@ -176,6 +210,20 @@ mod tests {
         assert_eq!(keeper.read(&clock), (START + Span::minutes(9), Turn::Steady));
         clock.advance(Span::minutes(1));
         assert_eq!(keeper.read(&clock), (START + Span::hours(2) + Span::minutes(10), Turn::Believed(Span::hours(2))));
+    }
+
+    #[test]
+    fn a_step_that_an_operator_confirms_is_believed_at_once() {
+        let (clock, mut keeper) = pair();
+        assert_eq!(keeper.confirm(&clock), None);
+        clock.set_wall(START + Span::hours(2));
+        keeper.read(&clock);
+        clock.advance(Span::minutes(1));
+        let doubt = Doubt { ahead: Span::hours(2), believed_in: Span::minutes(9) };
+        assert_eq!(keeper.reading(&clock), Reading { now: START, wall: START + Span::hours(2) + Span::minutes(1), doubted: Some(doubt) });
+        assert_eq!(keeper.confirm(&clock), Some(Span::hours(2)));
+        assert_eq!(keeper.read(&clock), (START + Span::hours(2) + Span::minutes(1), Turn::Steady));
+        assert_eq!(keeper.confirm(&clock), None);
     }
 
     #[test]

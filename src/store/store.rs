@@ -125,7 +125,7 @@ impl Store {
         self.trim_through = self.trim_through.max(seq.min(self.head.floor));
     }
 
-    /// Writes a batch in one transaction and waits until it is on disk. Returns where the store stands.
+    /// Writes a batch in one transaction and waits until it is on disk, in the file that stands in the folder. Returns where the store stands.
     ///
     /// # Errors
     /// After any error but [`StoreError::OutOfOrder`] the process must end: nothing of the batch may be acknowledged, and every later commit is refused.
@@ -142,6 +142,8 @@ impl Store {
             self.failed = true;
             self.leave_word();
         })?;
+        // What lies in a file that the next start does not find was not kept, so nobody may be told that it was.
+        self.check_place().inspect_err(|_| self.failed = true)?;
         self.head = head;
         self.behind.push_back((head.seq, frame.len() as u64));
         while self.behind.front().is_some_and(|(seq, _)| *seq <= head.floor) {

@@ -77,6 +77,8 @@ fn lists_and_records_are_printed_as_the_api_answers_them_on_demand() {
     assert_eq!(folder.cli(&["cmdb", "show", "SW-1", "--output", "json"]).json()["health"], "down");
     assert!(folder.cli(&["mail", "list", "--output", "json"]).json()["items"].is_array());
     assert_eq!(folder.cli(&["schedules", "--output", "json"]).json()["items"][0]["next"].as_array().unwrap().len(), 3);
+    assert!(folder.cli(&["clock", "show"]).well().contains("Z: believed"));
+    assert!(folder.cli(&["clock", "confirm"]).well().contains("nothing was doubted"));
     let schedules = folder.cli(&["schedules"]).well();
     assert!(schedules.contains("morning (UTC)") && schedules.contains("0 8 * * *") && schedules.contains("never"), "{schedules}");
 }

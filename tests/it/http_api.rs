@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use watchkeeper::clock::Clock as _;
 use watchkeeper::web::{Access, endpoints};
 use watchkeeper_engine::time::Span;
 
@@ -417,6 +418,33 @@ async fn what_comes_again_by_the_clock_is_listed_with_its_zone_its_last_run_and_
         })
     );
     assert_eq!(doors.get("/api/v1/schedules?kind=digest").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_step_of_the_wall_clock_is_doubted_until_an_operator_confirms_it() {
+    let doors = Doors::open("").await;
+    let clock = async |method: &str, path: &str| {
+        let told = doors.send(method, path, &[], "").await;
+        assert_eq!(told.status, 200);
+        told.json()
+    };
+    assert_eq!(
+        clock("GET", "/api/v1/clock").await,
+        json!({"now": "2026-11-24T03:00:00.000Z", "wall": "2026-11-24T03:00:00.000Z", "doubted": null})
+    );
+    assert_eq!(clock("POST", "/api/v1/clock/confirm").await["confirmed"], Value::Null);
+
+    doors.clock.set_wall(doors.clock.wall() + Span::hours(5));
+    doors.writer.wake();
+    down(&doors, "db-1").await;
+    let doubting =
+        json!({"now": "2026-11-24T03:00:00.000Z", "wall": "2026-11-24T08:00:00.000Z", "doubted": {"ahead": "5h", "believed_in": "10m"}});
+    assert_eq!(clock("GET", "/api/v1/clock").await, doubting);
+    let confirmed = json!({"now": "2026-11-24T08:00:00.000Z", "wall": "2026-11-24T08:00:00.000Z", "doubted": null, "confirmed": "5h"});
+    assert_eq!(clock("POST", "/api/v1/clock/confirm").await, confirmed);
+    let alerts = doors.get("/api/v1/alerts").await.json();
+    assert!(alerts["items"].as_array().unwrap().iter().any(|alert| alert["name"] == "ClockStepped"), "{alerts}");
+    assert_eq!(doors.get("/api/v1/schedules").await.json()["items"][0]["last_run"]["first"], json!("2026-11-24T08:00:00.000Z"));
 }
 
 #[test]

@@ -73,6 +73,28 @@ fn whatever_a_file_is_cut_to_only_a_set_without_a_fault_comes_into_force() {
 }
 
 #[test]
+fn a_file_that_says_where_it_ends_is_refused_when_it_is_cut_wherever_that_is() {
+    let folder = Folder::new();
+    let _daemon = folder.start();
+    let marked = format!("{NEXT}...\n");
+    folder.rename_into("rules/rules.yaml", &marked);
+    folder.cli(&["reload"]).well();
+    let whole = folder.policy();
+    // The end of a line, behind a whole rule: nothing else would tell.
+    let end = marked.find("notify:").unwrap();
+    folder.rename_into("rules/rules.yaml", &marked[..end]);
+    let refused = folder.cli(&["reload"]);
+    assert_eq!((refused.code(), folder.policy()), (1, whole.clone()));
+    assert!(refused.err().contains("it may have been cut off") && refused.err().contains("rules.yaml"), "{}", refused.err());
+    folder.rename_into("rules/rules.yaml", &marked);
+    folder.cli(&["reload"]).well();
+    assert_eq!(folder.policy(), whole);
+    folder.rename_into("rules/rules.yaml", &marked[..end]);
+    folder.cli(&["reload", "--confirm"]).well();
+    assert_ne!(folder.policy(), whole);
+}
+
+#[test]
 fn all_faults_of_all_files_are_answered_at_once() {
     let folder = Folder::new();
     let _daemon = folder.start();

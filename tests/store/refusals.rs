@@ -272,6 +272,21 @@ fn a_file_replaced_under_an_open_store_is_noticed_with_the_sidecar() {
 }
 
 #[test]
+fn a_commit_into_a_file_that_was_replaced_is_not_acknowledged() {
+    let dir = folder();
+    let path = Store::path(dir.path());
+    let mut store = init(dir.path());
+    let commit = batch(&store, Vec::new());
+    store.commit(commit).unwrap();
+    fs::rename(&path, dir.path().join("moved")).unwrap();
+    fs::copy(dir.path().join("moved"), &path).unwrap();
+    let commit = batch(&store, Vec::new());
+    assert!(matches!(store.commit(commit), Err(StoreError::Replaced { .. })));
+    let commit = batch(&store, Vec::new());
+    assert!(matches!(store.commit(commit), Err(StoreError::AfterFailure)));
+}
+
+#[test]
 fn a_block_that_does_not_follow_is_refused() {
     let dir = folder();
     let mut store = init(dir.path());

@@ -2,6 +2,7 @@
 
 mod alert;
 mod client;
+mod clock;
 mod copies;
 mod dead;
 mod demo;
@@ -131,6 +132,9 @@ enum Verb {
     Kafka(kafka::Verb),
     /// Lists the rules in force.
     Rules,
+    /// Shows the daemon's time, and confirms a step of the wall clock that it doubts.
+    #[command(subcommand)]
+    Clock(clock::Verb),
     /// Lists what comes again by the clock: when it last ran, and the next three times.
     Schedules,
     /// Brings rules, templates and CMDB files into force, if they have no fault.
@@ -244,6 +248,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::DeadLetter(verb) => dead::run(&client()?, output, verb, now()),
         Verb::Kafka(verb) => kafka::run(&client()?, output, verb),
         Verb::Rules => files::rules(&client()?, output),
+        Verb::Clock(verb) => clock::run(&client()?, output, verb),
         Verb::Schedules => schedules::schedules(&client()?, output),
         Verb::Reload { confirm } => files::reload(&client()?, confirm.into()),
         Verb::Backup { file } => copies::backup(&reach, &file, now()),

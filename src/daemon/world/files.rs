@@ -3,11 +3,11 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use watchkeeper_engine::limits::SOURCE_BYTES_MAX;
 use watchkeeper_engine::source::{Diagnostic, SourceFile, sort};
 
+use super::watch::Stamp;
 use crate::config::{Files, Folder, Named};
 use crate::diagnostics::Findings;
 
@@ -104,7 +104,7 @@ impl Sources {
 }
 
 /// What the folders look like without reading their files: to notice changes that no event tells of.
-pub(super) fn stamp(files: &Files) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+pub(super) fn stamp(files: &Files) -> Stamp {
     let mut stamps = Vec::new();
     for kind in Kind::ALL {
         let mut paths = Vec::new();
@@ -152,6 +152,16 @@ impl FolderReading<'_> {
         let mut bytes = 0;
         for path in paths {
             if let Some(file) = self.read_file(&path) {
+                if confirmed == Confirmed::No
+                    && before.iter().any(|known| known.path == file.path && ends_marked(known) && !ends_marked(&file))
+                {
+                    let message = "it ends without `...`, with which the one in force ends: it may have been cut off".to_owned();
+                    self.fault(
+                        &path,
+                        message,
+                        "write the whole file; or confirm that the line is left out (`watchkeeper reload --confirm`)",
+                    );
+                }
                 bytes += file.text.len();
                 self.files.push(file);
             }
@@ -197,6 +207,11 @@ impl FolderReading<'_> {
         self.findings.files.push(file);
         sort(&mut self.findings.found);
     }
+}
+
+/// Whether a file says itself where it ends: with YAML's end of a document, on a line of its own.
+fn ends_marked(file: &SourceFile) -> bool {
+    file.text.lines().map(str::trim_end).rfind(|line| !line.is_empty()) == Some("...")
 }
 
 fn missing_help(before: &[SourceFile]) -> String {

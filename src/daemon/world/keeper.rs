@@ -1,10 +1,10 @@
 //! The keeper: one thread that watches the folders and brings what they hold into force. All reloads, whoever asks for them, go through it, one after the other.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -18,7 +18,7 @@ use watchkeeper_engine::time::Time;
 use super::build::{Built, DEEP_STACK_BYTES, Frame, build};
 use super::files::{Confirmed, Kind, Sources, stamp};
 use super::stored::adoption;
-use super::watch::Quiet;
+use super::watch::{Look, Quiet, Stamp};
 use crate::clock::Clock;
 use crate::diagnostics::{Colour, Findings, Format};
 use crate::health::Health;
@@ -195,7 +195,7 @@ struct KeeperThread {
     watching: Watching,
     quiet: Quiet,
     look_at: Instant,
-    stamp: Vec<(PathBuf, Option<SystemTime>, u64)>,
+    stamp: Stamp,
 }
 
 impl KeeperThread {
@@ -206,7 +206,7 @@ impl KeeperThread {
                 Ok(Request::Changed(event)) => self.quiet.hear(&event, Instant::now()),
                 Ok(Request::Lost(error)) => {
                     warn!(%error, "The folders cannot be watched; they are looked at once a minute.");
-                    self.quiet.notice(Instant::now());
+                    self.quiet.lost(Instant::now());
                 }
                 // Whoever asked and went away is not told.
                 Ok(Request::Adopt(built, answer)) => drop(answer.send(self.bring(*built))),
@@ -223,23 +223,21 @@ impl KeeperThread {
         if now >= self.look_at {
             self.look_at = now + LOOK_EVERY;
             self.watching.renew(&self.parts.frame);
-            if stamp(&self.parts.frame.config.files) != self.stamp {
-                self.quiet.notice(now);
-            }
+            let sooner = self.quiet.compare(stamp(&self.parts.frame.config.files), &self.stamp, now);
+            self.look_at = sooner.unwrap_or(self.look_at);
         }
-        if self.quiet.due().is_some_and(|due| due <= now) {
-            // The outcome is logged, counted and shown; nobody asked.
-            drop(self.reload(Confirmed::No));
+        // The outcome is logged, counted and shown; nobody asked.
+        match self.quiet.look(now) {
+            Look::No => {}
+            Look::Read => drop(self.reload(Confirmed::No)),
+            Look::HeldOpen(path) => drop(self.refuse::<()>(held_open(&path, "it is held open for writing, so that it may not be whole"))),
         }
     }
 
     fn reload(&mut self, confirmed: Confirmed) -> Result<Reloaded, Refusal> {
         let now = Instant::now();
         if let Some(path) = self.quiet.being_written(now) {
-            let file = SourceFile::new(path.display().to_string(), "");
-            let found = Diagnostic::error(&file, &(0..0), "it is still being written")
-                .help("what is in force stays; the reload follows when it is closed");
-            return self.refuse(Findings { files: vec![file], found: vec![found] });
+            return self.refuse(held_open(path, "it is still being written"));
         }
         self.quiet.looked();
         self.stamp = stamp(&self.parts.frame.config.files);
@@ -337,6 +335,12 @@ impl Status {
         let at = loaded.get(11..16).unwrap_or_default();
         format!("{}; the running policy {} (loaded {at} UTC) stays in force", findings.counted(), self.policy)
     }
+}
+
+fn held_open(path: &Path, message: &str) -> Findings {
+    let file = SourceFile::new(path.display().to_string(), "");
+    let found = Diagnostic::error(&file, &(0..0), message).help("what is in force stays; the reload follows when it is closed");
+    Findings { files: vec![file], found: vec![found] }
 }
 
 /// What is said when an import would retire too much.

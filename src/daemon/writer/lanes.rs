@@ -16,6 +16,8 @@ use watchkeeper_store::{RowChange, SourceFile, SourceKind};
 
 use super::letters::DeadInput;
 
+use crate::clock::{Clock, Timekeeper};
+
 /// Events of one batch. A commit costs 0.2 to 8 ms whatever its size, so throughput is batch over commit latency.
 pub const BATCH_EVENTS_MAX: usize = 8_192;
 /// Bytes of one batch's events.
@@ -147,6 +149,9 @@ pub struct Adoption {
 /// Something to be read from the writer's memory between two batches.
 pub(super) type Question = Box<dyn FnOnce(&State, &World, Time) + Send>;
 
+/// Something that is asked of the clock, or said about it, before it is read.
+pub(super) type ClockQuestion = Box<dyn FnOnce(&mut Timekeeper, &dyn Clock) + Send>;
+
 /// What one round of the writer begins with.
 #[derive(Default)]
 pub(super) struct Round {
@@ -154,6 +159,8 @@ pub(super) struct Round {
     pub(super) submissions: Vec<Submission>,
     /// Questions.
     pub(super) questions: Vec<Question>,
+    /// Questions to the clock.
+    pub(super) clock_questions: Vec<ClockQuestion>,
     /// Whether the daemon stops and nothing waits any more.
     pub(super) finished: bool,
 }
@@ -174,6 +181,7 @@ struct Waiting {
     kafka: VecDeque<Submission>,
     webhook_bytes: usize,
     questions: VecDeque<Question>,
+    clock_questions: Vec<ClockQuestion>,
     woken: bool,
     stopping: bool,
 }
@@ -232,6 +240,21 @@ impl Lanes {
         Ok(())
     }
 
+    /// Puts a question to the clock.
+    pub(super) fn ask_clock(&self, question: ClockQuestion) -> Result<(), Full> {
+        let mut waiting = self.lock();
+        if waiting.stopping {
+            return Err(Full::Stopping);
+        }
+        if waiting.clock_questions.len() >= QUESTIONS_WAITING_MAX {
+            return Err(Full::Busy);
+        }
+        waiting.clock_questions.push(question);
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
     /// Waits until a lane has been emptied a little. May return early: try again.
     pub(super) async fn room(&self) {
         self.room.notified().await;
@@ -276,6 +299,7 @@ impl Lanes {
                 && waiting.webhooks.is_empty()
                 && waiting.kafka.is_empty()
                 && waiting.questions.is_empty()
+                && waiting.clock_questions.is_empty()
                 && !waiting.woken
                 && !waiting.stopping
         };
@@ -284,6 +308,7 @@ impl Lanes {
         let mut round = Round::default();
         let asked = waiting.questions.len().min(QUESTIONS_TAKEN_MAX);
         round.questions.extend(waiting.questions.drain(..asked));
+        round.clock_questions = std::mem::take(&mut waiting.clock_questions);
         let mut left = Left { events: events_max, bytes: BATCH_BYTES_MAX };
         let quota = if waiting.webhooks.is_empty() && waiting.kafka.is_empty() { events_max } else { OPERATORS_QUOTA.min(events_max) };
         let mut of_operators = Left { events: quota, bytes: left.bytes };

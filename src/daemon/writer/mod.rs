@@ -166,6 +166,22 @@ impl WriterHandle {
         told.await.map_err(|_| Full::Stopping)
     }
 
+    /// Asks the clock that everything is decided by, or says something about it.
+    ///
+    /// # Errors
+    /// Too many wait, or the daemon stops.
+    pub async fn ask_clock<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Timekeeper, &dyn Clock) -> T + Send + 'static,
+    ) -> Result<T, Full> {
+        let (answer, told) = oneshot::channel();
+        self.lanes.ask_clock(Box::new(move |keeper, clock| {
+            // Nobody waits any more where the asker has gone away.
+            answer.send(question(keeper, clock)).ok();
+        }))?;
+        told.await.map_err(|_| Full::Stopping)
+    }
+
     /// Says that blocks up to this one are safe in archives: the next commits delete them, a few each.
     pub fn trim_through(&self, seq: u64) {
         self.lanes.trim_through(seq);
@@ -197,14 +213,17 @@ impl Writer {
         let now = self.read_clock();
         self.work(Round { submissions: self.first(), ..Round::default() }, now)?;
         loop {
-            let round = self.lanes.take(self.wait(), self.parts.suspects.events_max());
+            let mut round = self.lanes.take(self.wait(), self.parts.suspects.events_max());
+            for question in round.clock_questions.drain(..) {
+                question(&mut self.time, self.parts.clock.as_ref());
+            }
             let now = self.read_clock();
             if round.finished {
                 break;
             }
             self.parts.store.trim_through(self.lanes.trimmed_through());
             self.work(round, now)?;
-            self.write_sidecar(now);
+            self.write_sidecar(now)?;
         }
         let now = self.read_clock();
         let seq = self.parts.store.head().seq;
@@ -257,8 +276,14 @@ impl Writer {
         match turn {
             Turn::Steady => {}
             Turn::Doubted(ahead) => {
-                warn!(ahead = %ahead.words(), "The wall clock jumped ahead; time runs on by the monotonic clock until the step has held for ten minutes.");
-                self.tell_myself("ClockStepped", &format!("the wall clock jumped {} ahead and is not believed yet", ahead.words()));
+                warn!(ahead = %ahead.words(), "The wall clock jumped ahead; time runs on by the monotonic clock until the step has held for ten minutes or is confirmed with `watchkeeper clock confirm`.");
+                self.tell_myself(
+                    "ClockStepped",
+                    &format!(
+                        "the wall clock jumped {} ahead and is not believed yet; `watchkeeper clock confirm` if it is right",
+                        ahead.words()
+                    ),
+                );
             }
             Turn::Returned => warn!("The wall clock took its step back."),
             Turn::Believed(ahead) => warn!(ahead = %ahead.words(), "The step of the wall clock has held and is believed."),
@@ -274,13 +299,18 @@ impl Writer {
         }
     }
 
-    fn write_sidecar(&mut self, now: Time) {
-        if Instant::now() >= self.sidecar_at {
-            self.sidecar_at = Instant::now() + SIDECAR_EVERY;
-            if let Err(error) = self.parts.store.write_sidecar(now) {
-                warn!(%error, "The sidecar could not be written.");
-            }
+    /// A sidecar that cannot be written only leaves a store that went back in time unnoticed. A store that is no longer in its place ends the daemon.
+    fn write_sidecar(&mut self, now: Time) -> Result<(), StoreError> {
+        if Instant::now() < self.sidecar_at {
+            return Ok(());
         }
+        self.sidecar_at = Instant::now() + SIDECAR_EVERY;
+        match self.parts.store.write_sidecar(now) {
+            Err(error @ StoreError::Replaced { .. }) => return Err(error),
+            Err(error) => warn!(%error, "The sidecar could not be written."),
+            Ok(()) => {}
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 mod alerts;
 mod backup;
 mod cis;
+mod clock;
 pub(super) mod commands;
 mod dead_letters;
 pub(super) mod fields;
@@ -49,6 +50,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/try", read, post(judge::try_alert)),
         Endpoint::post("/api/v1/check", read, post(judge::check)),
         Endpoint::get("/api/v1/rules", read, get(files::rules)),
+        Endpoint::get("/api/v1/clock", read, get(clock::show)),
+        Endpoint::post("/api/v1/clock/confirm", operate, post(clock::confirm)),
         Endpoint::get("/api/v1/schedules", read, get(schedules::list)),
         Endpoint::get("/api/v1/cmdb/diff", read, get(files::cmdb_diff)),
         Endpoint::get("/api/v1/backup", Access::Listener(Need::Administer), get(backup::backup)),

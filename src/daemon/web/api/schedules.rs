@@ -32,7 +32,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
             // A window that passed while the daemon was down is not made up for: it was open then all the same.
             let last = schedule.last_at_or_before(now).map(|at| Run { at, first: at, last: at, instants: 1 });
             let mut item = item("silence", &rule.name, schedule, last, now);
-            item["lasts"] = Value::String(lasts.words());
+            item["lasts"] = Value::String(lasts.to_string());
             Some(item)
         }
         Window::Between { .. } => None,
