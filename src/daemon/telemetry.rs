@@ -16,8 +16,9 @@ use watchkeeper_engine::block::Block;
 use watchkeeper_engine::event::World;
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId};
+use watchkeeper_engine::model::incident::clock::{BREACH, Reached};
 use watchkeeper_engine::model::message::MessageState;
-use watchkeeper_engine::model::{alert, digest, incident, job, message, silence, system};
+use watchkeeper_engine::model::{alert, digest, incident, job, message, silence, system, terms};
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::Row;
 use watchkeeper_engine::text::one_line;
@@ -66,6 +67,10 @@ pub struct Metrics {
     pub batch_events: Histogram,
     /// Bytes of blocks written, before compression.
     pub block_bytes: IntCounter,
+    /// Promises of SLAs of open incidents, by state: `at_risk` (a warning was given), `breached`.
+    pub sla_clocks: IntGaugeVec,
+    /// Shares of promises' time that were used up, by target and outcome: `warned`, `breached`.
+    pub sla_reached: IntCounterVec,
     /// Messages that are not done, by state.
     pub outbox_messages: IntGaugeVec,
     /// When the oldest message that is not done was planned, seconds since 1970; 0 where there is none.
@@ -132,6 +137,8 @@ impl Metrics {
             acknowledgement_seconds: histogram("watchkeeper_acknowledgement_seconds", "Seconds from submission to answer.", SECONDS),
             batch_events: histogram("watchkeeper_batch_events", "Events of a batch.", EVENTS),
             block_bytes: counter("watchkeeper_block_bytes_total", "Bytes of blocks, before compression."),
+            sla_clocks: gauges("watchkeeper_sla_clocks", "Promises of SLAs of open incidents.", &["state"]),
+            sla_reached: counters("watchkeeper_sla_thresholds_total", "Shares of promises' time used up.", &["target", "outcome"]),
             outbox_messages: gauges("watchkeeper_outbox_messages", "Messages that are not done.", &["state"]),
             outbox_oldest: gauge("watchkeeper_outbox_oldest_timestamp_seconds", "When the oldest unfinished message was planned."),
             mails: counters("watchkeeper_mails_total", "Mails by outcome.", &["outcome"]),
@@ -218,18 +225,22 @@ pub struct Telemetry {
     metrics: Arc<Metrics>,
     alerts: BTreeMap<AlertId, AlertState>,
     incidents: BTreeMap<IncidentId, (Priority, IncidentState)>,
+    /// Promises at risk and broken, of each incident that has clocks.
+    clocks: BTreeMap<IncidentId, (i64, i64)>,
     messages: BTreeMap<MessageId, (MessageState, Time)>,
 }
 
 impl Telemetry {
     /// Begins with what a start has loaded.
     pub fn new(metrics: Arc<Metrics>, state: &State) -> Telemetry {
-        let mut telemetry = Telemetry { metrics, alerts: BTreeMap::new(), incidents: BTreeMap::new(), messages: BTreeMap::new() };
+        let mut telemetry =
+            Telemetry { metrics, alerts: BTreeMap::new(), incidents: BTreeMap::new(), clocks: BTreeMap::new(), messages: BTreeMap::new() };
         for cell in state.alerts() {
             telemetry.gauge_alert(state, cell.alert.id);
         }
         for id in state.incidents.keys() {
             telemetry.gauge_incident(state, *id);
+            telemetry.gauge_clocks(state, *id);
         }
         for id in state.messages.keys() {
             telemetry.gauge_message(state, *id);
@@ -284,8 +295,20 @@ impl Telemetry {
                 let outcome = if retry_at.is_some() { "failed" } else { "dead" };
                 metrics.mails.with_label_values(&[outcome]).inc();
             }
-            Fact::Alert(_) | Fact::Incident(_) | Fact::Message(_) | Fact::Silence(_) | Fact::Digest(_) | Fact::System(_) | Fact::Job(_) => {
+            Fact::Incident(incident::Fact::ClockReached { reached, .. }) => {
+                for one in reached {
+                    let what = if one.percent >= BREACH { "breached" } else { "warned" };
+                    metrics.sla_reached.with_label_values(&[one.target.word(), what]).inc();
+                }
             }
+            Fact::Alert(_)
+            | Fact::Incident(_)
+            | Fact::Message(_)
+            | Fact::Silence(_)
+            | Fact::Digest(_)
+            | Fact::System(_)
+            | Fact::Job(_)
+            | Fact::Terms(_) => {}
         }
     }
 
@@ -297,7 +320,10 @@ impl Telemetry {
                     self.gauge_alert(batch.state, *id);
                     alert_moved = true;
                 }
-                Row::Incident(id) => self.gauge_incident(batch.state, *id),
+                Row::Incident(id) => {
+                    self.gauge_incident(batch.state, *id);
+                    self.gauge_clocks(batch.state, *id);
+                }
                 Row::Message(id) => {
                     self.gauge_message(batch.state, *id);
                     mail_moved = true;
@@ -310,6 +336,7 @@ impl Telemetry {
                 | Row::Digest(..)
                 | Row::Job(..)
                 | Row::Aside(..)
+                | Row::Terms(_)
                 | Row::PastAlert(_)
                 | Row::PastIncident(_)
                 | Row::PastMessage(_)
@@ -335,6 +362,27 @@ impl Telemetry {
         let now = state.incidents.get(&id).filter(|incident| incident.parent.is_none()).map(|incident| (incident.priority, incident.state));
         let gauge = &self.metrics.incidents_open;
         moved(&mut self.incidents, id, now, |(priority, state), by| gauge.with_label_values(&[priority.word(), state.word()]).add(by));
+    }
+
+    fn gauge_clocks(&mut self, state: &State, id: IncidentId) {
+        let open = state.incidents.get(&id).filter(|incident| incident.is_open() && !incident.clocks.is_empty());
+        let now = open.map(|incident| {
+            let mut counts = (0, 0);
+            for promise in incident.promises(&state.terms, state.counters.last_now).iter().filter(|promise| promise.is_open()) {
+                let said = |percent| promise.clock.has_reached(promise.target, promise.run.period, percent);
+                if said(BREACH) {
+                    counts.1 += 1;
+                } else if promise.terms.record.warn_at.iter().any(|percent| said(*percent)) {
+                    counts.0 += 1;
+                }
+            }
+            counts
+        });
+        let gauge = &self.metrics.sla_clocks;
+        moved(&mut self.clocks, id, now, |(at_risk, breached), by| {
+            gauge.with_label_values(&["at_risk"]).add(at_risk * by);
+            gauge.with_label_values(&["breached"]).add(breached * by);
+        });
     }
 
     fn gauge_message(&mut self, state: &State, id: MessageId) {
@@ -382,6 +430,7 @@ fn log(fact: &Fact, batch: &Committed<'_>) {
         Fact::Digest(digest::Fact::Folded { address, incident, .. }) => debug!(%incident, to = address, "Incident folded into a digest."),
         Fact::Digest(digest::Fact::Sent { address, .. }) => debug!(to = address, "Digest planned."),
         Fact::System(fact) => log_system(fact),
+        Fact::Terms(terms::Fact::Kept { terms }) => debug!(sla = one_line(&terms.name), "Terms of an SLA are kept."),
         Fact::Job(fact) => log_job(fact),
     }
 }
@@ -443,6 +492,8 @@ fn log_incident(fact: &incident::Fact, batch: &Committed<'_>) {
             info!(incident = %id, because = one_line(&because.to_string()), "Incident reopened.")
         }
         incident::Fact::Closed { id, .. } => info!(incident = %id, "Incident closed."),
+        incident::Fact::ClockReached { id, name, reached } => log_clock(*id, priority, name, reached),
+        incident::Fact::ClockAttached { id, clock } => debug!(incident = %id, sla = one_line(&clock.name), "SLA clock attached."),
         incident::Fact::NobodyTold { id, why } => warn!(incident = %id, why = one_line(why), "Nobody was told."),
         incident::Fact::Attached { .. }
         | incident::Fact::Detached { .. }
@@ -454,7 +505,18 @@ fn log_incident(fact: &incident::Fact, batch: &Committed<'_>) {
         | incident::Fact::Told { .. }
         | incident::Fact::Muted { .. }
         | incident::Fact::Hurts { .. }
-        | incident::Fact::ReleaseArmed { .. } => {}
+        | incident::Fact::ReleaseArmed { .. }
+        | incident::Fact::ClockArmed { .. }
+        | incident::Fact::Backdated { .. } => {}
+    }
+}
+
+fn log_clock(id: IncidentId, priority: &str, name: &str, reached: &[Reached]) {
+    let Some(last) = reached.last() else { return };
+    if last.percent >= BREACH {
+        warn!(incident = %id, priority, sla = one_line(name), promise = %last.target, due = %last.at, "SLA breached.");
+    } else {
+        info!(incident = %id, priority, sla = one_line(name), promise = %last.target, percent = last.percent, "SLA time is running out.");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::model::{alert, digest, incident, job, message, silence, system};
+use crate::model::{alert, digest, incident, job, message, silence, system, terms};
 
 /// What happened. Indices are never reused.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -28,4 +28,7 @@ pub enum Fact {
     /// To a job.
     #[n(6)]
     Job(#[n(0)] job::Fact),
+    /// To the terms of SLA clocks.
+    #[n(7)]
+    Terms(#[n(0)] terms::Fact),
 }

@@ -80,6 +80,17 @@ pub struct SourceNo(#[n(0)] pub u16);
 #[cbor(transparent)]
 pub struct CiNo(#[n(0)] pub u32);
 
+/// Terms of SLA clocks by their content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct TermsId {
+    /// The first half.
+    #[n(0)]
+    pub high: u64,
+    /// The second half.
+    #[n(1)]
+    pub low: u64,
+}
+
 /// 128 random bits made at `init`: seeds fingerprints and Message-IDs, and names the store in its sidecar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct StoreId {

@@ -26,6 +26,9 @@ pub const FOLLOW_UPS_MAX: usize = 64;
 pub const CURSOR_ITEMS_MAX: usize = 1_000;
 /// Timers that are set aside because they stopped the daemon. Beyond it the one that was due first goes: it is fired again by the next start.
 pub const TIMERS_ASIDE_MAX: usize = 64;
+/// Entries of an incident's log of what moved its SLA clocks. When full, the oldest pause is forgotten and counts as used: a deadline that comes
+/// too early is looked at, one that comes too late is not.
+pub const CLOCK_MARKS_MAX: usize = 1_000;
 /// Timers that one batch fires; the rest are due in the next one.
 pub const DUE_TIMERS_MAX: usize = 1_000;
 /// Persons told about one incident; further ones are left out and the timeline says so.
@@ -78,6 +81,8 @@ pub const TEXT_RESULT_BYTES_MAX: usize = 65_536;
 pub const JUDGEMENT_STEPS_MAX: usize = 32;
 /// How long beyond its `group_wait` a first mail waits at most for causes still within their `for`.
 pub const COMPANY_WAIT_MAX: Span = Span::minutes(10);
+/// Promises of SLAs that a mail names; those that press most.
+pub const CLOCKS_TOLD: usize = 6;
 /// Symptoms that a mail names before it counts the rest.
 pub const SYMPTOMS_NAMED: usize = 5;
 /// Alerts that the detach link of a mail takes out; further ones are taken out on the incident's page, each by its own button.

@@ -1,14 +1,14 @@
 //! What conditions see of State and World: views built from records.
 
 use crate::event::World;
-use crate::expr::{AlertView, CiView, IncidentView, ServiceView, View};
+use crate::expr::{AlertView, CiView, IncidentView, ServiceView, SlaView, View};
 use crate::ids::CiNo;
 use crate::input::AlertInput;
 use crate::model::alert::CiRef;
 use crate::model::incident::Incident;
 use crate::state::{AlertCell, State};
 use crate::time::Time;
-use crate::words::Health;
+use crate::words::{Health, Role};
 
 /// The view of a live alert alone: what `identify` sees.
 pub fn alert<'a>(state: &'a State, cell: &'a AlertCell, now: Time) -> View<'a> {
@@ -62,6 +62,27 @@ pub fn with_ci<'a>(view: View<'a>, state: &State, world: &'a World, ci: &'a CiRe
     View { ci, service, ..view }
 }
 
+/// The view of an incident: its cause's alert, or a symptom's, on its item.
+pub fn of_incident<'a>(
+    state: &'a State,
+    world: &'a World,
+    incident: &'a Incident,
+    texts: &'a IncidentTexts,
+    cell: Option<&'a AlertCell>,
+    now: Time,
+) -> View<'a> {
+    let view = cell.map_or_else(|| View { at: now, ..View::default() }, |cell| alert(state, cell, now));
+    let ci = cell.filter(|cell| cell.alert.role == Role::Symptom).map_or(&incident.ci, |cell| &cell.alert.ci);
+    let view = with_incident(with_ci(view, state, world, ci), state, incident, texts, now);
+    if world.policy.notify_sees_clocks { View { sla: sla_view(state, incident, now), ..view } } else { view }
+}
+
+/// `view` with another service than the most critical one.
+pub fn with_service<'a>(view: View<'a>, state: &State, world: &'a World, service: &str) -> View<'a> {
+    let service = world.cmdb.find(service).map_or_else(ServiceView::default, |no| service_of(state, world, no));
+    View { service, ..view }
+}
+
 /// `view` with an incident; `id` and `services` hold its texts.
 pub fn with_incident<'a>(view: View<'a>, state: &State, incident: &'a Incident, texts: &'a IncidentTexts, now: Time) -> View<'a> {
     let tally = state.tally(incident.id);
@@ -111,6 +132,18 @@ pub fn item_name<'a>(world: &'a World, ci: &'a CiRef) -> &'a str {
     }
 }
 
+/// The clock that presses most.
+fn sla_view<'a>(state: &State, incident: &'a Incident, now: Time) -> SlaView<'a> {
+    let Some((name, target, percent)) = incident
+        .pressing(&state.terms, now)
+        .map(|promise| (promise.clock.name.clone(), promise.target, u64::from(promise.standing.percent)))
+    else {
+        return SlaView::default();
+    };
+    let clock = incident.clocks.iter().find(|clock| clock.name == name);
+    clock.map_or_else(SlaView::default, |clock| SlaView { name: &clock.name, kind: clock.kind, target, percent, service: &clock.service })
+}
+
 fn ci_view<'a>(state: &State, world: &'a World, no: CiNo) -> CiView<'a> {
     let Some(ci) = world.cmdb.ci(no) else { return CiView::default() };
     CiView {
@@ -127,7 +160,10 @@ fn ci_view<'a>(state: &State, world: &'a World, no: CiNo) -> CiView<'a> {
 }
 
 fn service_view<'a>(state: &State, world: &'a World, no: CiNo) -> ServiceView<'a> {
-    let Some(service) = world.cmdb.most_critical_service(no) else { return ServiceView::default() };
+    world.cmdb.most_critical_service(no).map_or_else(ServiceView::default, |service| service_of(state, world, service))
+}
+
+fn service_of<'a>(state: &State, world: &'a World, service: CiNo) -> ServiceView<'a> {
     let Some(ci) = world.cmdb.ci(service) else { return ServiceView::default() };
     ServiceView {
         id: &ci.id,

@@ -10,12 +10,13 @@
 //! ```
 
 mod alerts;
+mod clocks;
 mod incidents;
 mod jobs;
 mod tell;
 mod timers;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::block::Recorded;
 use crate::decide::command::{self, Answer, Decision, Then};
@@ -84,11 +85,24 @@ struct Turn<'a> {
     incidents: BTreeSet<IncidentId>,
     /// Incidents that an alert left: what it explained there looks for its cause again, before anything is settled.
     left: BTreeSet<IncidentId>,
+    /// Of those, what moved their SLA clocks.
+    touched: BTreeMap<IncidentId, clocks::Touch>,
+    /// Of those, when the earliest alert was heard that they adopted.
+    adopted: BTreeMap<IncidentId, Time>,
 }
 
 impl<'a> Turn<'a> {
     fn new(state: &'a mut State, world: &'a World, now: Time, out: &'a mut Outcome) -> Turn<'a> {
-        Turn { state, world, now, out, incidents: BTreeSet::new(), left: BTreeSet::new() }
+        Turn {
+            state,
+            world,
+            now,
+            out,
+            incidents: BTreeSet::new(),
+            left: BTreeSet::new(),
+            touched: BTreeMap::new(),
+            adopted: BTreeMap::new(),
+        }
     }
 }
 
@@ -101,6 +115,7 @@ impl Turn<'_> {
             if let incident::Fact::Detached { id, .. } = fact {
                 self.left.insert(*id);
             }
+            self.note_clocks(fact);
         }
         self.state.apply(&self.world.cmdb, &fact, self.now, &mut self.out.touched);
         self.out.facts.push(fact);

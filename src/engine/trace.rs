@@ -20,7 +20,7 @@ use crate::policy::correlate::Correlate;
 use crate::sight::{self, IncidentTexts};
 use crate::state::{State, fingerprint};
 use crate::text::{Because, one_line};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::words::{AlertState, IncidentState, Means, Priority, Reason, Role};
 
 /// Steps in the order in which they are judged.
@@ -157,13 +157,18 @@ pub fn explain_incident(state: &State, world: &World, id: IncidentId, now: Time)
     for hit in &incident.services {
         steps.add("hurts", &hit.id, hit.health.word().replace('_', " "));
     }
+    for promise in incident.promises(&state.terms, now) {
+        let standing = &promise.standing;
+        let by = standing.deadline.map_or_else(|| "waits".to_owned(), |deadline| format!("by {deadline}"));
+        let outcome = format!("{} {} {}, {} % used, {by}", promise.clock.name, promise.target, standing.state, standing.percent);
+        let pauses = if standing.paused > Span::ZERO { format!(", {} did not count", standing.paused.words()) } else { String::new() };
+        let because =
+            format!("{} since {} by calendar {}{pauses}", standing.allowance.words(), standing.start, promise.terms.record.calendar);
+        steps.add("clock", outcome, because);
+    }
     steps.told(incident);
     let texts = IncidentTexts::of(incident);
-    let view = incident
-        .cause
-        .and_then(|id| state.cell(id))
-        .map_or_else(|| View { at: now, ..View::default() }, |cell| sight::alert(state, cell, now));
-    let view = sight::with_incident(sight::with_ci(view, state, world, &incident.ci), state, incident, &texts, now);
+    let view = sight::of_incident(state, world, incident, &texts, incident.cause.and_then(|id| state.cell(id)), now);
     if incident.muted {
         steps.add("muted", "", Because::AllMuted);
     } else if incident.is_open() {
@@ -182,6 +187,7 @@ pub fn explain_incident(state: &State, world: &World, id: IncidentId, now: Time)
         (incident.release_at, "symptoms that still fire are given back, because their cause cleared"),
         (incident.hold_until, "its hold ends"),
         (incident.close_at, "it closes"),
+        (incident.clock_at, "a share of an SLA clock's time is used up, and told"),
     ];
     for (at, because) in next {
         steps.maybe("next", at, because);

@@ -208,15 +208,70 @@ words!(
         9 Held "held",
         /// It is history.
         10 Closed "closed",
+        /// So much of the time of a promise is used.
+        11 SlaWarning "sla_warning",
+        /// A promise is broken.
+        12 SlaBreached "sla_breached",
     }
 );
 
 impl Reason {
     /// Whether a notify rule without `send` sends it: those that ask for attention.
     pub const fn is_sent_by_default(self) -> bool {
-        matches!(self, Reason::Opened | Reason::Reopened | Reason::Raised | Reason::Affected | Reason::Released | Reason::Resolved)
+        match self {
+            Reason::Opened
+            | Reason::Reopened
+            | Reason::Raised
+            | Reason::Affected
+            | Reason::Released
+            | Reason::Resolved
+            | Reason::SlaWarning
+            | Reason::SlaBreached => true,
+            Reason::Acknowledged | Reason::Digest | Reason::Assigned | Reason::Held | Reason::Closed => false,
+        }
     }
 }
+
+words!(
+    /// Between whom something is promised.
+    SlaKind {
+        /// With those who use a service.
+        0 Sla "sla",
+        /// With a team.
+        1 Ola "ola",
+        /// By a vendor.
+        2 Uc "uc",
+    }
+);
+
+words!(
+    /// What is promised.
+    SlaTarget {
+        /// Somebody has it.
+        0 Response "response",
+        /// It is over.
+        1 Resolution "resolution",
+        /// Those who wait hear of it.
+        2 Update "update",
+    }
+);
+
+words!(
+    /// Where a promise stands.
+    ClockState {
+        /// Its time runs.
+        0 Running "running",
+        /// Its time stands still.
+        1 Paused "paused",
+        /// It was kept.
+        2 Met "met",
+        /// It was broken.
+        3 Breached "breached",
+    }
+);
+
+/// The reasons for which an incident may wait.
+pub const HOLD_REASONS: &[&str] = &["waiting_for_customer", "waiting_for_vendor", "waiting_for_change"];
 
 words!(
     /// Which relation leads from one CI to another.

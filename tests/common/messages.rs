@@ -4,7 +4,7 @@
 
 use watchkeeper::mail::{MailSettings, Templates, render};
 use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, StoreId};
-use watchkeeper_engine::model::message::{Before, Content, DigestLine, Hurt, Item, Message, MessageState, Quote};
+use watchkeeper_engine::model::message::{Before, ClockLine, Content, DigestLine, Hurt, Item, Message, MessageState, Quote};
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::Reason;
 use watchkeeper_store::LinkKey;
@@ -65,6 +65,8 @@ pub(crate) fn message(reason: Reason) -> Message {
             first: false,
             ..opened()
         },
+        Reason::SlaWarning => Content { clocks: vec![clock_line(75), answered()], ..told() },
+        Reason::SlaBreached => Content { now: t("2026-11-24T07:02:00+01:00"), clocks: vec![clock_line(100), answered()], ..told() },
         Reason::Closed => Content { state: "closed".into(), first: false, ..resolved() },
     };
     let is_digest = reason == Reason::Digest;
@@ -76,6 +78,7 @@ pub(crate) fn message(reason: Reason) -> Message {
         template: reason.word().into(),
         subject: match reason {
             Reason::Digest => "Morning list: 10 open, 6 over (network)".into(),
+            Reason::SlaBreached => "BREACHED: P1 sw-1 down: shop, mail [INC0000042]".into(),
             Reason::Raised => "P1 now: sw-1 down: shop, mail [INC0000042]".into(),
             Reason::Released => "P2 db-1 down: shop [INC0000041]".into(),
             _ => "P1 sw-1 down: shop, mail [INC0000042]".into(),
@@ -138,6 +141,56 @@ fn opened() -> Content {
         notify: "page".into(),
         first: true,
         ..Content::default()
+    }
+}
+
+/// An incident that somebody has, told again at six in the morning.
+fn told() -> Content {
+    Content {
+        state: "acknowledged".into(),
+        holder: "anna".into(),
+        now: t("2026-11-24T06:02:00+01:00"),
+        acknowledged_at: t("2026-11-24T03:06:00+01:00"),
+        cleared: 12,
+        first: false,
+        ..opened()
+    }
+}
+
+/// Gold promises to restore P1 within 4 h: so much of it is used.
+fn clock_line(percent: u32) -> ClockLine {
+    let used = Span::minutes(i64::from(percent) * 240 / 100);
+    ClockLine {
+        sla: "gold".into(),
+        service: "shop".into(),
+        target: "resolution".into(),
+        state: if percent < 100 { "running".into() } else { "breached".into() },
+        allowed: "4 h".into(),
+        percent,
+        deadline: t("2026-11-24T07:02:00+01:00"),
+        used,
+        left: Span::minutes(240 - used.0 / 60_000),
+        reached: if percent < 100 { vec![50, 75] } else { vec![100] },
+        next_percent: if percent < 100 { 90 } else { 0 },
+        next_at: if percent < 100 { t("2026-11-24T06:38:00+01:00") } else { Time::default() },
+        ..ClockLine::default()
+    }
+}
+
+/// That somebody has it was promised within 15 min, and kept.
+fn answered() -> ClockLine {
+    ClockLine {
+        sla: "gold".into(),
+        service: "shop".into(),
+        target: "response".into(),
+        state: "met".into(),
+        allowed: "15 min".into(),
+        percent: 26,
+        deadline: t("2026-11-24T03:17:00+01:00"),
+        used: Span::minutes(4),
+        left: Span::minutes(11),
+        ended: t("2026-11-24T03:06:00+01:00"),
+        ..ClockLine::default()
     }
 }
 

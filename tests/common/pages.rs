@@ -1,8 +1,8 @@
 //! The incident page and the page behind a link of a mail in their states, as who serves them fills them.
 
 use watchkeeper::web::link_page::{LinkField, LinkForm, LinkPage};
-use watchkeeper::web::page::{Detach, IncidentPage, PageAlert, PageCommand, PageEntry, PageItem, PageNotice, PageService};
-use watchkeeper_engine::time::Time;
+use watchkeeper::web::page::{Detach, IncidentPage, PageAlert, PageCommand, PageEntry, PageItem, PageNotice, PagePromise, PageService};
+use watchkeeper_engine::time::{Span, Time};
 
 fn t(text: &str) -> Time {
     Time::parse_rfc3339(text).unwrap()
@@ -48,6 +48,28 @@ pub(crate) fn open_page() -> IncidentPage {
         rule: "switch-down".into(),
         began_at: t("2026-11-24T03:02:00+01:00"),
         opened_at: t("2026-11-24T03:02:10+01:00"),
+        promises: vec![
+            PagePromise {
+                sla: "gold".into(),
+                target: "response".into(),
+                state: "running".into(),
+                allowed: "15 min".into(),
+                percent: 12,
+                deadline: Some(t("2026-11-24T03:17:10+01:00")),
+                left: Span::minutes(13),
+                used: Span::minutes(2),
+            },
+            PagePromise {
+                sla: "gold".into(),
+                target: "resolution".into(),
+                state: "paused".into(),
+                allowed: "4 h".into(),
+                percent: 0,
+                deadline: None,
+                left: Span::minutes(238),
+                used: Span::minutes(2),
+            },
+        ],
         children: vec!["INC0000041".into()],
         recurrence_of: Some("INC0000030".into()),
         told: vec!["net@example.org".into(), "lead@example.org".into()],

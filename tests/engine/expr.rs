@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use watchkeeper_engine::expr::{
-    AlertView, CiView, Condition, DynExpr, Expr, Fault, Held, IncidentView, Matcher, Message, Path, Section, ServiceView, TextTemplate,
-    View,
+    AlertView, CiView, Condition, DynExpr, Expr, Fault, Held, IncidentView, Matcher, Message, Path, Section, ServiceView, SlaView,
+    TextTemplate, View,
 };
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
-use watchkeeper_engine::words::{Health, Level, Priority, Severity};
+use watchkeeper_engine::words::{Health, Level, Priority, Severity, SlaTarget};
 
 /// What the cases look at.
 struct Shop {
@@ -59,6 +59,7 @@ impl Shop {
                 alerts: 40,
                 ..IncidentView::default()
             },
+            sla: SlaView { name: "gold", target: SlaTarget::Resolution, percent: 76, service: "shop", ..SlaView::default() },
             at: t("2026-11-24T03:02:00Z"),
         }
     }
@@ -96,6 +97,7 @@ fn conditions_hold_as_the_rule_language_says() {
         ("alert.severity in [\"critical\", \"error\"]", true),
         ("\"critical\" == alert.severity && alert.severity != \"info\"", true),
         ("incident.priority in [\"P1\", \"P2\"]", true),
+        ("sla.percent >= 75 && sla.target == \"resolution\" && sla.name == \"gold\" && sla.kind != \"ola\"", true),
         ("\"shop\" in incident.services", true),
         ("\"shop\" in incident.services && incident.priority == \"P1\"", true),
         ("alert.labels.missing == \"\"", true),

@@ -13,6 +13,7 @@ mod scenarios;
 mod schedule;
 #[allow(dead_code, clippy::wildcard_enum_match_arm, reason = "scenarios still to come use all of it; it asks for one kind of fact")]
 mod sim;
+mod slas;
 mod source;
 mod tidy;
 mod trace;

@@ -212,13 +212,12 @@ fn each_planted_fault_is_named_at_its_place_with_a_way_to_mend_it() {
         in_a_rule("group_by: []"),
         "correlate:\n  - when: ci.known\n".to_owned(),
         "correlate:\n  - {name: x}\n  - {name: x}\n  - {name: default}\n".to_owned(),
-        "corelate: []\nslas: []\n".to_owned(),
+        "corelate: []\nstorms: []\n".to_owned(),
         "correlate: {x: {means: down}}\n".to_owned(),
         "notify:\n  - {name: x, to: [onwer, team:, oncall:network, hook:chat, a@b@c, ops@example.org]}\n".to_owned(),
         "notify:\n  - {name: x, to: [owner], send: [opend, update], repeat_interval: 30m, template: ../x}\n".to_owned(),
         "notify:\n  - {name: x, to: [owner], digest: {cron: \"0 8 * *\", zone: Utopia}}\n  - {name: y, to: [], digest: evening}\n".to_owned(),
         "formats:\n  - {name: x, items: body.events, alert: {name: itm.code, labels: {a: item.b}, sate: firing}}\n  - {name: alertmanager, alert: {key: item.id}}\n".to_owned(),
-        "notify:\n  - {name: x, when: sla.percent > 75}\n".to_owned(),
         "silences:\n  - {name: x, from: 2026-03-27T16:50:00Z, until: 2026-03-27}\n  - {name: y, when: ci.known, from: 2026-03-27T16:50:00Z, until: 2026-03-27T15:50:00Z}\n".to_owned(),
         "silences:\n  - {name: x, when: ci.known, every: {cron: 0 1 * *, zone: Europe/Berlim, lasts: 0s}}\n  - {name: y, when: ci.known, every: {cron: \"0 1 * * *\", zone: UTC, lasts: 2h, until: 3h}, from: 2026-03-27T16:50:00Z}\n  - {name: z, when: ci.known, every: {}}\n".to_owned(),
         "severities: {critical: [red], error: [RED, warning]}\npriorities: {high: {high: P0, hihg: P1}}\n".to_owned(),
@@ -432,6 +431,7 @@ fn the_schema_offers_what_the_reader_knows_and_nothing_else() {
 /// The rules that are shipped.
 fn shipped() -> Vec<SourceFile> {
     files(&[
+        ("holidays/berlin.ics", include_str!("../../rules/holidays/berlin.ics")),
         ("shop.yaml", include_str!("../../rules/shop.yaml")),
         ("tests/outages.yaml", include_str!("../../rules/tests/outages.yaml")),
         ("tests/rules.yaml", include_str!("../../rules/tests/rules.yaml")),

@@ -1,6 +1,7 @@
 //! Scenarios: what becomes of alerts, incidents and people over the whole engine, on a virtual clock.
 
 mod chains;
+mod clocks;
 mod jobs;
 mod life;
 mod mails;

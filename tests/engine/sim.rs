@@ -369,7 +369,8 @@ impl Sim {
                 | Row::Silence(_)
                 | Row::Digest(..)
                 | Row::Job(..)
-                | Row::Aside(..) => {
+                | Row::Aside(..)
+                | Row::Terms(_) => {
                     assert_eq!(loaded.row(row).as_ref(), Some(bytes), "{row:?} loads as another");
                     assert_eq!(state.row(row).as_ref(), Some(bytes), "{row:?} changed without being touched");
                 }
@@ -457,6 +458,18 @@ impl Sim {
                 let fires = state.alerts_in(incident.id).any(|cell| cell.alert.is_active());
                 assert!(by_hand || fires || incident.settle_at.is_some(), "{} is open, quiet, and never resolves", incident.id);
             }
+        }
+        for incident in state.incidents.values() {
+            // A share is said once in a period, and what is not said yet is looked at in time.
+            for clock in &incident.clocks {
+                let said: BTreeSet<_> = clock.reached.iter().map(|one| (one.target, one.period, one.percent)).collect();
+                assert_eq!(said.len(), clock.reached.len(), "{}: {clock:?} says something twice", incident.id);
+            }
+            let next = watchkeeper_engine::decide::clock::next(state, incident, self.now);
+            assert_eq!(incident.clock_at, next, "{} is looked at at another moment than its log says", incident.id);
+            // A timer that is due already sees to it.
+            let due = state.next_due().is_some_and(|due| due <= self.now);
+            assert!(due || next.is_none_or(|at| at > self.now), "{} has a share that is used up and not said", incident.id);
         }
         let mut opened: BTreeMap<(Option<IncidentId>, &str), usize> = BTreeMap::new();
         for mail in self.all_mails.iter().filter(|mail| mail.reason == Reason::Opened) {

@@ -100,7 +100,7 @@ fn all_faults_of_all_files_are_answered_at_once() {
     let _daemon = folder.start();
     let before = folder.policy();
     folder.write("rules/rules.yaml", "correlate:\n  - {name: a, when: alert.nam == \"x\", mens: down}\n");
-    folder.write("rules/late.yaml", "slas:\n  - {name: gold}\n");
+    folder.write("rules/late.yaml", "storms:\n  - {name: site}\n");
     folder.write("cmdb/items.yaml", "items:\n  - {id: sw-1, criticality: hihg}\n");
     folder.write("templates/opened.text.hbs", "{{#if incident}}\n");
     let mut answer = String::new();
@@ -108,7 +108,7 @@ fn all_faults_of_all_files_are_answered_at_once() {
         answer = folder.post("/-/reload", "").unwrap();
         !answer.contains("still being written")
     });
-    for fault in ["unknown key `mens`", "alert.nam", "`slas`", "not yet", "`hihg`", "templates/opened.text.hbs"] {
+    for fault in ["unknown key `mens`", "alert.nam", "`storms`", "not yet", "`hihg`", "templates/opened.text.hbs"] {
         assert!(answer.contains(fault), "{fault}: {answer}");
     }
     assert_eq!(folder.policy(), before);

@@ -193,6 +193,16 @@ fn listed(list: &Value, now: Time) -> String {
     table(&columns, items(list).iter().map(row).collect(), "no such incident") + more(list)
 }
 
+/// `gold resolution running, 75 % used, by 2026-11-24 07:02`.
+fn clocks(record: &Value) -> String {
+    let one = |promise: &Value| {
+        let by = at(promise, "deadline");
+        let by = if by.is_empty() { by } else { format!(", by {by}") };
+        format!("{} {} {}, {} % used{by}", text(promise, "name"), text(promise, "target"), text(promise, "state"), text(promise, "percent"))
+    };
+    record["sla"].as_array().into_iter().flatten().map(one).collect::<Vec<_>>().join("; ")
+}
+
 fn shown(record: &Value, now: Time) -> String {
     let mut out = format!(
         "{} {} {}: {}\n",
@@ -211,6 +221,7 @@ fn shown(record: &Value, now: Time) -> String {
         ("team", text(record, "team")),
         ("hurts", hurts.join(", ")),
         ("because", text(record, "because")),
+        ("clocks", clocks(record)),
         ("rule", text(record, "rule")),
         ("runbook", text(record, "runbook")),
         ("parent", text(record, "parent")),

@@ -1,7 +1,7 @@
 //! The text that goes out where the templates fail: plain, short, without a template, with what a reader needs to act.
 
 use handlebars::html_escape;
-use watchkeeper_engine::model::message::Message;
+use watchkeeper_engine::model::message::{Content, Message};
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::Reason;
 
@@ -84,6 +84,16 @@ fn verdict(message: &Message) -> String {
         Reason::Digest => format!("{} INCIDENTS since {}.", said.lines.len(), clock(said.lines_since)),
         Reason::Assigned => format!("ASSIGNED, {has}. {priority}, open {open}."),
         Reason::Held => format!("ON HOLD: {}. {priority}, open {open}.", view::text(&said.words)),
+        Reason::SlaWarning => format!("{}, {has}. {priority}, open {open}.", clock_said(said, "TIME IS RUNNING OUT")),
+        Reason::SlaBreached => format!("{}, {has}. {priority}, open {open}.", clock_said(said, "BREACHED")),
         Reason::Closed => format!("CLOSED: over since {}.", clock(said.until)),
+    }
+}
+
+/// What a mail about an SLA is about: `75 % of the time to resolution is used (gold)`.
+fn clock_said(said: &Content, word: &str) -> String {
+    match said.clocks.first() {
+        Some(line) => format!("{word}: {} % of the time to {} is used ({})", line.percent, view::name(&line.target), view::name(&line.sla)),
+        None => word.to_owned(),
     }
 }

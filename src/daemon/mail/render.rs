@@ -156,7 +156,7 @@ fn from_templates(
 pub(super) fn subject(message: &Message, subject: &str) -> String {
     let subject = fit(&one_line(subject));
     let starts_anew = match message.reason {
-        Reason::Raised | Reason::Digest => true,
+        Reason::Raised | Reason::SlaBreached | Reason::Digest => true,
         Reason::Opened
         | Reason::Reopened
         | Reason::Affected
@@ -165,6 +165,7 @@ pub(super) fn subject(message: &Message, subject: &str) -> String {
         | Reason::Resolved
         | Reason::Assigned
         | Reason::Held
+        | Reason::SlaWarning
         | Reason::Closed => false,
     };
     if message.thread == message.id || starts_anew { subject } else { format!("Re: {subject}") }

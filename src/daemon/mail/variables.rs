@@ -99,6 +99,8 @@ pub static ROOT: &[Variable] = &[
     var("reopened", Kind::Count, "how often it came back"),
     var("left_over", Kind::Texts, "what still fires on the items after it was resolved, in sentences without a full stop; at most 4"),
     var("left_over_more", Kind::Count, "further ones"),
+    var("due", Kind::One(CLOCK), "the promise of an SLA that the mail is about, else the one that presses most; empty where there is none"),
+    var("clocks", Kind::Many(CLOCK), "every promise, those that the mail is about first; at most 6"),
     var("first", Kind::Flag, "whether it is the reader's first mail about the incident"),
     var("full", Kind::Flag, "whether the mail tells everything: a first one, or one that asks for attention"),
     var("open_lines", Kind::Many(LINE), "a digest's incidents that are open; at most 8"),
@@ -143,6 +145,25 @@ static BEFORE: &[Variable] = &[
     var("opened_at", Kind::Instant, "when it opened"),
     var("lasted", Kind::Length, "how long it took"),
     var("words", Kind::Text, "with which words it was resolved"),
+];
+
+static CLOCK: &[Variable] = &[
+    var("sla", Kind::Text, "the SLA's name"),
+    var("service", Kind::Text, "the service it is promised for"),
+    var("target", Kind::Text, "`response` or `resolution`"),
+    var("goal", Kind::Text, "what is to be done: `acknowledge` or `restore`"),
+    var("kept", Kind::Text, "that done: `acknowledged` or `restored`"),
+    var("state", Kind::Text, "`running`, `paused`, `met` or `breached`"),
+    var("allowed", Kind::Text, "how long it may take, in words"),
+    var("percent", Kind::Count, "the used share; below 100 until it is breached"),
+    var("deadline", Kind::Instant, "until when; zero while it is paused"),
+    var("used", Kind::Length, "the used time, by the SLA's calendar"),
+    var("left", Kind::Length, "the time left, by the SLA's calendar"),
+    var("paused", Kind::Length, "what did not count, by the SLA's calendar"),
+    var("ended", Kind::Instant, "when it was kept or ended; zero before"),
+    var("reached", Kind::Texts, "the shares that the mail is about: `75 %`, `the deadline`; several where they fell due together"),
+    var("next_percent", Kind::Count, "the share that is told next; 100 is the breach"),
+    var("next_at", Kind::Instant, "when that is; zero where nothing is told any more"),
 ];
 
 static LINE: &[Variable] = &[

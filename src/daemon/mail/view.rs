@@ -3,10 +3,11 @@
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use watchkeeper_engine::ids::IncidentId;
-use watchkeeper_engine::model::message::{Content, DigestLine, Message};
+use watchkeeper_engine::model::incident::clock::BREACH;
+use watchkeeper_engine::model::message::{ClockLine, Content, DigestLine, Message};
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::Time;
-use watchkeeper_engine::words::{IncidentState, Reason};
+use watchkeeper_engine::words::{IncidentState, Reason, SlaTarget};
 
 use super::MailSettings;
 use super::links::LinkAction;
@@ -108,6 +109,8 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             "left_over_more": said.left_over.len().saturating_sub(FEW),
         }),
         json!({
+            "due": said.clocks.first().map_or_else(|| clock_line(&ClockLine::default()), clock_line),
+            "clocks": said.clocks.iter().map(clock_line).collect::<Vec<_>>(),
             "first": said.first,
             "full": is_full(message.reason, said),
             "open_lines": open.iter().take(OPEN_LINES).map(|line| digest_line("Now", line, message, settings)).collect::<Vec<_>>(),
@@ -183,8 +186,33 @@ fn is_full(reason: Reason, said: &Content) -> bool {
             | Reason::Digest
             | Reason::Assigned
             | Reason::Held
+            | Reason::SlaWarning
+            | Reason::SlaBreached
             | Reason::Closed => false,
         }
+}
+
+fn clock_line(line: &ClockLine) -> Value {
+    let (goal, kept) = if line.target == SlaTarget::Response.word() { ("acknowledge", "acknowledged") } else { ("restore", "restored") };
+    let share = |percent: &u32| if *percent >= u32::from(BREACH) { "the deadline".to_owned() } else { format!("{percent} %") };
+    json!({
+        "sla": name(&line.sla),
+        "service": name(&line.service),
+        "target": name(&line.target),
+        "goal": goal,
+        "kept": kept,
+        "state": name(&line.state),
+        "allowed": name(&line.allowed),
+        "percent": line.percent,
+        "deadline": line.deadline.0,
+        "used": line.used.0,
+        "left": line.left.0,
+        "paused": line.paused.0,
+        "ended": line.ended.0,
+        "reached": line.reached.iter().map(share).collect::<Vec<_>>(),
+        "next_percent": line.next_percent,
+        "next_at": line.next_at.0,
+    })
 }
 
 /// Links that act on the message's incident, each empty where there is nothing to do.

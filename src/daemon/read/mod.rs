@@ -5,14 +5,16 @@
 mod letters;
 pub mod live;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 
-use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, SilenceId};
+use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, SilenceId, TermsId};
+use watchkeeper_engine::model::incident::clock::LiveTerms;
 use watchkeeper_engine::model::incident::{Entry, Incident, Member};
 use watchkeeper_engine::model::message::Message;
 use watchkeeper_engine::model::silence::Silence;
+use watchkeeper_engine::policy::slas::Terms;
 use watchkeeper_engine::state::rows::{self, AlertRow, RowFault};
 use watchkeeper_store::{Backup, Direction, Reader, Snapshot, StoreError, Table};
 
@@ -277,6 +279,29 @@ impl Records {
                 let snapshot = reader.snapshot()?;
                 for id in some {
                     found.extend(one::<AlertRow>(&snapshot, id.0)?);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The terms of the SLA clocks of some incidents.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn terms(&self, incidents: &[Incident]) -> Result<BTreeMap<TermsId, LiveTerms>, ReadError> {
+        let ids: BTreeSet<TermsId> = incidents.iter().flat_map(|incident| &incident.clocks).map(|clock| clock.terms).collect();
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        self.blocking(move |reader| {
+            let snapshot = reader.snapshot()?;
+            let mut found = BTreeMap::new();
+            for id in ids {
+                let (_, key) = rows::Row::Terms(id).place();
+                if let Some(bytes) = snapshot.get(table(rows::Table::Terms), &key)? {
+                    found.insert(id, LiveTerms::new(rows::decode::<Terms>(rows::Table::Terms.name(), &bytes)?));
                 }
             }
             Ok(found)

@@ -12,13 +12,16 @@ use uuid::Uuid;
 
 use watchkeeper_engine::event::Reply;
 use watchkeeper_engine::model::alert::CiRef;
+use watchkeeper_engine::model::incident::clock::Promise;
 use watchkeeper_engine::model::incident::{Incident, Member};
 use watchkeeper_engine::state::rows::AlertRow;
 use watchkeeper_engine::text::{cut, one_line};
 use watchkeeper_engine::words::{AlertState, IncidentState, Role};
 
 use super::api::{commands, fields::Fields, incidents};
-use super::page::{CONTENT_SECURITY_POLICY, Detach, IncidentPage, PageAlert, PageCommand, PageEntry, PageItem, PageNotice, PageService};
+use super::page::{
+    CONTENT_SECURITY_POLICY, Detach, IncidentPage, PageAlert, PageCommand, PageEntry, PageItem, PageNotice, PagePromise, PageService,
+};
 use super::problem::Problem;
 use super::query::{Query, unknown};
 use super::{Access, App, Endpoint};
@@ -175,7 +178,9 @@ async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<P
     let muted_by = rows.iter().flat_map(|row| &row.alert.muted_by).next().filter(|_| incident.muted);
     let shown = timeline.len().min(ENTRIES_SHOWN);
     let zone = world.cmdb.team(&incident.team).map_or("", |team| team.zone.as_str());
+    let terms = app.records.terms(std::slice::from_ref(&incident)).await?;
     Ok(IncidentPage {
+        promises: incident.promises(&terms, now).iter().map(page_promise).collect(),
         id: incident.id.to_string(),
         version: incident.version,
         token: app.forms.token(who, &incident.id.to_string()),
@@ -225,6 +230,20 @@ async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<P
         now,
         zone: if zone.is_empty() { "UTC".to_owned() } else { zone.to_owned() },
     })
+}
+
+fn page_promise(promise: &Promise<'_>) -> PagePromise {
+    let standing = &promise.standing;
+    PagePromise {
+        sla: promise.clock.name.clone(),
+        target: promise.target.word().to_owned(),
+        state: standing.state.word().to_owned(),
+        allowed: standing.allowance.words(),
+        percent: standing.percent,
+        deadline: standing.deadline,
+        left: standing.left,
+        used: standing.used,
+    }
 }
 
 fn page_alert(member: &Member, row: Option<&AlertRow>, sources: &[String], may_detach: bool) -> PageAlert {

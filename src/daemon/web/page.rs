@@ -68,6 +68,8 @@ pub struct IncidentPage {
     pub hold_reason: String,
     /// Until when it waits at most.
     pub hold_until: Option<Time>,
+    /// Where the promises of its SLAs stand, a sentence each.
+    pub promises: Vec<PagePromise>,
     /// How often it came back.
     pub reopened: u32,
     /// What mutes it; empty where nothing does.
@@ -96,6 +98,27 @@ pub struct IncidentPage {
     pub now: Time,
     /// The zone its times are shown in; UTC where it is unknown.
     pub zone: String,
+}
+
+/// A promise of an SLA on the page.
+#[derive(Debug, Clone, Default)]
+pub struct PagePromise {
+    /// The SLA's name.
+    pub sla: String,
+    /// `response` or `resolution`.
+    pub target: String,
+    /// `running`, `paused`, `met` or `breached`.
+    pub state: String,
+    /// How long it may take, in words.
+    pub allowed: String,
+    /// The used share, in percent.
+    pub percent: u32,
+    /// Until when; `None` while it waits.
+    pub deadline: Option<Time>,
+    /// The time left, by the SLA's calendar.
+    pub left: Span,
+    /// The used time, by the SLA's calendar.
+    pub used: Span,
 }
 
 /// An item on the page.
@@ -293,6 +316,7 @@ impl IncidentPage {
             ("Muted", sentence(&self.muted_by)),
             ("Resolved", quoted(&self.resolution)),
             ("Clock", format!("{}.", clock.join(", "))),
+            ("SLA", self.promises.iter().map(|promise| self.promised(promise)).collect::<Vec<_>>().join(" ")),
             ("Came back", reopened),
             ("Told", if told_more > 0 { format!("{} and {told_more} more.", told.join(", ")) } else { told.join(", ") }),
             ("Why", rule),
@@ -301,6 +325,18 @@ impl IncidentPage {
         .map(|(label, value)| (label, self.line(&value)))
         .filter(|(_, value)| !value.is_empty())
         .collect()
+    }
+
+    /// `gold: resolution by 07:02, 1 h left (75 % used).`
+    fn promised(&self, promise: &PagePromise) -> String {
+        let PagePromise { sla, target, state, allowed, percent, deadline, left, used } = promise;
+        let by = deadline.map(|deadline| format!(" by {}", self.clock(&deadline))).unwrap_or_default();
+        match state.as_str() {
+            "met" => format!("{sla}: {target} kept, {} of {allowed}.", used.words()),
+            "breached" => format!("{sla}: {target}{by} BREACHED, {} of {allowed}.", used.words()),
+            "paused" => format!("{sla}: {target} paused, {} left ({percent} % used).", left.words()),
+            _ => format!("{sla}: {target}{by}, {} left ({percent} % used).", left.words()),
+        }
     }
 
     fn item_words(&self) -> String {

@@ -35,7 +35,8 @@ impl Kind {
 
     fn extensions(self) -> &'static [&'static str] {
         match self {
-            Kind::Rules => &["yaml", "yml"],
+            // Holidays lie beside the rules that name them.
+            Kind::Rules => &["yaml", "yml", "ics"],
             Kind::Templates => &["hbs"],
             Kind::Cmdb => &["yaml", "yml", "csv"],
         }

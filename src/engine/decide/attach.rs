@@ -6,6 +6,7 @@ use crate::event::World;
 use crate::expr::View;
 use crate::ids::IncidentId;
 use crate::model::alert::Alert;
+use crate::model::incident::clock::begun;
 use crate::model::incident::{Incident, Times};
 use crate::policy::correlate::Correlate;
 use crate::sight;
@@ -185,5 +186,8 @@ pub fn opened(state: &State, world: &World, view: &View<'_>, opening: Opening<'_
         priority_by_hand: false,
         release_at: None,
         reopened_at: None,
+        log: begun(now, rating.priority),
+        clocks: Vec::new(),
+        clock_at: None,
     }
 }

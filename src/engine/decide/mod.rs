@@ -2,6 +2,7 @@
 
 pub mod attach;
 pub mod cause;
+pub mod clock;
 pub mod command;
 pub mod identify;
 pub mod job;

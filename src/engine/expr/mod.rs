@@ -35,7 +35,7 @@ pub use matcher::Matcher;
 pub use names::Section;
 pub use template::{Path, TextTemplate};
 use value::order_of_numbers;
-pub use view::{AlertView, CiView, IncidentView, NO_LABELS, ServiceView, View};
+pub use view::{AlertView, CiView, IncidentView, NO_LABELS, ServiceView, SlaView, View};
 
 /// One thing that is wrong with an expression; a policy file adds where the expression itself stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

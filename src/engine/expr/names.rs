@@ -3,7 +3,7 @@
 use super::types::{Closed, Item, Type};
 use super::value::Val;
 use super::view::View;
-use crate::words::{Health, IncidentState, Level, Priority, Severity};
+use crate::words::{Health, IncidentState, Level, Priority, Severity, SlaKind, SlaTarget};
 
 /// The section a condition stands in, which decides what it may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Section {
     Correlate,
     /// `silences`: as `correlate`.
     Silences,
+    /// `slas`: as `correlate`, with the incident; the service is the one that is promised something.
+    Slas,
     /// `notify`: everything.
     Notify,
 }
@@ -25,6 +27,7 @@ impl Section {
             Section::Identify => "identify",
             Section::Correlate => "correlate",
             Section::Silences => "silences",
+            Section::Slas => "slas",
             Section::Notify => "notify",
         }
     }
@@ -34,16 +37,17 @@ impl Section {
         match self {
             Section::Identify => &["alert"],
             Section::Correlate | Section::Silences => &["alert", "ci", "service", "at"],
-            Section::Notify => &["alert", "ci", "service", "incident", "at"],
+            Section::Slas => &["alert", "ci", "service", "incident", "at"],
+            Section::Notify => &["alert", "ci", "service", "incident", "sla", "at"],
         }
     }
 }
 
 /// Every root there is, seen or not.
-pub(super) const ROOTS: &[&str] = &["alert", "ci", "service", "incident", "at"];
+pub(super) const ROOTS: &[&str] = &["alert", "ci", "service", "incident", "sla", "at"];
 
 /// Roots that rules will know and this version does not, with what they need.
-pub(super) const LATER_ROOTS: &[&str] = &["sla", "problem"];
+pub(super) const LATER_ROOTS: &[&str] = &["problem"];
 
 /// One name: `ci.class`, its type, and how it is read.
 #[derive(Debug)]
@@ -72,6 +76,7 @@ impl Field {
             "ci" => "ci.id",
             "service" => "service.id",
             "incident" => "incident.id",
+            "sla" => "sla.name",
             _ => return None,
         };
         Field::of_path(path)
@@ -88,6 +93,8 @@ pub(super) static SEVERITY: Closed = Closed { name: "severity", words: Severity:
 static LEVEL: Closed = Closed { name: "level", words: Level::WORDS };
 static HEALTH: Closed = Closed { name: "health", words: Health::WORDS };
 static STATE: Closed = Closed { name: "state", words: IncidentState::WORDS };
+static SLA_KIND: Closed = Closed { name: "kind", words: SlaKind::WORDS };
+static SLA_TARGET: Closed = Closed { name: "target", words: SlaTarget::WORDS };
 static PRIORITY: Closed = Closed { name: "priority", words: Priority::WORDS };
 
 const fn field(path: &'static str, ty: Type, read: for<'v, 'a> fn(&'v View<'a>) -> Val<'a>) -> Field {
@@ -139,5 +146,10 @@ static FIELDS: &[Field] = &[
     field("incident.reopened", Type::Int, |v| Val::count(v.incident.reopened)),
     field("incident.hold", Type::Text, |v| Val::text(v.incident.hold)),
     field("incident.problem", Type::Text, |v| Val::text(v.incident.problem)),
+    field("sla.name", Type::Text, |v| Val::text(v.sla.name)),
+    field("sla.kind", Type::Word(&SLA_KIND), |v| Val::text(v.sla.kind.word())),
+    field("sla.target", Type::Word(&SLA_TARGET), |v| Val::text(v.sla.target.word())),
+    field("sla.percent", Type::Int, |v| Val::count(v.sla.percent)),
+    field("sla.service", Type::Text, |v| Val::text(v.sla.service)),
     field("at", Type::Time, |v| Val::Time(v.at)),
 ];

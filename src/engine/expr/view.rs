@@ -2,7 +2,7 @@
 
 use crate::text::Labels;
 use crate::time::{Span, Time};
-use crate::words::{Health, IncidentState, Level, Priority, Severity};
+use crate::words::{Health, IncidentState, Level, Priority, Severity, SlaKind, SlaTarget};
 
 /// Everything one evaluation sees. What a section does not see stays at its default (empty texts, zero, low), and `check` refuses to name it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,6 +15,8 @@ pub struct View<'a> {
     pub service: ServiceView<'a>,
     /// The incident.
     pub incident: IncidentView<'a>,
+    /// The clock of the incident that presses most.
+    pub sla: SlaView<'a>,
     /// The moment judged.
     pub at: Time,
 }
@@ -127,6 +129,21 @@ pub struct IncidentView<'a> {
     pub problem: &'a str,
 }
 
+/// `sla.*`. Empty texts and no percent where no clock runs.
+#[derive(Debug, Clone, Copy)]
+pub struct SlaView<'a> {
+    /// `sla.name`.
+    pub name: &'a str,
+    /// `sla.kind`.
+    pub kind: SlaKind,
+    /// `sla.target`.
+    pub target: SlaTarget,
+    /// `sla.percent`: the used share.
+    pub percent: u64,
+    /// `sla.service`.
+    pub service: &'a str,
+}
+
 /// No labels, for views of nothing.
 pub static NO_LABELS: std::sync::LazyLock<Labels> = std::sync::LazyLock::new(Labels::default);
 
@@ -167,6 +184,12 @@ impl Default for CiView<'_> {
 impl Default for ServiceView<'_> {
     fn default() -> Self {
         ServiceView { id: "", tier: "", owner: "", domain: "", criticality: Level::Low, health: Health::Ok, labels: &NO_LABELS }
+    }
+}
+
+impl Default for SlaView<'_> {
+    fn default() -> Self {
+        SlaView { name: "", kind: SlaKind::Sla, target: SlaTarget::Response, percent: 0, service: "" }
     }
 }
 

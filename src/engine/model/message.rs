@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::ids::{AlertId, IncidentId, MessageId};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::words::Reason;
 
 /// A message as its row keeps it.
@@ -224,6 +224,10 @@ pub struct Content {
     #[n(39)]
     #[cbor(default)]
     pub yours_alerts: Vec<AlertId>,
+    /// Where each promise of an SLA stands; in an SLA mail those first that it is about.
+    #[n(40)]
+    #[cbor(default)]
+    pub clocks: Vec<ClockLine>,
 }
 
 /// An item in a message.
@@ -277,6 +281,53 @@ pub struct Hurt {
     pub health: String,
 }
 
+/// A promise of an SLA in a message.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct ClockLine {
+    /// The SLA's name.
+    #[n(0)]
+    pub sla: String,
+    /// The service it is promised for, or empty.
+    #[n(1)]
+    pub service: String,
+    /// `response` or `resolution`.
+    #[n(2)]
+    pub target: String,
+    /// `running`, `paused`, `met` or `breached`.
+    #[n(3)]
+    pub state: String,
+    /// How long it may take, in words.
+    #[n(4)]
+    pub allowed: String,
+    /// The used share.
+    #[n(5)]
+    pub percent: u32,
+    /// Until when; zero while it waits.
+    #[n(6)]
+    pub deadline: Time,
+    /// The used time, by the SLA's calendar.
+    #[n(7)]
+    pub used: Span,
+    /// The time left, by the SLA's calendar.
+    #[n(8)]
+    pub left: Span,
+    /// What did not count, by the SLA's calendar.
+    #[n(9)]
+    pub paused: Span,
+    /// When it was kept or ended; zero before.
+    #[n(10)]
+    pub ended: Time,
+    /// The shares that this message is about, the largest last; 100 is the breach.
+    #[n(11)]
+    pub reached: Vec<u32>,
+    /// The share that is told next; zero where none is.
+    #[n(12)]
+    pub next_percent: u32,
+    /// When that is.
+    #[n(13)]
+    pub next_at: Time,
+}
+
 /// The incident before.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub struct Before {
@@ -288,7 +339,7 @@ pub struct Before {
     pub opened_at: Time,
     /// How long it took, in milliseconds.
     #[n(2)]
-    pub lasted: crate::time::Span,
+    pub lasted: Span,
     /// With which words it was resolved.
     #[n(3)]
     pub words: String,

@@ -7,4 +7,5 @@ pub mod job;
 pub mod message;
 pub mod silence;
 pub mod system;
+pub mod terms;
 pub mod timer;

@@ -51,6 +51,9 @@ pub enum Timer {
     /// A sweep goes on.
     #[n(13)]
     Sweep,
+    /// A share of an SLA clock's time is used up.
+    #[n(14)]
+    Clock(#[n(0)] IncidentId),
 }
 
 /// A timer that is not fired, because it stopped the daemon twice. What it is about stays as it is until something else arms it for another time,

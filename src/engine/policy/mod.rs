@@ -2,21 +2,26 @@
 //!
 //! All faults of all files are found in one run, and a set of files with one error is refused whole. Nothing here decides about an alert.
 
+pub mod calendars;
 pub mod correlate;
 pub mod formats;
+mod ics;
 pub mod identify;
 pub mod notify;
 pub mod priorities;
 mod rules;
 mod schedules;
 pub mod silences;
+pub mod slas;
 pub mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::calendar::Calendar;
 pub use crate::expr::{Condition, Path, TextTemplate};
 pub use crate::schedule::Schedule;
 use crate::source::{self, Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, SourceFile, Takes};
@@ -27,6 +32,7 @@ use notify::Notify;
 use priorities::{Matrix, Severities};
 use rules::Scope;
 use silences::SilenceRule;
+use slas::Sla;
 use tests::RuleTest;
 
 /// Everything rule files say, checked and compiled.
@@ -44,8 +50,14 @@ pub struct Policy {
     pub correlate: CorrelateRules,
     /// What is recorded without being told; in order.
     pub silences: Vec<SilenceRule>,
+    /// Working time by name.
+    pub calendars: BTreeMap<String, Arc<Calendar>>,
+    /// Which clocks run for an incident; in order.
+    pub slas: Vec<Sla>,
     /// Who hears what; in order. The built-in rules only where no file has one.
     pub notify: Vec<Notify>,
+    /// Whether a rule of `notify` looks at SLA clocks: where none does, none is measured for it.
+    pub notify_sees_clocks: bool,
     /// Bodies of webhooks to alerts.
     pub formats: Formats,
     /// What must stay true.
@@ -76,6 +88,12 @@ static FILE: Shape = Shape {
         Key::may("scope", Takes::Map(&SCOPE), "what is added to every condition in this file."),
         Key::may("severities", Takes::Map(&priorities::SEVERITIES), "further words that senders use for severities."),
         Key::may("priorities", Takes::Map(&priorities::PRIORITIES), "the matrix of impact and urgency."),
+        Key::may("calendars", Takes::Pairs(&Takes::Map(&calendars::CALENDAR)), "working time by name: zone, hours, holidays."),
+        Key::may(
+            "holidays",
+            Takes::Pairs(&Takes::Map(&calendars::HOLIDAY)),
+            "days without work by name, as dates or out of an iCalendar file.",
+        ),
         Key::may("formats", Takes::List(&Takes::Map(&formats::FORMAT)), "how the body of a webhook becomes alerts."),
         Key::may(
             "identify",
@@ -88,24 +106,15 @@ static FILE: Shape = Shape {
             "what an alert means and which incident it joins; the first that matches.",
         ),
         Key::may("silences", Takes::List(&Takes::Map(&silences::RULE)), "what is recorded without being told."),
+        Key::may(
+            "slas",
+            Takes::List(&Takes::Map(&slas::RULE)),
+            "which clocks run for an incident; the first that matches for each service.",
+        ),
         Key::may("notify", Takes::List(&Takes::Map(&notify::RULE)), "who hears what; all that match."),
         Key::may("tests", Takes::List(&Takes::Map(&tests::TEST)), "what must stay true."),
     ],
-    later: &[
-        "calendars",
-        "holidays",
-        "rotas",
-        "enrich",
-        "inhibit",
-        "maintenance",
-        "storms",
-        "majors",
-        "problems",
-        "slas",
-        "capacity",
-        "heartbeats",
-        "reports",
-    ],
+    later: &["rotas", "enrich", "inhibit", "maintenance", "storms", "majors", "problems", "capacity", "heartbeats", "reports"],
 };
 
 impl Policy {
@@ -124,7 +133,7 @@ pub fn load(files: &[SourceFile]) -> Result<Loaded, Vec<Diagnostic>> {
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     let mut found = Vec::new();
     let mut sections = Sections::default();
-    for file in &sources {
+    for file in sources.iter().filter(|file| !calendars::is_ics(&file.path)) {
         let Some(root) = source::parse(file, &mut found) else { continue };
         let reading = Reading::new(file);
         if !root.is_null() {
@@ -132,19 +141,25 @@ pub fn load(files: &[SourceFile]) -> Result<Loaded, Vec<Diagnostic>> {
         }
         found.extend(reading.finish());
     }
+    let (calendars, known) = std::mem::take(&mut sections.calendars).finish(&sources, &mut found);
+    let slas = std::mem::take(&mut sections.slas).finish(&calendars, &known, &mut found);
     source::sort(&mut found);
     if found.iter().any(Diagnostic::is_error) {
         return Err(found);
     }
     let id = content_id(&sources);
     let severities = Arc::new(sections.severities.finish());
+    let notify = sections.notify.finish();
     let policy = Policy {
         id,
         matrix: sections.priorities.finish(),
         identify: sections.identify.finish(),
         correlate: sections.correlate.finish(),
         silences: sections.silences.finish(),
-        notify: sections.notify.finish(),
+        calendars,
+        slas,
+        notify_sees_clocks: notify.iter().any(|rule| rule.condition.exprs().iter().any(|expr| expr.source().contains("sla"))),
+        notify,
         formats: sections.formats.finish(&severities),
         tests: sections.tests.finish(),
         severities,
@@ -172,6 +187,8 @@ struct Sections {
     identify: identify::IdentifySection,
     correlate: correlate::CorrelateSection,
     silences: silences::SilencesSection,
+    calendars: calendars::CalendarsSection,
+    slas: slas::SlasSection,
     notify: notify::NotifySection,
     tests: tests::TestsSection,
 }
@@ -191,6 +208,13 @@ impl Sections {
         each(&file, "identify", &identify::RULE, |keys| self.identify.read(keys, &scope));
         each(&file, "correlate", &correlate::RULE, |keys| self.correlate.read(keys, &scope));
         each(&file, "silences", &silences::RULE, |keys| self.silences.read(keys, &scope));
+        if let Some(node) = file.node("holidays") {
+            self.calendars.read_holidays(reading, node);
+        }
+        if let Some(node) = file.node("calendars") {
+            self.calendars.read_calendars(reading, node);
+        }
+        each(&file, "slas", &slas::RULE, |keys| self.slas.read(keys, &scope));
         each(&file, "notify", &notify::RULE, |keys| self.notify.read(keys, &scope));
         each(&file, "tests", &tests::TEST, |keys| self.tests.read(keys));
     }

@@ -143,16 +143,26 @@ impl std::fmt::Display for Recipient {
 }
 
 /// Reasons that a rule can name in `send`: those whose mails stand alone, without the digest, which folds others.
-const SENDABLE: &[&str] =
-    &["opened", "reopened", "raised", "affected", "released", "acknowledged", "assigned", "held", "resolved", "closed"];
+const SENDABLE: &[&str] = &[
+    "opened",
+    "reopened",
+    "raised",
+    "affected",
+    "released",
+    "acknowledged",
+    "assigned",
+    "held",
+    "sla_warning",
+    "sla_breached",
+    "resolved",
+    "closed",
+];
 
 /// Reasons that a later version will send.
 const LATER_REASONS: &[&str] = &[
     "reminder",
     "unacknowledged",
     "update",
-    "sla_warning",
-    "sla_breached",
     "flapping",
     "storm",
     "major",
@@ -180,7 +190,7 @@ pub(super) static RULE: Shape = Shape {
         Key::may(
             "send",
             Takes::OneOrList(&Takes::Word(SENDABLE)),
-            "for which reasons. Default: those that ask for attention (opened, reopened, raised, affected, released, resolved).",
+            "for which reasons. Default: those that ask for attention (opened, reopened, raised, affected, released, sla_warning, sla_breached, resolved).",
         ),
         Key::may(
             "digest",

@@ -7,7 +7,7 @@ use crate::cmdb::files::read_inline;
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes};
 use crate::text::Labels;
 use crate::time::{Span, Time};
-use crate::words::{AlertState, IncidentState, Level, Priority, Reason};
+use crate::words::{AlertState, ClockState, HOLD_REASONS, IncidentState, Level, Priority, Reason, SlaTarget};
 
 /// One test.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,6 +188,23 @@ pub struct IncidentExpectation {
     pub reopened: Option<Spanned<u32>>,
     /// Whether it is linked as the recurrence of an earlier one.
     pub recurrence: Option<Spanned<bool>>,
+    /// Where the promises of its SLAs stand, complete and in any order.
+    pub sla: Option<Spanned<Vec<SlaExpectation>>>,
+}
+
+/// What a promise of an SLA must be; what is left out is not looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlaExpectation {
+    /// The SLA's name.
+    pub name: Option<String>,
+    /// Of what.
+    pub target: Option<SlaTarget>,
+    /// Where it stands.
+    pub state: Option<ClockState>,
+    /// Until when.
+    pub deadline: Option<Time>,
+    /// The used share.
+    pub percent: Option<u32>,
 }
 
 /// What a mail must be; what is left out is not looked at.
@@ -248,7 +265,6 @@ static POST: Shape = Shape {
     later: &[],
 };
 
-const HOLD_REASONS: &[&str] = &["waiting_for_customer", "waiting_for_vendor", "waiting_for_change"];
 const COMMANDS: &[&str] = &["acknowledge", "assign", "note", "hold", "resume", "resolve", "reopen", "close", "detach", "priority"];
 
 static DO: Shape = Shape {
@@ -290,8 +306,21 @@ static INCIDENT: Shape = Shape {
         Key::may("because", Takes::Text, "a part of a sentence of its timeline."),
         Key::may("reopened", Takes::Count, "how often it was reopened."),
         Key::may("recurrence", Takes::Flag, "whether it is linked as the recurrence of an earlier one."),
+        Key::may("sla", Takes::List(&Takes::Map(&SLA)), "where the promises of its SLAs stand, complete and in any order; [] is none."),
     ],
-    later: &["sla", "problem", "major", "hold"],
+    later: &["problem", "major", "hold"],
+};
+
+static SLA: Shape = Shape {
+    what: "an expected promise",
+    keys: &[
+        Key::may("name", Takes::Text, "the SLA."),
+        Key::may("target", Takes::Word(SlaTarget::WORDS), "of what."),
+        Key::may("state", Takes::Word(ClockState::WORDS), "where it stands."),
+        Key::may("deadline", Takes::Moment, "until when."),
+        Key::may("percent", Takes::Count, "the used share, in percent."),
+    ],
+    later: &[],
 };
 
 static MAIL: Shape = Shape {
@@ -529,6 +558,13 @@ fn expect<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Expect> {
             because: keys.get("because"),
             reopened: keys.get("reopened"),
             recurrence: keys.get("recurrence"),
+            sla: each(keys, "sla", &SLA, |keys| SlaExpectation {
+                name: keys.get("name"),
+                target: keys.get("target"),
+                state: keys.get("state"),
+                deadline: keys.get("deadline"),
+                percent: keys.get("percent"),
+            }),
         }),
         mails: each(&keys, "mails", &MAIL, |keys| MailExpectation {
             span: keys.span().clone(),

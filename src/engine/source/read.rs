@@ -7,7 +7,9 @@ use std::ops::Range;
 use super::{Diagnostic, Entry, Kind, Node, Place, Shape, SourceFile, Style, listed, nearest};
 use crate::text::Labels;
 use crate::time::{Span, Time};
-use crate::words::{Action, AlertState, Explains, Health, IncidentState, Level, Means, Priority, Reason, Relation, Severity};
+use crate::words::{
+    Action, AlertState, ClockState, Explains, Health, IncidentState, Level, Means, Priority, Reason, Relation, Severity, SlaTarget,
+};
 
 /// A file while it is read: where its faults gather.
 #[derive(Debug)]
@@ -255,7 +257,7 @@ impl<'a> Read<'a> for Span {
             let help = match text.parse::<u64>() {
                 Ok(number) => format!("a number needs its unit: `{number}s` or `{number}m`"),
                 Err(_) if text.ends_with(['m', 'h', 'd']) && text.trim_end_matches(['m', 'h', 'd']).ends_with('b') => {
-                    "working time (bm, bh, bd) is not yet supported: write wall time, such as 4h".to_owned()
+                    "working time (bm, bh, bd) is for the targets of `slas`: write wall time here, such as 4h".to_owned()
                 }
                 Err(_) => "write a number and a unit of s, m, h, d or w, such as 90s, 5m, 4h, 7d, or several: 3m20s".to_owned(),
             };
@@ -354,4 +356,6 @@ read_words!(
     AlertState "state",
     Reason "reason",
     Relation "relation",
+    SlaTarget "target",
+    ClockState "state",
 );

@@ -51,6 +51,8 @@ pub enum Takes {
     Count,
     /// A number and a unit: `90s`, `5m`, `4h`, `7d`, `2w`, `3m20s`.
     Duration,
+    /// The time of a target: `15m` and `4h` of wall time, `30bm` and `8bh` of working time, `2bd` working days.
+    Allowance,
     /// A moment: RFC 3339 with a zone.
     Moment,
     /// One of some words.
@@ -107,6 +109,7 @@ impl Takes {
             Takes::Flag => json!({ "type": "boolean" }),
             Takes::Count => json!({ "type": "integer", "minimum": 0 }),
             Takes::Duration => json!({ "type": "string", "pattern": "^([0-9]+(ms|s|m|h|d|w))+$" }),
+            Takes::Allowance => json!({ "type": "string", "pattern": "^(([0-9]+(s|m|h))+|([0-9]+b(m|h))+|[0-9]+bd)$" }),
             Takes::Moment => json!({ "type": "string", "format": "date-time" }),
             Takes::Word(words) => json!({ "enum": words }),
             Takes::List(of) => json!({ "type": ["array", "null"], "items": of.schema() }),

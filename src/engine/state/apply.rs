@@ -8,9 +8,11 @@ use crate::cmdb::Cmdb;
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId, SourceNo};
 use crate::limits;
+use crate::model::incident::clock::LiveTerms;
 use crate::model::job::Job;
 use crate::model::timer::Aside;
-use crate::model::{alert, digest, incident, job, message, silence, system};
+use crate::model::{alert, digest, incident, job, message, silence, system, terms};
+use crate::policy::slas::Terms;
 use crate::time::Time;
 
 impl State {
@@ -24,6 +26,10 @@ impl State {
             Fact::Digest(fact) => self.apply_digest(fact, now, touched),
             Fact::System(fact) => self.apply_system(cmdb, fact, touched),
             Fact::Job(fact) => self.apply_job(fact, touched),
+            Fact::Terms(terms::Fact::Kept { terms }) => {
+                touched.insert(Row::Terms(terms.id()));
+                self.keep_terms((**terms).clone());
+            }
         }
     }
 
@@ -146,7 +152,11 @@ impl State {
             | incident::Fact::Muted { .. }
             | incident::Fact::NobodyTold { .. }
             | incident::Fact::Hurts { .. }
-            | incident::Fact::ReleaseArmed { .. } => {}
+            | incident::Fact::ReleaseArmed { .. }
+            | incident::Fact::ClockAttached { .. }
+            | incident::Fact::ClockReached { .. }
+            | incident::Fact::ClockArmed { .. }
+            | incident::Fact::Backdated { .. } => {}
         }
     }
 
@@ -237,6 +247,10 @@ impl State {
                 }
             }
         }
+    }
+
+    pub(super) fn keep_terms(&mut self, terms: Terms) {
+        self.terms.insert(terms.id(), LiveTerms::new(terms));
     }
 
     fn apply_digest(&mut self, fact: &digest::Fact, now: Time, touched: &mut BTreeSet<Row>) {

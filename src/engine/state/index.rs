@@ -151,6 +151,7 @@ impl State {
             (incident.close_at, Timer::Close(id)),
             (incident.hold_until, Timer::Hold(id)),
             (incident.release_at, Timer::Release(id)),
+            (incident.clock_at, Timer::Clock(id)),
         ];
         match self.by_group.get_mut(&incident.group) {
             Some(alike) => drop(alike.insert(id)),

@@ -13,10 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cmdb::health::HealthMap;
 use crate::expr::Matcher;
-use crate::ids::{AlertId, IncidentId, MessageId, SilenceId, Slot, SourceNo, StoreId};
+use crate::ids::{AlertId, IncidentId, MessageId, SilenceId, Slot, SourceNo, StoreId, TermsId};
 use crate::lookup::Lookup;
 use crate::model::alert::{Alert, Vitals};
 use crate::model::digest::Digest;
+use crate::model::incident::clock::LiveTerms;
 use crate::model::incident::{Entry, Incident, Member};
 use crate::model::job::Job;
 use crate::model::message::Message;
@@ -44,6 +45,8 @@ pub struct State {
     pub messages: BTreeMap<MessageId, Message>,
     /// Silences that are not forgotten.
     pub silences: BTreeMap<SilenceId, LiveSilence>,
+    /// The terms of SLA clocks.
+    pub terms: BTreeMap<TermsId, LiveTerms>,
     /// Digests by the job that sends them and the address.
     pub digests: BTreeMap<(String, String), Digest>,
     /// What is done by schedule.
@@ -126,6 +129,7 @@ impl State {
             members: BTreeMap::new(),
             messages: BTreeMap::new(),
             silences: BTreeMap::new(),
+            terms: BTreeMap::new(),
             digests: BTreeMap::new(),
             jobs: BTreeMap::new(),
             aside: BTreeMap::new(),

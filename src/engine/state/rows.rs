@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::{AlertCell, State};
-use crate::ids::{AlertId, IncidentId, MessageId, SilenceId, SourceNo};
+use crate::ids::{AlertId, IncidentId, MessageId, SilenceId, SourceNo, TermsId};
 use crate::model::alert::{Alert, Vitals};
 use crate::model::digest::Digest;
 use crate::model::incident::{Entry, Incident, Member};
@@ -12,6 +12,7 @@ use crate::model::message::Message;
 use crate::model::silence::Silence;
 use crate::model::system::Counters;
 use crate::model::timer::{Aside, Timer};
+use crate::policy::slas::Terms;
 use crate::time::Time;
 use crate::words::JobKind;
 
@@ -40,6 +41,8 @@ pub enum Table {
     Jobs,
     /// Timers that are not fired because they stopped the daemon.
     TimersAside,
+    /// The terms of SLA clocks, of live and past incidents.
+    Terms,
     /// Forgotten alerts.
     PastAlerts,
     /// Closed incidents.
@@ -64,6 +67,7 @@ impl Table {
         Table::Silences,
         Table::Digests,
         Table::Jobs,
+        Table::Terms,
         Table::PastAlerts,
         Table::PastIncidents,
         Table::PastMessages,
@@ -84,6 +88,7 @@ impl Table {
             Table::Digests => "digests",
             Table::Jobs => "jobs",
             Table::TimersAside => "timers_aside",
+            Table::Terms => "terms",
             Table::PastAlerts => "past_alerts",
             Table::PastIncidents => "past_incidents",
             Table::PastMessages => "past_messages",
@@ -117,6 +122,8 @@ pub enum Row {
     Job(JobKind, String),
     /// A timer set aside, by when it was due.
     Aside(Time, Timer),
+    /// The terms of SLA clocks.
+    Terms(TermsId),
     /// A forgotten alert.
     PastAlert(AlertId),
     /// A closed incident.
@@ -142,6 +149,7 @@ impl Row {
             Row::Digest(job, address) => (Table::Digests, format!("{job}\0{address}").into_bytes()),
             Row::Aside(at, timer) => (Table::TimersAside, [&at.0.to_be_bytes()[..], &encode(timer)].concat()),
             Row::Job(kind, name) => (Table::Jobs, format!("{kind}\0{name}").into_bytes()),
+            Row::Terms(id) => (Table::Terms, [id.high.to_be_bytes(), id.low.to_be_bytes()].concat()),
             Row::PastAlert(id) => (Table::PastAlerts, id.0.to_be_bytes().to_vec()),
             Row::PastIncident(id) => (Table::PastIncidents, id.0.to_be_bytes().to_vec()),
             Row::PastMessage(id) => (Table::PastMessages, id.0.to_be_bytes().to_vec()),
@@ -226,6 +234,7 @@ impl State {
             Row::Digest(job, address) => self.digests.get(&(job.clone(), address.clone())).map(encode),
             Row::Aside(at, timer) => self.aside.get(&(*at, *timer)).map(encode),
             Row::Job(kind, name) => self.jobs.get(&(*kind, name.clone())).map(encode),
+            Row::Terms(id) => self.terms.get(id).map(|live| encode(&live.record)),
             Row::PastAlert(id) => self.past.alerts.get(id).map(|cell| self.alert_row(cell)),
             Row::PastIncident(id) => self.past.incidents.get(id).map(encode),
             Row::PastMessage(id) => self.past.messages.get(id).map(encode),
@@ -280,6 +289,7 @@ impl State {
                 let job: Job = decode(name, bytes)?;
                 self.jobs.insert((job.kind, job.name.clone()), job);
             }
+            Table::Terms => self.keep_terms(decode::<Terms>(name, bytes)?),
             Table::Timeline | Table::PastAlerts | Table::PastIncidents | Table::PastMessages | Table::PastSilences => {}
         }
         Ok(())

@@ -16,6 +16,7 @@ impl Turn<'_> {
     pub(super) fn settle_incident(&mut self, id: IncidentId) {
         if !self.is_open(id) {
             self.settle_resolved(id);
+            self.settle_clocks(id);
             return;
         }
         self.name_cause(id);
@@ -27,6 +28,7 @@ impl Turn<'_> {
         if let Some(before) = before.filter(|_| raised) {
             self.tell_told(id, Reason::Raised, before);
         }
+        self.settle_clocks(id);
         self.tell_newly_due(id);
     }
 
@@ -148,6 +150,8 @@ impl Turn<'_> {
 
     /// What follows from a resolution: its mails, and its children end with it.
     pub(super) fn resolved(&mut self, id: IncidentId) {
+        // What was used up before is said before.
+        self.settle_clocks(id);
         let Some(incident) = self.state.incidents.get(&id) else { return };
         let (priority, subject, untold) = (incident.priority, incident.subject.clone(), incident.notify_at.is_some());
         if untold {

@@ -72,7 +72,7 @@ impl Turn<'_> {
         self.carry_out(id, planned);
     }
 
-    fn carry_out(&mut self, id: IncidentId, planned: Vec<Planned>) {
+    pub(super) fn carry_out(&mut self, id: IncidentId, planned: Vec<Planned>) {
         for one in planned {
             match one {
                 Planned::Mail(mail) => self.plan_mail(id, *mail),

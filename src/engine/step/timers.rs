@@ -91,6 +91,8 @@ impl Turn<'_> {
             Timer::Settle(id) => self.settle_due(id),
             Timer::Close(id) => self.close_due(id),
             Timer::Hold(id) => self.hold_due(id),
+            // Settling sees what is used up.
+            Timer::Clock(id) => drop(self.incidents.insert(id)),
             Timer::Silence(id) => {
                 if self.state.silences.contains_key(&id) {
                     self.sweep_from_start();

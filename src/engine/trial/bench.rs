@@ -152,7 +152,7 @@ impl Bench {
         if expected.mails.is_some() {
             self.heard = self.mails.len();
         }
-        compare::check(&self.state, &self.world, &self.mails[since..], expected)
+        compare::check(&self.state, &self.world, &self.mails[since..], expected, self.now)
     }
 
     fn input(&self, alert: &TestAlert) -> Result<AlertInput, String> {

@@ -7,24 +7,26 @@ use crate::event::World;
 use crate::ids::AlertId;
 use crate::model::alert::CiRef;
 use crate::model::incident::Incident;
+use crate::model::incident::clock::{Promise, Standing};
 use crate::model::message::Message;
-use crate::policy::tests::{AlertExpectation, Expect, IncidentExpectation, MailExpectation};
+use crate::policy::tests::{AlertExpectation, Expect, IncidentExpectation, MailExpectation, SlaExpectation};
 use crate::sight;
 use crate::source::Spanned;
 use crate::state::{AlertCell, State};
 use crate::text::{Because, cut, one_line};
+use crate::time::Time;
 use crate::words::{AlertState, Role};
 
 /// Characters of a text that a difference shows.
 const SHOWN_BYTES_MAX: usize = 160;
 
 /// Holds an expectation against State and the mails since the last: each list that is not as expected, with its bytes in the file.
-pub(super) fn check(state: &State, world: &World, mails: &[Message], expected: &Expect) -> Vec<(Range<usize>, String)> {
+pub(super) fn check(state: &State, world: &World, mails: &[Message], expected: &Expect, now: Time) -> Vec<(Range<usize>, String)> {
     let mut found = Vec::new();
     if let Some(Spanned { value, span }) = &expected.incidents {
         let actual: Vec<&Incident> = state.incidents.values().filter(|incident| incident.parent.is_none()).collect();
         let show = |incident: &&Incident| incident_in_a_line(incident);
-        let text = differ("incidents", value, &actual, |e, a| incident(state, world, e, a), show, incident_wanted);
+        let text = differ("incidents", value, &actual, |e, a| incident(state, world, e, a, now), show, incident_wanted);
         found.extend(text.map(|text| (span.clone(), text)));
     }
     if let Some(Spanned { value, span }) = &expected.mails {
@@ -124,7 +126,7 @@ impl Differences {
     }
 }
 
-fn incident(state: &State, world: &World, expected: &IncidentExpectation, incident: &Incident) -> Vec<Difference> {
+fn incident(state: &State, world: &World, expected: &IncidentExpectation, incident: &Incident, now: Time) -> Vec<Difference> {
     let mut found = Differences::default();
     let item = |named: &String| is_item(world, &incident.ci, &incident.item, named);
     found.field("ci", expected.ci.as_ref(), item, |value| shown(value), || shown(&incident.item));
@@ -156,7 +158,43 @@ fn incident(state: &State, world: &World, expected: &IncidentExpectation, incide
     }
     found.same("reopened", expected.reopened.as_ref(), &incident.reopened);
     found.same("recurrence", expected.recurrence.as_ref(), &incident.recurrence_of.is_some());
+    let promises = incident.promises(&state.terms, now);
+    let holds = |value: &Vec<SlaExpectation>| {
+        let fits = |wanted: &SlaExpectation| (0..promises.len()).filter(|at| promise(wanted, &promises[*at])).collect();
+        let fits: Vec<Vec<usize>> = value.iter().map(fits).collect();
+        value.len() == promises.len() && matching(&fits, promises.len()).iter().all(Option::is_some)
+    };
+    let all = || format!("[{}]", promises.iter().map(promise_in_a_line).collect::<Vec<_>>().join(", "));
+    found.field("sla", expected.sla.as_ref(), holds, |value| promises_wanted(value), all);
     found.0
+}
+
+fn promise(expected: &SlaExpectation, there: &Promise<'_>) -> bool {
+    let SlaExpectation { name, target, state, deadline, percent } = expected;
+    name.as_ref().is_none_or(|name| *name == there.clock.name)
+        && target.is_none_or(|target| target == there.target)
+        && state.is_none_or(|state| state == there.standing.state)
+        && deadline.is_none_or(|deadline| Some(deadline) == there.standing.deadline)
+        && percent.is_none_or(|percent| percent == there.standing.percent)
+}
+
+fn promise_in_a_line(promise: &Promise<'_>) -> String {
+    let Standing { state, percent, deadline, .. } = &promise.standing;
+    let deadline = deadline.map(|deadline| format!(", deadline: {deadline}")).unwrap_or_default();
+    format!("{{name: {}, target: {}, state: {state}, percent: {percent}{deadline}}}", shown(&promise.clock.name), promise.target)
+}
+
+fn promises_wanted(expected: &[SlaExpectation]) -> String {
+    let one = |SlaExpectation { name, target, state, deadline, percent }: &SlaExpectation| {
+        let name = name.as_ref().map(|name| format!("name: {}", shown(name)));
+        let target = target.map(|target| format!("target: {target}"));
+        let state = state.map(|state| format!("state: {state}"));
+        let percent = percent.map(|percent| format!("percent: {percent}"));
+        let deadline = deadline.map(|deadline| format!("deadline: {deadline}"));
+        let fields: Vec<String> = [name, target, state, percent, deadline].into_iter().flatten().collect();
+        format!("{{{}}}", fields.join(", "))
+    };
+    format!("[{}]", expected.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 /// Every reason of an incident: its own, its members', its timeline's.
@@ -295,6 +333,7 @@ fn incident_wanted(entry: &IncidentExpectation) -> String {
     parts.text("because", entry.because.as_ref());
     parts.word("reopened", entry.reopened.as_ref());
     parts.word("recurrence", entry.recurrence.as_ref());
+    parts.0.extend(entry.sla.as_ref().map(|sla| format!("sla: {}", promises_wanted(&sla.value))));
     parts.finish()
 }
 

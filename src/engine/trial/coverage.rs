@@ -6,7 +6,7 @@ use std::fmt;
 use crate::decide::identify;
 use crate::event::World;
 use crate::fact::Fact;
-use crate::model::{alert, digest, message};
+use crate::model::{alert, digest, incident, message};
 use crate::policy::Policy;
 use crate::sight;
 use crate::state::State;
@@ -16,7 +16,7 @@ use crate::time::Time;
 /// A rule by section and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {
-    /// The section: `correlate`, `formats`, `identify`, `notify` or `silences`.
+    /// The section: `correlate`, `formats`, `identify`, `notify`, `silences` or `slas`.
     pub section: &'static str,
     /// Its name there.
     pub name: String,
@@ -41,8 +41,9 @@ pub(super) fn own_rules(policy: &Policy) -> Vec<RuleRef> {
     let identify = policy.identify.own_names().map(|name| RuleRef::new("identify", name));
     let correlate = policy.correlate.own().iter().map(|rule| RuleRef::new("correlate", &rule.name));
     let silences = policy.silences.iter().map(|rule| RuleRef::new("silences", &rule.name));
+    let slas = policy.slas.iter().map(|rule| RuleRef::new("slas", &rule.name));
     let notify = policy.notify.iter().filter(|rule| !rule.is_builtin).map(|rule| RuleRef::new("notify", &rule.name));
-    formats.chain(identify).chain(correlate).chain(silences).chain(notify).collect()
+    formats.chain(identify).chain(correlate).chain(silences).chain(slas).chain(notify).collect()
 }
 
 /// Adds the rules that facts tell of. The facts were applied just now.
@@ -61,14 +62,23 @@ pub(super) fn touch(touched: &mut BTreeSet<RuleRef>, state: &State, world: &Worl
                     }
                 }
             }
+            Fact::Incident(incident::Fact::ClockAttached { clock, .. }) => {
+                touched.insert(RuleRef::new("slas", &clock.name));
+            }
             Fact::Message(message::Fact::Planned { message }) => {
                 touched.insert(RuleRef::new("notify", &message.notify_rule));
             }
             Fact::Digest(digest::Fact::Folded { rule, .. }) => {
                 touched.insert(RuleRef::new("notify", rule));
             }
-            Fact::Alert(_) | Fact::Incident(_) | Fact::Message(_) | Fact::Silence(_) | Fact::Digest(_) | Fact::System(_) | Fact::Job(_) => {
-            }
+            Fact::Alert(_)
+            | Fact::Incident(_)
+            | Fact::Message(_)
+            | Fact::Silence(_)
+            | Fact::Digest(_)
+            | Fact::System(_)
+            | Fact::Job(_)
+            | Fact::Terms(_) => {}
         }
     }
 }

@@ -17,6 +17,7 @@ use stage::Stage;
 
 /// What stands in the folder, by its path there.
 const FILES: &[(&str, &str)] = &[
+    ("rules/holidays/berlin.ics", include_str!("../../../../rules/holidays/berlin.ics")),
     ("rules/shop.yaml", include_str!("../../../../rules/shop.yaml")),
     ("rules/tests/outages.yaml", include_str!("../../../../rules/tests/outages.yaml")),
     ("rules/tests/rules.yaml", include_str!("../../../../rules/tests/rules.yaml")),

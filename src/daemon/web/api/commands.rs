@@ -6,10 +6,10 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use serde_json::json;
 
-use watchkeeper_engine::decide::command::HOLD_REASONS;
 use watchkeeper_engine::event::{Action, Reply};
 use watchkeeper_engine::ids::{AlertId, IncidentId};
 use watchkeeper_engine::time::{Span, Time};
+use watchkeeper_engine::words::HOLD_REASONS;
 use watchkeeper_engine::words::Priority;
 
 use super::fields::Fields;

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::model::alert::CiRef;
 use watchkeeper_engine::model::incident::{Incident, Member};
+use watchkeeper_engine::time::Time;
 use watchkeeper_engine::trace;
 use watchkeeper_engine::words::{IncidentState, Priority, Role};
 
 use super::paging::{LIST, Paging, split};
-use super::{alerts, no_id, record, text_or_null, time, time_or_null};
+use super::{alerts, no_id, record, sla, text_or_null, time, time_or_null};
 use crate::read::live::{self, IncidentNow};
 use crate::read::{Span, Wanted, WholeIncident};
 use crate::web::App;
@@ -75,7 +76,8 @@ pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri:
         |trace| alerts::steps(&trace.steps),
     );
     let now = live::incidents(&app.writer, vec![number]).await?.remove(&number).unwrap_or_default();
-    Ok(axum::Json(json!({"incident": item(&app, &whole.incident, &now), "steps": steps})))
+    let incident = with_clocks(&app, item(&app, &whole.incident, &now), &whole.incident).await?;
+    Ok(axum::Json(json!({"incident": incident, "steps": steps})))
 }
 
 /// An incident by the id of a path.
@@ -89,7 +91,7 @@ pub(super) async fn json_of(app: &App, whole: &WholeIncident) -> Result<Value, P
     let incident = &whole.incident;
     let now = live::incidents(&app.writer, vec![incident.id]).await?.remove(&incident.id).unwrap_or_default();
     let symptoms = whole.members.iter().filter(|member| member.left_at.is_none() && member.role == Role::Symptom).count();
-    let mut json = item(app, incident, &IncidentNow { symptoms, ..now });
+    let mut json = with_clocks(app, item(app, incident, &IncidentNow { symptoms, ..now }), incident).await?;
     let present: Vec<&Member> = whole.members.iter().collect();
     let rows = app.records.alerts(present.iter().map(|member| member.alert).collect()).await?;
     let alerts = alerts::items(app, &rows).await?;
@@ -130,7 +132,23 @@ async fn items(app: &App, incidents: &[Incident]) -> Result<Vec<Value>, Problem>
     let ids: Vec<IncidentId> = incidents.iter().map(|incident| incident.id).collect();
     let now = if ids.is_empty() { Default::default() } else { live::incidents(&app.writer, ids).await? };
     let nothing = IncidentNow::default();
-    Ok(incidents.iter().map(|incident| item(app, incident, now.get(&incident.id).unwrap_or(&nothing))).collect())
+    let terms = app.records.terms(incidents).await?;
+    let at = if terms.is_empty() { Time::default() } else { live::now(&app.writer).await? };
+    let one = |incident| {
+        let mut json = item(app, incident, now.get(&incident.id).unwrap_or(&nothing));
+        json["sla"] = sla::promises(incident, &terms, at);
+        json
+    };
+    Ok(incidents.iter().map(one).collect())
+}
+
+/// An incident's item with where its promises stand.
+async fn with_clocks(app: &App, mut json: Value, incident: &Incident) -> Result<Value, Problem> {
+    let terms = app.records.terms(std::slice::from_ref(incident)).await?;
+    if !terms.is_empty() {
+        json["sla"] = sla::promises(incident, &terms, live::now(&app.writer).await?);
+    }
+    Ok(json)
 }
 
 fn item(app: &App, incident: &Incident, now: &IncidentNow) -> Value {

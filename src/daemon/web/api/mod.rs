@@ -15,6 +15,7 @@ pub mod openapi;
 mod outbox;
 mod paging;
 mod schedules;
+mod sla;
 mod sources;
 
 use axum::http::{HeaderMap, HeaderValue, header};

@@ -7,10 +7,7 @@ use crate::model::alert;
 use crate::model::incident::{self, Incident};
 use crate::text::Because;
 use crate::time::Time;
-use crate::words::{IncidentState, Priority, Reason};
-
-/// The reasons for which an incident may wait.
-pub const HOLD_REASONS: &[&str] = &["waiting_for_customer", "waiting_for_vendor", "waiting_for_change"];
+use crate::words::{HOLD_REASONS, IncidentState, Priority, Reason};
 
 const OPEN: &[&str] = &["acknowledge", "assign", "note", "hold", "resolve", "priority", "detach"];
 const ON_HOLD: &[&str] = &["assign", "note", "hold", "resume", "resolve", "priority", "detach"];

@@ -14,8 +14,6 @@ use crate::text::Because;
 use crate::time::Time;
 use crate::words::{Priority, Reason};
 
-pub use incident::HOLD_REASONS;
-
 /// A command decided: what it is about, and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {

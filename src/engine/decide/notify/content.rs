@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use super::Mail;
+use crate::decide::clock::Due;
 use crate::event::World;
 use crate::limits;
 use crate::model::alert::CiRef;
 use crate::model::digest::Digest;
 use crate::model::incident::Incident;
-use crate::model::message::{Before, Content, DigestLine, Hurt, Item, Quote};
+use crate::model::incident::clock::Promise;
+use crate::model::message::{Before, ClockLine, Content, DigestLine, Hurt, Item, Quote};
 use crate::sight;
 use crate::state::{AlertCell, State};
 use crate::text::{Because, cut};
 use crate::time::{Span, Time};
-use crate::words::{AlertState, IncidentState, Means, Priority, Reason, Role};
+use crate::words::{AlertState, ClockState, IncidentState, Means, Priority, Reason, Role};
 
 /// Characters of a sender's summary that a mail quotes.
 const QUOTE_BYTES_MAX: usize = 200;
@@ -28,6 +30,7 @@ pub(super) struct Told<'a> {
     pub(super) others: Vec<String>,
     pub(super) first: bool,
     pub(super) priority_before: Priority,
+    pub(super) due: &'a [Due],
     pub(super) now: Time,
 }
 
@@ -86,6 +89,7 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         left_over: if resolved { left_over(state, world, incident) } else { Vec::new() },
         acknowledged_at: incident.acknowledged_at.unwrap_or_default(),
         hold_until: incident.hold_until.filter(|_| held).unwrap_or_default(),
+        clocks: clocks(told),
     }
 }
 
@@ -127,6 +131,11 @@ pub(super) fn raised_subject(state: &State, world: &World, incident: &Incident) 
     cut_subject(&format!("{} now:", incident.priority), state, world, incident)
 }
 
+/// The subject of a broken promise: people must not miss it.
+pub(super) fn breached_subject(state: &State, world: &World, incident: &Incident) -> String {
+    cut_subject(&format!("BREACHED: {}", incident.priority), state, world, incident)
+}
+
 fn cut_subject(head: &str, state: &State, world: &World, incident: &Incident) -> String {
     let tail = format!(" [{}]", incident.id);
     let room = limits::SUBJECT_CHARS_MAX.saturating_sub(tail.chars().count());
@@ -160,6 +169,36 @@ fn what(state: &State, world: &World, incident: &Incident) -> String {
             if name.is_empty() || name == incident.item { incident.item.clone() } else { format!("{} {name}", incident.item) }
         }
     }
+}
+
+/// Where each promise stands; those whose time is used up first, a broken one before all.
+fn clocks(told: &Told<'_>) -> Vec<ClockLine> {
+    let line = |promise: Promise<'_>| {
+        let standing = &promise.standing;
+        let due = told.due.iter().find(|due| due.name == promise.clock.name && due.target == promise.target);
+        let next = promise.unsaid().find_map(|percent| Some((percent, promise.reaches(percent).filter(|at| *at > told.now)?)));
+        let (next_percent, next_at) = next.filter(|_| standing.state != ClockState::Paused).unwrap_or_default();
+        ClockLine {
+            sla: promise.clock.name.clone(),
+            service: promise.clock.service.clone(),
+            target: promise.target.word().to_owned(),
+            state: standing.state.word().to_owned(),
+            allowed: standing.allowance.words(),
+            percent: standing.percent,
+            deadline: standing.deadline.unwrap_or_default(),
+            used: standing.used,
+            left: standing.left,
+            paused: standing.paused,
+            ended: standing.ended.unwrap_or_default(),
+            reached: due.map(|due| due.reached.iter().map(|reached| u32::from(reached.percent)).collect()).unwrap_or_default(),
+            next_percent: u32::from(next_percent),
+            next_at,
+        }
+    };
+    let mut lines: Vec<ClockLine> = told.incident.promises(&told.state.terms, told.now).into_iter().map(line).collect();
+    lines.sort_by_key(|line| (line.reached.is_empty(), std::cmp::Reverse(line.reached.last().copied()), line.ended != Time::default()));
+    lines.truncate(limits::CLOCKS_TOLD);
+    lines
 }
 
 fn items<'a>(world: &World, cells: impl Iterator<Item = &'a AlertCell>) -> Vec<String> {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 pub use content::{digest, subject};
 
 use crate::cmdb::Team;
+use crate::decide::clock::Due;
 use crate::event::World;
 use crate::expr::View;
 use crate::ids::IncidentId;
@@ -79,7 +80,7 @@ pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Re
     let again = matches!(reason, Reason::Reopened | Reason::Released);
     let mut round = Round::new(state, world, incident, now);
     let cause = cause_of(state, incident);
-    let view = view_of(state, world, incident, &texts, cause, now);
+    let view = sight::of_incident(state, world, incident, &texts, cause, now);
     for rule in &world.policy.notify {
         if !(rule.sends(reason) || again && rule.sends(Reason::Opened)) || !rule.condition.holds(&view).is_yes() {
             continue;
@@ -97,7 +98,7 @@ pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Re
     let is_symptom = |cell: &&AlertCell| cell.alert.role == Role::Symptom && cell.alert.state == AlertState::Firing;
     let anyone = !affected.is_empty() && state.tally(incident.id).active_symptoms > 0;
     for symptom in anyone.then(|| state.alerts_in(incident.id).filter(is_symptom)).into_iter().flatten() {
-        let view = view_of(state, world, incident, &texts, Some(symptom), now);
+        let view = sight::of_incident(state, world, incident, &texts, Some(symptom), now);
         for rule in &affected {
             if !rule.condition.holds(&view).is_yes() {
                 continue;
@@ -132,9 +133,25 @@ pub fn of_told(state: &State, world: &World, incident: &Incident, reason: Reason
 pub fn of_command(state: &State, world: &World, incident: &Incident, reason: Reason, now: Time) -> Vec<Planned> {
     let texts = IncidentTexts::of(incident);
     let mut round = Round::new(state, world, incident, now);
-    let view = view_of(state, world, incident, &texts, cause_of(state, incident), now);
+    let view = sight::of_incident(state, world, incident, &texts, cause_of(state, incident), now);
     for rule in &world.policy.notify {
         if rule.digest.is_none() && rule.sends(reason) && rule.condition.holds(&view).is_yes() {
+            for to in recipients::of(world, incident, &view, rule) {
+                round.tell(to, rule, reason, None);
+            }
+        }
+    }
+    round.planned()
+}
+
+/// Who hears that the time of a promise is used up: every rule that names that reason, folded where it folds.
+pub fn of_clocks(state: &State, world: &World, incident: &Incident, reason: Reason, due: &[Due], now: Time) -> Vec<Planned> {
+    let texts = IncidentTexts::of(incident);
+    let mut round = Round::new(state, world, incident, now);
+    round.due = due;
+    let view = sight::of_incident(state, world, incident, &texts, cause_of(state, incident), now);
+    for rule in &world.policy.notify {
+        if rule.sends(reason) && rule.condition.holds(&view).is_yes() {
             for to in recipients::of(world, incident, &view, rule) {
                 round.tell(to, rule, reason, None);
             }
@@ -181,19 +198,6 @@ fn cause_of<'a>(state: &'a State, incident: &Incident) -> Option<&'a AlertCell> 
     incident.cause.and_then(|id| state.cell(id)).or_else(|| state.alerts_in(incident.id).next())
 }
 
-fn view_of<'a>(
-    state: &'a State,
-    world: &'a World,
-    incident: &'a Incident,
-    texts: &'a IncidentTexts,
-    cell: Option<&'a AlertCell>,
-    now: Time,
-) -> View<'a> {
-    let view = cell.map_or_else(|| View { at: now, ..View::default() }, |cell| sight::alert(state, cell, now));
-    let ci = cell.filter(|cell| cell.alert.role == Role::Symptom).map_or(&incident.ci, |cell| &cell.alert.ci);
-    sight::with_incident(sight::with_ci(view, state, world, ci), state, incident, texts, now)
-}
-
 /// A folded line is not yet being told, except by another fold.
 fn is_told(incident: &Incident, address: &str, rule: &Notify) -> bool {
     incident.told.iter().any(|told| told.address == address && (rule.digest.is_some() || told.reason != Reason::Digest))
@@ -206,6 +210,8 @@ struct Round<'a> {
     incident: &'a Incident,
     now: Time,
     priority_before: Priority,
+    /// The promises whose time is used up, where the mails are about those.
+    due: &'a [Due],
     mails: BTreeMap<String, (Mail, Vec<&'a AlertCell>)>,
     order: Vec<String>,
     folds: BTreeMap<String, Planned>,
@@ -220,6 +226,7 @@ impl<'a> Round<'a> {
             incident,
             now,
             priority_before: incident.priority,
+            due: &[],
             mails: BTreeMap::new(),
             order: Vec::new(),
             folds: BTreeMap::new(),
@@ -252,7 +259,7 @@ impl<'a> Round<'a> {
             template: rule.template_of(reason).to_owned(),
             team: to.team,
             content: Content::default(),
-            subject: None,
+            subject: (reason == Reason::SlaBreached).then(|| content::breached_subject(self.state, self.world, self.incident)),
         };
         self.order.push(to.address.clone());
         self.mails.insert(to.address, (mail, symptom.into_iter().collect()));
@@ -316,6 +323,7 @@ impl<'a> Round<'a> {
                 others,
                 first: !told_before,
                 priority_before: self.priority_before,
+                due: self.due,
                 now: self.now,
             });
             out.push(Planned::Mail(Box::new(mail)));

@@ -1,5 +1,6 @@
 //! How a fact about an incident changes its record.
 
+use super::clock::Moved;
 use super::{Fact, Incident};
 use crate::time::Time;
 use crate::words::{IncidentState, Reason};
@@ -12,11 +13,13 @@ impl Incident {
             Fact::Attached { .. } => self.alert_count += 1,
             Fact::Detached { .. } | Fact::Noted { .. } | Fact::NobodyTold { .. } => {}
             Fact::Emptied { by, .. } => {
+                self.mark(at, Moved::Adopted);
                 self.parent = Some(*by);
                 self.notify_at = None;
                 self.settle_at = None;
             }
             Fact::GivenBack { notify_at, .. } => {
+                self.mark(at, Moved::GivenBack);
                 self.parent = None;
                 self.notify_at = Some(*notify_at);
                 self.notify_as = Reason::Released;
@@ -32,27 +35,36 @@ impl Incident {
             Fact::Rated { impact, urgency, priority, services, by_hand, .. } => {
                 self.impact = *impact;
                 self.urgency = *urgency;
+                if self.priority != *priority {
+                    self.mark(at, Moved::Rated(*priority));
+                }
                 self.priority = *priority;
                 self.services.clone_from(services);
                 self.priority_by_hand = *by_hand;
             }
             Fact::Moved { to, .. } => {
+                self.answered(at);
+                if self.state == IncidentState::OnHold {
+                    self.mark(at, Moved::Resumed);
+                }
                 self.state = *to;
                 self.hold_reason.clear();
                 self.hold_until = None;
-                self.acknowledged_at.get_or_insert(at);
             }
             Fact::Assigned { to, .. } => {
                 self.assignee.clone_from(to);
-                self.acknowledged_at.get_or_insert(at);
+                self.answered(at);
             }
             Fact::Held { reason, until, .. } => {
+                // It is answered before it waits.
+                self.answered(at);
+                self.mark(at, Moved::Held(reason.clone()));
                 self.state = IncidentState::OnHold;
                 self.hold_reason.clone_from(reason);
                 self.hold_until = *until;
-                self.acknowledged_at.get_or_insert(at);
             }
             Fact::Resolved { by, words, settle_at, close_at, .. } => {
+                self.mark(at, Moved::Resolved);
                 self.state = IncidentState::Resolved;
                 self.resolved_at = Some(at);
                 self.resolved_by.clone_from(by);
@@ -63,6 +75,7 @@ impl Incident {
                 self.hold_until = None;
             }
             Fact::Reopened { notify_at, .. } => {
+                self.mark(at, Moved::Reopened);
                 self.state = IncidentState::New;
                 self.reopened += 1;
                 self.reopened_at = Some(at);
@@ -82,6 +95,7 @@ impl Incident {
                 self.close_at = None;
                 self.settle_at = None;
                 self.notify_at = None;
+                self.clock_at = None;
             }
             Fact::SettleArmed { at, .. } => self.settle_at = *at,
             Fact::NotifyArmed { at, subject, .. } => {
@@ -99,11 +113,27 @@ impl Incident {
             Fact::Muted { muted, .. } => self.muted = *muted,
             Fact::Hurts { services, .. } => self.services.clone_from(services),
             Fact::ReleaseArmed { at, .. } => self.release_at = *at,
+            Fact::ClockAttached { clock, .. } => self.clocks.push((**clock).clone()),
+            Fact::ClockReached { name, reached, .. } => {
+                if let Some(clock) = self.clocks.iter_mut().find(|clock| clock.name == *name) {
+                    clock.keep(reached);
+                }
+            }
+            Fact::ClockArmed { at, .. } => self.clock_at = *at,
+            Fact::Backdated { to, .. } => self.mark(at, Moved::Backdated(*to)),
         }
         if fact.entry(at).is_some() {
             self.timeline_len += 1;
             self.updated_at = at;
         }
         self.version += 1;
+    }
+
+    /// Somebody has it, from then on.
+    fn answered(&mut self, at: Time) {
+        if self.acknowledged_at.is_none() {
+            self.mark(at, Moved::Answered);
+            self.acknowledged_at = Some(at);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::clock::{Clock, Reached};
 use super::{Incident, Member, ServiceHit, Told};
 use crate::ids::{AlertId, IncidentId};
 use crate::model::alert::CiRef;
@@ -272,6 +273,49 @@ pub enum Fact {
         #[n(1)]
         at: Option<Time>,
     },
+    /// An SLA measures it from now on.
+    #[n(21)]
+    ClockAttached {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// The clock.
+        #[n(1)]
+        clock: Box<Clock>,
+    },
+    /// So much of a promise's time was used up.
+    #[n(22)]
+    ClockReached {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// The SLA.
+        #[n(1)]
+        name: String,
+        /// Of which promise, which shares and when; the largest last.
+        #[n(2)]
+        reached: Vec<Reached>,
+    },
+    /// The next share is used up at another moment.
+    #[n(23)]
+    ClockArmed {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// When; `None`: none runs.
+        #[n(1)]
+        at: Option<Time>,
+    },
+    /// It adopted what began before it: its clocks count from there.
+    #[n(24)]
+    Backdated {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// Since when they count.
+        #[n(1)]
+        to: Time,
+    },
     /// Nobody was told where somebody should have been.
     #[n(18)]
     NobodyTold {
@@ -308,7 +352,11 @@ impl Fact {
             | Fact::Muted { id, .. }
             | Fact::NobodyTold { id, .. }
             | Fact::Hurts { id, .. }
-            | Fact::ReleaseArmed { id, .. } => *id,
+            | Fact::ReleaseArmed { id, .. }
+            | Fact::ClockAttached { id, .. }
+            | Fact::ClockReached { id, .. }
+            | Fact::ClockArmed { id, .. }
+            | Fact::Backdated { id, .. } => *id,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Incidents: the record, its members and its timeline. Beside it: what can happen to one, what that changes, and what the timeline says of it.
 
 mod apply;
+pub mod clock;
 mod fact;
 mod timeline;
 
@@ -12,6 +13,7 @@ use crate::text::Because;
 use crate::time::{Span, Time};
 use crate::words::{Health, IncidentState, Level, Priority, Reason, Role};
 
+use clock::{Clock, Mark};
 pub use fact::Fact;
 
 /// An incident as its row keeps it.
@@ -149,6 +151,17 @@ pub struct Incident {
     /// When it last came back. What had cleared before that does not resolve it: who reopened it by hand says that it is not over.
     #[n(43)]
     pub reopened_at: Option<Time>,
+    /// What moved its SLA clocks.
+    #[n(44)]
+    #[cbor(default)]
+    pub log: Vec<Mark>,
+    /// Its SLA clocks, in the order they were attached.
+    #[n(45)]
+    #[cbor(default)]
+    pub clocks: Vec<Clock>,
+    /// When the next share of a clock's time is used up.
+    #[n(46)]
+    pub clock_at: Option<Time>,
 }
 
 /// The times of the rule that opened an incident: it keeps them over reloads.

@@ -1,5 +1,6 @@
 //! What a timeline says of each fact about an incident: a sentence, why, and who.
 
+use super::clock::{BREACH, Reached};
 use super::{Entry, Fact, ServiceHit};
 use crate::text::Because;
 use crate::time::Time;
@@ -27,7 +28,10 @@ impl Fact {
             Fact::Muted { muted: false, .. } => ("no longer muted".to_owned(), None),
             Fact::NobodyTold { why, .. } => (format!("nobody told: {why}"), None),
             Fact::Hurts { services, .. } => (hurts(services), None),
-            Fact::SettleArmed { .. } | Fact::NotifyArmed { .. } | Fact::ReleaseArmed { .. } => return None,
+            Fact::ClockAttached { clock, .. } => (format!("SLA {} counts", clock.name), None),
+            Fact::ClockReached { name, reached, .. } => (used_up(name, reached), None),
+            Fact::Backdated { .. } => ("its SLA clocks count from its earliest alert".to_owned(), None),
+            Fact::ClockArmed { .. } | Fact::SettleArmed { .. } | Fact::NotifyArmed { .. } | Fact::ReleaseArmed { .. } => return None,
         };
         let actor = match because {
             Some(Because::Operator { actor, .. }) => actor.clone(),
@@ -40,6 +44,17 @@ impl Fact {
         };
         Some(Entry { at, what, because, actor })
     }
+}
+
+/// `SLA gold: 75 % of the time to resolution is used`, or that it is broken.
+fn used_up(name: &str, reached: &[Reached]) -> String {
+    let Some(last) = reached.last() else { return format!("SLA {name}") };
+    let target = last.target;
+    if last.percent >= BREACH {
+        return format!("SLA {name} breached: {target} was due {}", last.at);
+    }
+    let shares: Vec<String> = reached.iter().map(|one| format!("{} %", one.percent)).collect();
+    format!("SLA {name}: {} of the time to {target} used", shares.join(" and "))
 }
 
 fn hurts(services: &[ServiceHit]) -> String {

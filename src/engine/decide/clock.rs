@@ -1,0 +1,103 @@
+//! SLA clocks: which are attached to an incident, what of their time is used up by now, and when to look again.
+
+use crate::event::World;
+use crate::ids::TermsId;
+use crate::model::alert::Alert;
+use crate::model::incident::Incident;
+use crate::model::incident::clock::{self, BREACH, Clock, Promise, Reached};
+use crate::policy::slas::{Sla, Terms};
+use crate::sight::{self, IncidentTexts};
+use crate::state::State;
+use crate::time::Time;
+use crate::words::{ClockState, SlaTarget};
+
+/// The clocks that an incident should have and has not: for each service that it hurts the first SLA of each kind that holds, each SLA once.
+pub fn wanted<'w>(state: &State, world: &'w World, incident: &Incident, now: Time) -> Vec<(Clock, &'w Terms)> {
+    let mut wanted: Vec<(Clock, &Terms)> = Vec::new();
+    if world.policy.slas.is_empty() || clock::start(&incident.log).is_none() {
+        return wanted;
+    }
+    let texts = IncidentTexts::of(incident);
+    let cause = incident.cause.and_then(|id| state.cell(id)).or_else(|| state.alerts_in(incident.id).next());
+    let view = sight::of_incident(state, world, incident, &texts, cause, now);
+    // One that hurts no service is measured by what is promised of every incident.
+    let services = incident.services.iter().map(|hit| hit.id.as_str());
+    let services: Vec<&str> = if incident.services.is_empty() { vec![""] } else { services.collect() };
+    for service in services {
+        let view = sight::with_service(view, state, world, service);
+        let Some(sla) = world.policy.slas.iter().find(|sla| sla.condition.holds(&view).is_yes()) else { continue };
+        let known = incident.clocks.iter().chain(wanted.iter().map(|(clock, _)| clock)).any(|clock| clock.name == sla.name);
+        if !known && promises(sla, incident) {
+            let clock = Clock {
+                terms: sla.terms_id,
+                name: sla.name.clone(),
+                kind: sla.terms.kind,
+                service: service.to_owned(),
+                attached_at: now,
+                reached: Vec::new(),
+            };
+            wanted.push((clock, &sla.terms));
+        }
+    }
+    wanted
+}
+
+fn promises(sla: &Sla, incident: &Incident) -> bool {
+    SlaTarget::ALL.iter().any(|target| sla.terms.allowance(*target, incident.priority).is_some())
+}
+
+/// What of one promise was used up, and not said yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The clock's terms.
+    pub terms: TermsId,
+    /// The clock's name.
+    pub name: String,
+    /// Which promise.
+    pub target: SlaTarget,
+    /// The shares, the largest last.
+    pub reached: Vec<Reached>,
+}
+
+impl Due {
+    /// Whether the promise is broken.
+    pub fn is_breach(&self) -> bool {
+        self.reached.iter().any(|reached| reached.percent == BREACH)
+    }
+}
+
+/// What was used up by `now` and not said yet.
+pub fn due(state: &State, incident: &Incident, now: Time) -> Vec<Due> {
+    let of_promise = |promise: Promise<'_>| {
+        let period = promise.run.period;
+        let when = |percent: u8| promise.reaches(percent).filter(|at| *at <= now).map(|at| (percent, at));
+        let reached: Vec<Reached> =
+            promise.unsaid().filter_map(when).map(|(percent, at)| Reached { target: promise.target, period, percent, at }).collect();
+        let due = Due { terms: promise.clock.terms, name: promise.clock.name.clone(), target: promise.target, reached };
+        (!due.reached.is_empty()).then_some(due)
+    };
+    incident.promises(&state.terms, now).into_iter().filter_map(of_promise).collect()
+}
+
+/// When the next share is used up, if nothing happens before.
+pub fn next(state: &State, incident: &Incident, now: Time) -> Option<Time> {
+    let open = |promise: &Promise<'_>| promise.is_open() && promise.standing.state != ClockState::Paused;
+    let promises = incident.promises(&state.terms, now);
+    promises
+        .iter()
+        .filter(|promise| open(promise))
+        .flat_map(|promise| promise.unsaid().filter_map(|percent| promise.reaches(percent)))
+        .min()
+}
+
+/// From when an incident counts that adopted what was heard at `heard`; `None`: nothing changes.
+pub fn backdated(state: &State, incident: &Incident, adopted: Time) -> Option<Time> {
+    let cause = incident.cause.and_then(|id| state.cell(id)).map_or(adopted, |cell| heard(&cell.alert));
+    let earliest = adopted.min(cause);
+    (earliest < clock::start(&incident.log)?).then_some(earliest)
+}
+
+/// When an alert that fires was heard: not what a sender says of the time before.
+pub fn heard(alert: &Alert) -> Time {
+    alert.started_at.max(alert.first_seen)
+}

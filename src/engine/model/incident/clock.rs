@@ -1,0 +1,452 @@
+//! The SLA clocks of an incident: the log of what moved them, and where each promise stands by that log, its terms and its calendar.
+//!
+//! No remaining time is kept anywhere. A deadline is what [`Run::reaches`] says of the log, whenever it is asked, so a pause, another priority or a
+//! return counts from the moment it happened and a second look says the same as the first.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+
+use super::Incident;
+use crate::calendar::{Allowance, Calendar};
+use crate::ids::TermsId;
+use crate::limits;
+use crate::policy::slas::Terms;
+use crate::time::{Span, Time};
+use crate::words::{ClockState, Priority, SlaKind, SlaTarget};
+
+/// One entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Mark {
+    /// When.
+    #[n(0)]
+    pub at: Time,
+    /// What.
+    #[n(1)]
+    pub what: Moved,
+}
+
+/// What moves clocks.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Moved {
+    /// The incident opened.
+    #[n(0)]
+    Started,
+    /// It has this priority from here on, and promises count by it from the start.
+    #[n(1)]
+    Rated(#[n(0)] Priority),
+    /// Somebody has it: acknowledged, assigned or held.
+    #[n(2)]
+    Answered,
+    /// It waits, for this reason.
+    #[n(3)]
+    Held(#[n(0)] String),
+    /// It no longer waits.
+    #[n(4)]
+    Resumed,
+    /// It is over.
+    #[n(5)]
+    Resolved,
+    /// It came back: response starts over, resolution goes on.
+    #[n(6)]
+    Reopened,
+    /// Another incident adopted it: its clocks stand still.
+    #[n(7)]
+    Adopted,
+    /// It stands on its own again.
+    #[n(8)]
+    GivenBack,
+    /// It adopted what began earlier: it counts from here.
+    #[n(9)]
+    Backdated(#[n(0)] Time),
+}
+
+/// A clock: one SLA that an incident is measured by.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Clock {
+    /// What was promised, as it was when the clock was attached.
+    #[n(0)]
+    pub terms: TermsId,
+    /// The SLA's name.
+    #[n(1)]
+    pub name: String,
+    /// Between whom.
+    #[n(2)]
+    pub kind: SlaKind,
+    /// The service for which it was promised; empty where the incident hurts none.
+    #[n(3)]
+    pub service: String,
+    /// When it was attached.
+    #[n(4)]
+    pub attached_at: Time,
+    /// What was reached, and told at that time. A breach is never taken out.
+    #[n(5)]
+    pub reached: Vec<Reached>,
+}
+
+/// A share of a promise's time that was used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Reached {
+    /// Of which promise.
+    #[n(0)]
+    pub target: SlaTarget,
+    /// The period: how often the promise had started over.
+    #[n(1)]
+    pub period: u32,
+    /// The share in percent; [`BREACH`] is the breach.
+    #[n(2)]
+    pub percent: u8,
+    /// When by the log.
+    #[n(3)]
+    pub at: Time,
+}
+
+/// The share that is a breach.
+pub const BREACH: u8 = 100;
+
+/// One promise on its way: from where it counts, what stands between, and where it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// From when on.
+    pub start: Time,
+    /// How often it started over.
+    pub period: u32,
+    /// How long it may take.
+    pub allowance: Allowance,
+    /// When it was kept or ended; `None`: it still runs or waits.
+    pub ended: Option<Time>,
+    /// From when until when it does not count; the last may still last.
+    pub pauses: Vec<(Time, Option<Time>)>,
+}
+
+/// Where a promise stands at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// How often it started over.
+    pub period: u32,
+    /// Whether it runs, waits, was kept or broken.
+    pub state: ClockState,
+    /// How long it may take.
+    pub allowance: Allowance,
+    /// From when on.
+    pub start: Time,
+    /// Until when; `None` while it waits.
+    pub deadline: Option<Time>,
+    /// The used share; below 100 before it is broken.
+    pub percent: u32,
+    /// The used time, by its calendar.
+    pub used: Span,
+    /// The time that is left, by its calendar; none after the deadline.
+    pub left: Span,
+    /// What did not count, by its calendar.
+    pub paused: Span,
+    /// When it was kept or ended.
+    pub ended: Option<Time>,
+}
+
+impl Run {
+    /// The run of a promise by a log; `None`: nothing is promised at that priority.
+    pub fn of(log: &[Mark], terms: &Terms, target: SlaTarget) -> Option<Run> {
+        match target {
+            SlaTarget::Response => response(log, terms),
+            SlaTarget::Resolution => resolution(log, terms),
+            SlaTarget::Update => None,
+        }
+    }
+
+    /// When the used time reaches `percent` of what is allowed: by the log so far and, where it still runs, if nothing more happens.
+    /// `None`: it ended before, or waits.
+    pub fn reaches(&self, calendar: &Calendar, percent: u8) -> Option<Time> {
+        let base = if percent >= BREACH {
+            calendar.end(self.start, self.allowance)
+        } else {
+            calendar.add(self.start, Span(self.total(calendar).0 * i64::from(percent) / i64::from(BREACH)))
+        };
+        let mut at = base;
+        for (from, until) in &self.pauses {
+            if *from >= at {
+                break;
+            }
+            at = calendar.add(at, calendar.between(*from, (*until)?));
+        }
+        (at < Time::NEVER && self.ended.is_none_or(|ended| at <= ended)).then_some(at)
+    }
+
+    /// The time that is allowed, by the calendar.
+    fn total(&self, calendar: &Calendar) -> Span {
+        match self.allowance {
+            Allowance::Wall(span) | Allowance::Working(span) => span,
+            Allowance::Days(days) => calendar.between(self.start, calendar.add_days(self.start, days)),
+        }
+    }
+
+    fn paused(&self, calendar: &Calendar, until: Time) -> Span {
+        let one = |(from, to): &(Time, Option<Time>)| calendar.between(*from, to.unwrap_or(until).min(until)).0;
+        Span(self.pauses.iter().map(one).sum())
+    }
+
+    /// Where it stands at `now`; `breached`: that it was broken is known already.
+    pub fn standing(&self, calendar: &Calendar, breached: bool, now: Time) -> Standing {
+        let until = self.ended.unwrap_or(now).min(now);
+        let total = self.total(calendar).0.max(1);
+        let paused = self.paused(calendar, until);
+        let used = Span((calendar.between(self.start, until).0 - paused.0).max(0));
+        let deadline = match self.ended {
+            None => self.reaches(calendar, BREACH),
+            // Where it would have been.
+            Some(ended) => {
+                let pauses = self.pauses.iter().map(|(from, until)| (*from, until.or(Some(ended)))).collect();
+                Run { ended: None, pauses, ..self.clone() }.reaches(calendar, BREACH)
+            }
+        };
+        let breached = breached || self.reaches(calendar, BREACH).is_some_and(|at| at <= now);
+        let waits = self.pauses.last().is_some_and(|(_, until)| until.is_none());
+        let state = match (breached, self.ended, waits) {
+            (true, _, _) => ClockState::Breached,
+            (false, Some(_), _) => ClockState::Met,
+            (false, None, true) => ClockState::Paused,
+            (false, None, false) => ClockState::Running,
+        };
+        let share = u32::try_from(used.0.saturating_mul(i64::from(BREACH)) / total).unwrap_or(u32::MAX);
+        let percent = if breached { share.max(BREACH.into()) } else { share.min(u32::from(BREACH) - 1) };
+        Standing {
+            period: self.period,
+            state,
+            allowance: self.allowance,
+            start: self.start,
+            deadline,
+            percent,
+            used,
+            left: Span((total - used.0).max(0)),
+            paused,
+            ended: self.ended,
+        }
+    }
+}
+
+/// From when an incident counts: its opening, or what it adopted. `None`: it was opened before there was a log.
+pub fn start(log: &[Mark]) -> Option<Time> {
+    let moment = |mark: &Mark| match &mark.what {
+        Moved::Started => Some(mark.at),
+        Moved::Backdated(to) => Some(*to),
+        Moved::Rated(_)
+        | Moved::Answered
+        | Moved::Held(_)
+        | Moved::Resumed
+        | Moved::Resolved
+        | Moved::Reopened
+        | Moved::Adopted
+        | Moved::GivenBack => None,
+    };
+    log.iter().filter_map(moment).min()
+}
+
+/// Until somebody has it; it never waits, except while another incident stands for this one.
+fn response(log: &[Mark], terms: &Terms) -> Option<Run> {
+    let mut run = Draft::new(start(log)?);
+    for mark in log {
+        match &mark.what {
+            Moved::Rated(priority) => run.priority = *priority,
+            Moved::Answered | Moved::Resolved => run.end(mark.at),
+            Moved::Reopened => run.start_over(mark.at),
+            Moved::Adopted => run.wait(mark.at),
+            Moved::GivenBack => run.go_on(mark.at),
+            Moved::Started | Moved::Held(_) | Moved::Resumed | Moved::Backdated(_) => {}
+        }
+    }
+    run.finish(terms, SlaTarget::Response)
+}
+
+/// Until it is over; it waits while it is held for a reason that the SLA lists, while it is resolved, and while another incident stands for it.
+fn resolution(log: &[Mark], terms: &Terms) -> Option<Run> {
+    let mut run = Draft::new(start(log)?);
+    let (mut held, mut adopted, mut resolved) = (false, false, false);
+    for mark in log {
+        match &mark.what {
+            Moved::Rated(priority) => run.priority = *priority,
+            Moved::Held(reason) => held = terms.pause.contains(reason),
+            Moved::Resumed => held = false,
+            Moved::Adopted => adopted = true,
+            Moved::GivenBack => adopted = false,
+            Moved::Resolved => {
+                (resolved, held) = (true, false);
+                run.end(mark.at);
+            }
+            Moved::Reopened => {
+                (resolved, held) = (false, false);
+                run.ended = None;
+            }
+            Moved::Started | Moved::Answered | Moved::Backdated(_) => {}
+        }
+        if held || adopted || resolved { run.wait(mark.at) } else { run.go_on(mark.at) }
+    }
+    run.finish(terms, SlaTarget::Resolution)
+}
+
+struct Draft {
+    start: Time,
+    period: u32,
+    priority: Priority,
+    /// When it ended, and at which priority: what ended is measured by the one that it had then.
+    ended: Option<(Time, Priority)>,
+    pauses: Vec<(Time, Option<Time>)>,
+}
+
+impl Draft {
+    fn new(start: Time) -> Draft {
+        Draft { start, period: 0, priority: Priority::P5, ended: None, pauses: Vec::new() }
+    }
+
+    fn end(&mut self, at: Time) {
+        self.ended.get_or_insert((at, self.priority));
+    }
+
+    fn start_over(&mut self, at: Time) {
+        *self = Draft { period: self.period + 1, priority: self.priority, ..Draft::new(at) };
+    }
+
+    fn wait(&mut self, at: Time) {
+        if self.pauses.last().is_none_or(|(_, until)| until.is_some()) {
+            self.pauses.push((at, None));
+        }
+    }
+
+    fn go_on(&mut self, at: Time) {
+        if let Some((_, until @ None)) = self.pauses.last_mut() {
+            *until = Some(at);
+        }
+    }
+
+    fn finish(self, terms: &Terms, target: SlaTarget) -> Option<Run> {
+        let priority = self.ended.map_or(self.priority, |(_, priority)| priority);
+        let ended = self.ended.map(|(at, _)| at);
+        Some(Run { start: self.start, period: self.period, allowance: terms.allowance(target, priority)?, ended, pauses: self.pauses })
+    }
+}
+
+/// The terms of clocks, with what their calendars say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveTerms {
+    /// The record.
+    pub record: Terms,
+    working: Calendar,
+    wall: Calendar,
+}
+
+impl LiveTerms {
+    /// Terms that can be asked. A calendar that this version cannot read counts as always open, which is the stricter reading.
+    pub fn new(record: Terms) -> LiveTerms {
+        let working = Calendar::new(record.hours.clone()).unwrap_or_else(|_| Calendar::always());
+        LiveTerms { record, working, wall: Calendar::always() }
+    }
+
+    /// The calendar by which an allowance counts.
+    pub fn calendar(&self, allowance: Allowance) -> &Calendar {
+        if allowance.needs_calendar() { &self.working } else { &self.wall }
+    }
+}
+
+/// A promise of a clock, as it stands.
+#[derive(Debug, Clone)]
+pub struct Promise<'a> {
+    /// The clock.
+    pub clock: &'a Clock,
+    /// Its terms.
+    pub terms: &'a LiveTerms,
+    /// Which of its promises.
+    pub target: SlaTarget,
+    /// How it ran.
+    pub run: Run,
+    /// Where it stands.
+    pub standing: Standing,
+}
+
+impl Promise<'_> {
+    /// When it reaches a share, as [`Run::reaches`].
+    pub fn reaches(&self, percent: u8) -> Option<Time> {
+        self.run.reaches(self.terms.calendar(self.run.allowance), percent)
+    }
+
+    /// The shares that say something, its breach the last, which were not said yet.
+    pub fn unsaid(&self) -> impl Iterator<Item = u8> {
+        let shares = self.terms.record.warn_at.iter().copied().chain([BREACH]);
+        shares.filter(|percent| !self.clock.has_reached(self.target, self.run.period, *percent))
+    }
+
+    /// Whether it still runs or waits.
+    pub fn is_open(&self) -> bool {
+        self.run.ended.is_none()
+    }
+}
+
+impl Clock {
+    /// Whether a share was said of this period; a breach ends all warnings.
+    pub fn has_reached(&self, target: SlaTarget, period: u32, percent: u8) -> bool {
+        self.reached
+            .iter()
+            .any(|known| known.target == target && known.period == period && (known.percent == percent || known.percent == BREACH))
+    }
+
+    /// When the promise was first broken, in whichever period.
+    pub fn breached_at(&self, target: SlaTarget) -> Option<Time> {
+        self.reached.iter().find(|known| known.target == target && known.percent == BREACH).map(|known| known.at)
+    }
+
+    /// Keeps what was reached. Of periods that are over only the first breach stays.
+    pub(super) fn keep(&mut self, reached: &[Reached]) {
+        for new in reached {
+            let first = self.breached_at(new.target);
+            let stays = |known: &Reached| {
+                known.target != new.target || known.period == new.period || known.percent == BREACH && Some(known.at) == first
+            };
+            self.reached.retain(stays);
+            self.reached.push(*new);
+        }
+    }
+}
+
+impl Incident {
+    /// Every promise of its clocks at `now`, clock by clock, response first.
+    pub fn promises<'a>(&'a self, terms: &'a BTreeMap<TermsId, LiveTerms>, now: Time) -> Vec<Promise<'a>> {
+        let of_clock = |clock: &'a Clock| {
+            let terms = terms.get(&clock.terms)?;
+            Some(SlaTarget::ALL.iter().filter_map(move |target| {
+                let run = Run::of(&self.log, &terms.record, *target)?;
+                let breached = clock.has_reached(*target, run.period, BREACH);
+                let standing = run.standing(terms.calendar(run.allowance), breached, now);
+                Some(Promise { clock, terms, target: *target, run, standing })
+            }))
+        };
+        self.clocks.iter().filter_map(of_clock).flatten().collect()
+    }
+
+    /// Of those, the one that presses most: not ended, the largest share used, the nearest deadline.
+    pub fn pressing<'a>(&'a self, terms: &'a BTreeMap<TermsId, LiveTerms>, now: Time) -> Option<Promise<'a>> {
+        let rank = |promise: &Promise<'_>| {
+            (!promise.is_open(), Reverse(promise.standing.percent), promise.standing.deadline.unwrap_or(Time::NEVER))
+        };
+        self.promises(terms, now).into_iter().min_by_key(rank)
+    }
+
+    /// Writes down what moves its clocks. A full log forgets its oldest pause, which then counts as used.
+    pub(super) fn mark(&mut self, at: Time, what: Moved) {
+        if self.log.len() >= limits::CLOCK_MARKS_MAX {
+            let begins = |mark: &Mark| matches!(mark.what, Moved::Held(_) | Moved::Resolved | Moved::Adopted);
+            let ends = |mark: &Mark| matches!(mark.what, Moved::Resumed | Moved::Reopened | Moved::GivenBack);
+            let pair = self.log.windows(2).position(|pair| begins(&pair[0]) && ends(&pair[1]));
+            let rated = || self.log.iter().skip(2).position(|mark| matches!(mark.what, Moved::Rated(_))).map(|at| at + 2);
+            match (pair, rated()) {
+                (Some(at), _) => drop(self.log.drain(at..at + 2)),
+                (None, Some(at)) => drop(self.log.remove(at)),
+                (None, None) => drop(self.log.pop()),
+            }
+        }
+        self.log.push(Mark { at, what });
+    }
+}
+
+/// The log of an incident that opens.
+pub fn begun(at: Time, priority: Priority) -> Vec<Mark> {
+    vec![Mark { at, what: Moved::Started }, Mark { at, what: Moved::Rated(priority) }]
+}

@@ -1,0 +1,290 @@
+//! `slas`: which clocks run for an incident, how long they may run, when they pause and when they warn.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use minicbor::{Decode, Encode};
+use sha2::{Digest as _, Sha256};
+
+use super::calendars::{ALWAYS, Named};
+use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use crate::calendar::{Allowance, Calendar, Hours, NoAllowance};
+use crate::expr::Section;
+use crate::ids::TermsId;
+use crate::source::{Diagnostic, Key, Keys, Node, OneOrMany, Reading, Shape, Spanned, Takes};
+use crate::words::{HOLD_REASONS, Priority, SlaKind, SlaTarget};
+
+/// One compiled rule.
+#[derive(Debug)]
+pub struct Sla {
+    /// Its name.
+    pub name: String,
+    /// What must hold of the incident and the service it hurts.
+    pub condition: super::Condition,
+    /// What a clock keeps of it.
+    pub terms: Terms,
+    /// The name of those by their content.
+    pub terms_id: TermsId,
+}
+
+/// What a clock keeps of the SLA that it was attached with, its calendar in it: rows keep it for as long as a clock runs by it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Terms {
+    /// The SLA's name.
+    #[n(0)]
+    pub name: String,
+    /// Between whom.
+    #[n(1)]
+    pub kind: SlaKind,
+    /// The calendar's name.
+    #[n(2)]
+    pub calendar: String,
+    /// The calendar.
+    #[n(3)]
+    pub hours: Hours,
+    /// What is promised.
+    #[n(4)]
+    pub targets: Vec<Target>,
+    /// The reasons of a hold that pause resolution.
+    #[n(5)]
+    pub pause: Vec<String>,
+    /// The used shares that warn, in percent, in order.
+    #[n(6)]
+    pub warn_at: Vec<u8>,
+}
+
+/// One promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct Target {
+    /// For which priority.
+    #[n(0)]
+    pub priority: Priority,
+    /// Of what.
+    #[n(1)]
+    pub target: SlaTarget,
+    /// Within what.
+    #[n(2)]
+    pub allowance: Allowance,
+}
+
+impl Terms {
+    /// How long a target may take at a priority; `None`: nothing is promised.
+    pub fn allowance(&self, target: SlaTarget, priority: Priority) -> Option<Allowance> {
+        self.targets.iter().find(|known| known.target == target && known.priority == priority).map(|known| known.allowance)
+    }
+
+    /// Their name: the first sixteen bytes of the SHA-256 over their row.
+    pub fn id(&self) -> TermsId {
+        let bytes = minicbor::to_vec(self).expect("encoding into a vector has no way to fail");
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        let hash = Sha256::digest(bytes);
+        TermsId { high: number(&hash[..8]), low: number(&hash[8..16]) }
+    }
+}
+
+/// Words of a share at which somebody is warned.
+const WARN_AT: u8 = 75;
+/// Shares of one SLA. More would be a mail every few minutes.
+const WARNINGS_MAX: usize = 10;
+
+static TARGETS: Shape = Shape {
+    what: "the targets of a priority",
+    keys: &[
+        Key::may("response", Takes::Allowance, "until somebody has it, such as 15m or 30bm."),
+        Key::may("resolution", Takes::Allowance, "until it is over, such as 4h, 8bh or 2bd."),
+    ],
+    later: &["update"],
+};
+
+static BY_PRIORITY: Shape = Shape {
+    what: "`targets`",
+    keys: &[
+        Key::may("P1", Takes::Map(&TARGETS), "what is promised of P1. Default: nothing."),
+        Key::may("P2", Takes::Map(&TARGETS), "what is promised of P2. Default: nothing."),
+        Key::may("P3", Takes::Map(&TARGETS), "what is promised of P3. Default: nothing."),
+        Key::may("P4", Takes::Map(&TARGETS), "what is promised of P4. Default: nothing."),
+        Key::may("P5", Takes::Map(&TARGETS), "what is promised of P5. Default: nothing."),
+    ],
+    later: &[],
+};
+
+/// A rule of `slas`.
+pub(super) static RULE: Shape = Shape {
+    what: "an SLA",
+    keys: &[
+        NAME,
+        NOTE,
+        DISABLED,
+        MATCHERS,
+        WHEN,
+        Key::may("kind", Takes::Word(&["sla"]), "between whom. Default sla: with those who use the service."),
+        Key::may("calendar", Takes::Text, "the calendar of its working time (bm, bh, bd). Default always."),
+        Key::must("targets", Takes::Map(&BY_PRIORITY), "what is promised, by priority."),
+        Key::may("pause", Takes::OneOrList(&Takes::Word(HOLD_REASONS)), "reasons of a hold that pause resolution. Default: none."),
+        Key::may("warn_at", Takes::OneOrList(&Takes::Text), "used shares that warn, such as [50%, 75%, 90%]. Default [75%]."),
+    ],
+    later: &["team", "contract"],
+};
+
+/// `slas` of all files.
+#[derive(Default)]
+pub(super) struct SlasSection {
+    names: Names,
+    drafts: Vec<Draft>,
+}
+
+struct Draft {
+    name: Option<String>,
+    condition: super::Condition,
+    is_disabled: bool,
+    calendar: Option<Named>,
+    targets: Vec<(Target, Named)>,
+    pause: Vec<String>,
+    warn_at: Vec<u8>,
+}
+
+impl SlasSection {
+    /// Reads one rule.
+    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+        let reading = keys.reading();
+        let name = self.names.take(keys, "slas");
+        let is_disabled = rules::is_disabled(keys);
+        let condition = rules::condition(keys, Section::Slas, scope);
+        if let Some(node) = keys.node("kind") {
+            kind(reading, node);
+        }
+        let calendar = keys.get::<Spanned<String>>("calendar").map(|calendar| Named::at(reading, calendar));
+        let targets = keys.node("targets").map(|node| targets(reading, node)).unwrap_or_default();
+        let pause: Vec<&Node> = keys.get::<OneOrMany<&Node>>("pause").map(|pause| pause.0).unwrap_or_default();
+        let pause: BTreeSet<String> = pause.into_iter().filter_map(|node| pause_reason(reading, node)).collect();
+        let warn_at = warn_at(keys);
+        self.drafts.push(Draft { name, condition, is_disabled, calendar, targets, pause: pause.into_iter().collect(), warn_at });
+    }
+
+    /// The rules of the files, with their calendars.
+    pub(super) fn finish(
+        self,
+        calendars: &BTreeMap<String, Arc<Calendar>>,
+        known: &BTreeSet<String>,
+        found: &mut Vec<Diagnostic>,
+    ) -> Vec<Sla> {
+        let mut slas = Vec::new();
+        for draft in self.drafts {
+            let named = draft.calendar.as_ref().filter(|named| named.name != ALWAYS);
+            let calendar = match named {
+                None => Some(Arc::new(Calendar::always())),
+                Some(named) => {
+                    if !known.contains(&named.name) {
+                        let words = known.iter().map(String::as_str).chain([ALWAYS]);
+                        found.push(named.unknown("calendar", words, "name a key of `calendars`, or `always`"));
+                    }
+                    calendars.get(&named.name).cloned()
+                }
+            };
+            if named.is_none() {
+                for (_, place) in draft.targets.iter().filter(|(target, _)| target.allowance.needs_calendar()) {
+                    let error = place.error(format!("`{}` is working time, and this SLA has no calendar", place.name));
+                    found.push(error.label("always open").help("name one with `calendar`, or write wall time, such as 8h"));
+                }
+            }
+            let (Some(name), Some(calendar), false) = (draft.name, calendar, draft.is_disabled) else { continue };
+            let terms = Terms {
+                name: name.clone(),
+                kind: SlaKind::Sla,
+                calendar: named.map_or_else(|| ALWAYS.to_owned(), |named| named.name.clone()),
+                hours: calendar.hours().clone(),
+                targets: draft.targets.into_iter().map(|(target, _)| target).collect(),
+                pause: draft.pause,
+                warn_at: draft.warn_at,
+            };
+            let terms_id = terms.id();
+            slas.push(Sla { name, condition: draft.condition, terms, terms_id });
+        }
+        slas
+    }
+}
+
+/// `sla`; the others come later.
+fn kind<'a>(reading: &Reading<'a>, node: &'a Node) {
+    if let Some(kind @ ("ola" | "uc")) = reading.read::<&str>(node) {
+        let error = Diagnostic::error(reading.file(), &node.span, format!("the kind `{kind}` is not yet supported")).label("not yet");
+        reading.report(error.help("a later version will know it; leave the rule out until then"));
+    } else {
+        reading.word(node, "kind", &["sla"]);
+    }
+}
+
+fn pause_reason<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<String> {
+    if reading.read::<&str>(node)? == "maintenance" {
+        let error = Diagnostic::error(reading.file(), &node.span, "a pause by `maintenance` is not yet supported").label("not yet");
+        reading.report(error.help("there is no maintenance to pause for until then; leave it out"));
+        return None;
+    }
+    reading.word(node, "reason to pause", HOLD_REASONS).map(str::to_owned)
+}
+
+fn targets<'a>(reading: &Reading<'a>, node: &'a Node) -> Vec<(Target, Named)> {
+    let Some(by_priority) = reading.keys(node, &BY_PRIORITY) else { return Vec::new() };
+    let mut targets = Vec::new();
+    for priority in Priority::ALL.iter().copied() {
+        let Some(node) = by_priority.node(priority.word()) else { continue };
+        let Some(keys) = reading.keys(node, &TARGETS) else { continue };
+        for target in [SlaTarget::Response, SlaTarget::Resolution] {
+            let Some(text) = keys.get::<Spanned<String>>(target.word()) else { continue };
+            if let Some(allowance) = allowance(reading, &text) {
+                targets.push((Target { priority, target, allowance }, Named::at(reading, text)));
+            }
+        }
+    }
+    if targets.is_empty() && by_priority.entries().is_empty() {
+        let error = Diagnostic::error(reading.file(), &reading.first_line(node), "this SLA promises nothing");
+        reading.report(error.help("write targets, such as {P1: {response: 15m, resolution: 4h}}"));
+    }
+    targets
+}
+
+fn allowance(reading: &Reading<'_>, text: &Spanned<String>) -> Option<Allowance> {
+    let shown = crate::text::cut(&crate::text::one_line(&text.value), 60);
+    let (message, help) = match Allowance::parse(&text.value) {
+        Ok(allowance) => return Some(allowance),
+        Err(NoAllowance::Ambiguous) => {
+            let help = "write hours by the clock on the wall (24h), working hours (8bh) or working days (2bd)";
+            (format!("`{shown}` has days or weeks, which could be of 24 hours or of working time"), help.to_owned())
+        }
+        Err(NoAllowance::OutOfRange) => {
+            (format!("`{shown}` is no time that a target can be kept in"), "more than nothing, and at most a year".to_owned())
+        }
+        Err(NoAllowance::NotOne) => {
+            let help = match text.value.trim().parse::<u32>() {
+                Ok(number) => format!("a number needs its unit: `{number}m`, `{number}h` or `{number}bh`"),
+                Err(_) => "write 15m or 4h of wall time, 30bm or 8bh of working time, or 2bd for working days".to_owned(),
+            };
+            (format!("`{shown}` is no time for a target"), help)
+        }
+    };
+    reading.report(Diagnostic::error(reading.file(), &text.span, message).label("expected the time of a target").help(help));
+    None
+}
+
+/// `[50%, 75%]`, in order, each once.
+fn warn_at(keys: &Keys<'_, '_>) -> Vec<u8> {
+    let reading = keys.reading();
+    let Some(given) = keys.get::<OneOrMany<Spanned<String>>>("warn_at") else { return vec![WARN_AT] };
+    if given.0.len() > WARNINGS_MAX {
+        reading.error(&keys.place_of("warn_at"), format!("more than {WARNINGS_MAX} warnings of one SLA"));
+    }
+    let read = |share: Spanned<String>| {
+        let percent = share.value.trim().strip_suffix('%').and_then(|number| number.trim().parse().ok());
+        let known = percent.filter(|percent| (1..100u8).contains(percent));
+        if known.is_none() {
+            let message = format!("`{}` is no share that can warn", crate::text::cut(&crate::text::one_line(&share.value), 60));
+            let help = match percent {
+                Some(100) => "at 100% it is breached, which is told anyway",
+                Some(_) | None => "write whole percents, such as 75%",
+            };
+            reading.report(Diagnostic::error(reading.file(), &share.span, message).label("expected 1% to 99%").help(help));
+        }
+        known
+    };
+    given.0.into_iter().filter_map(read).collect::<BTreeSet<u8>>().into_iter().collect()
+}

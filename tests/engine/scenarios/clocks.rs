@@ -1,0 +1,408 @@
+//! SLA clocks of incidents: deadlines equal independent vectors, each share is told once, and what pauses, raises and reopens them.
+
+use std::collections::BTreeMap;
+
+use watchkeeper_engine::event::Action;
+use watchkeeper_engine::ids::IncidentId;
+use watchkeeper_engine::model::incident::clock::{LiveTerms, Mark, Moved, Run, Standing};
+use watchkeeper_engine::policy::slas::Terms;
+use watchkeeper_engine::time::{Span, Time};
+use watchkeeper_engine::words::{ClockState, Priority, Reason, Severity, SlaTarget};
+
+use crate::sim::{self, Sim, alert, as_severity, t};
+
+const SHOP: &str = "
+people: [{id: lea, mail: [lea@example.org]}]
+teams: [{id: network, mail: [net@example.org], lead: lea}, {id: platform, mail: [platform@example.org]}]
+items:
+  - {id: sw-1, class: switch, owner: network, criticality: high}
+  - {id: web-1, class: host, owner: platform, relations: [{depends_on: sw-1}]}
+  - {id: shop, class: service, tier: gold, criticality: high, owner: platform, relations: [{runs_on: web-1}]}
+  - {id: alone, class: host, owner: platform}
+";
+
+const GOLD: &str = "
+calendars: {office: {zone: Europe/Berlin, open: {mon-fri: \"09:00-17:00\"}, closed: [2026-04-03, 2026-04-06]}}
+slas:
+  - name: gold
+    when: service.tier == 'gold'
+    calendar: office
+    targets: {P1: {response: 15m, resolution: 4h}, P2: {response: 30bm, resolution: 8bh}, P3: {resolution: 2bd}}
+    pause: [waiting_for_customer]
+    warn_at: [50%, 75%]
+  - {name: rest, targets: {P2: {resolution: 8h}}}
+";
+
+/// Where a promise of the incident on an item stands now.
+fn standing(sim: &Sim, item: &str, target: SlaTarget) -> Standing {
+    let incident = sim.listed().into_iter().find(|incident| incident.item == item).unwrap();
+    let promises = incident.promises(&sim.state.terms, sim.now);
+    promises.into_iter().find(|promise| promise.target == target).unwrap_or_else(|| panic!("no {target} on {item}")).standing
+}
+
+fn hold(id: IncidentId, reason: &str) -> Action {
+    Action::Hold { id, reason: reason.to_owned(), until: None }
+}
+
+/// Mails about clocks since this was last asked.
+fn clock_mails(sim: &mut Sim) -> Vec<String> {
+    let of_clock = |reason| matches!(reason, Reason::SlaWarning | Reason::SlaBreached);
+    let mut words: Vec<String> = sim
+        .mails()
+        .iter()
+        .filter(|mail| of_clock(mail.reason))
+        .map(|mail| {
+            let line = &mail.content.clocks[0];
+            let shares: Vec<String> = line.reached.iter().map(u32::to_string).collect();
+            format!("{} {} {} {}", mail.to, mail.reason, line.target, shares.join(","))
+        })
+        .collect();
+    words.sort();
+    words
+}
+
+#[test]
+fn each_share_of_the_time_is_told_once_and_then_the_breach() {
+    let mut sim = Sim::new(GOLD, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("1m");
+    assert_eq!(sim.said(), ["web-1 new P1"]);
+    assert_eq!(standing(&sim, "web-1", SlaTarget::Response).deadline, Some(sim::start() + Span::minutes(15)));
+    assert_eq!(standing(&sim, "web-1", SlaTarget::Resolution).deadline, Some(sim::start() + Span::hours(4)));
+    sim.run("6m29s");
+    assert_eq!(clock_mails(&mut sim), [""; 0]);
+    sim.run("1s");
+    assert_eq!(clock_mails(&mut sim), ["platform@example.org sla_warning response 50"]);
+    sim.run("7m30s");
+    assert_eq!(clock_mails(&mut sim), ["platform@example.org sla_breached response 100", "platform@example.org sla_warning response 75"]);
+    let id = sim.on("web-1").id;
+    sim.command(Action::Acknowledge { id });
+    assert_eq!(standing(&sim, "web-1", SlaTarget::Response).state, ClockState::Breached, "a breach is never undone");
+    sim.run("4h");
+    assert_eq!(
+        clock_mails(&mut sim),
+        [
+            "platform@example.org sla_breached resolution 100",
+            "platform@example.org sla_warning resolution 50",
+            "platform@example.org sla_warning resolution 75",
+        ]
+    );
+    sim.run("30d");
+    assert_eq!(clock_mails(&mut sim), [""; 0]);
+    let said = sim::timeline(&sim, id);
+    for entry in [
+        "SLA gold counts",
+        "SLA gold: 50 % of the time to resolution used",
+        "SLA gold breached: resolution was due 2026-03-24T13:00:00.000Z",
+    ] {
+        assert!(said.iter().any(|line| line == entry), "{entry}: {said:#?}");
+    }
+}
+
+#[test]
+fn a_breach_has_a_subject_of_its_own_in_the_same_thread() {
+    let mut sim = Sim::new(GOLD, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("15m");
+    let mails = sim.mails();
+    let [opened, half, most, breached] = &mails[..] else { panic!("{mails:#?}") };
+    assert_eq!((opened.subject.as_str(), half.subject.as_str()), ("P1 web-1 down: shop [INC0000001]", "P1 web-1 down: shop [INC0000001]"));
+    assert_eq!(breached.subject, "BREACHED: P1 web-1 down: shop [INC0000001]");
+    assert_eq!((half.thread, most.thread, breached.thread), (opened.id, opened.id, opened.id));
+}
+
+#[test]
+fn whoever_has_it_in_time_has_kept_the_promise_to_answer() {
+    for action in [
+        |id| Action::Acknowledge { id },
+        |id| Action::Assign { id, to: "bert".to_owned() },
+        |id| hold(id, "waiting_for_customer"),
+        |id| hold(id, "waiting_for_vendor"),
+    ] {
+        let mut sim = Sim::new(GOLD, SHOP);
+        sim.fire(alert("HostDown", "web-1"));
+        sim.run("4m");
+        let id = sim.on("web-1").id;
+        sim.command(action(id));
+        sim.run("1h");
+        let found = standing(&sim, "web-1", SlaTarget::Response);
+        assert_eq!(
+            (found.state, found.percent, found.used, found.ended),
+            (ClockState::Met, 26, Span::minutes(4), Some(sim::start() + Span::minutes(4)))
+        );
+        assert_eq!(clock_mails(&mut sim), [""; 0], "nobody is warned of a promise that was kept");
+    }
+}
+
+#[test]
+fn a_hold_pauses_only_for_the_reasons_that_the_sla_lists() {
+    for (reason, pauses) in [("waiting_for_customer", true), ("waiting_for_vendor", false), ("waiting_for_change", false)] {
+        let mut sim = Sim::new(GOLD, SHOP);
+        sim.fire(alert("HostDown", "web-1"));
+        sim.run("1h");
+        let id = sim.on("web-1").id;
+        sim.command(hold(id, reason));
+        sim.run("2h");
+        let found = standing(&sim, "web-1", SlaTarget::Resolution);
+        assert_eq!(found.state == ClockState::Paused, pauses, "{reason}");
+        assert_eq!(found.deadline, (!pauses).then_some(sim::start() + Span::hours(4)));
+        sim.command(Action::Resume { id });
+        let paused = if pauses { Span::hours(2) } else { Span::ZERO };
+        let found = standing(&sim, "web-1", SlaTarget::Resolution);
+        assert_eq!((found.deadline, found.paused), (Some(sim::start() + Span(Span::hours(4).0 + paused.0)), paused), "{reason}");
+    }
+}
+
+#[test]
+fn another_priority_counts_from_the_start() {
+    let mut sim = Sim::new(GOLD, SHOP);
+    sim.fire(as_severity(Severity::Error, alert("HostDown", "web-1")));
+    sim.run("3h");
+    let id = sim.on("web-1").id;
+    assert_eq!(sim.said(), ["web-1 new P2"]);
+    sim.command(Action::Acknowledge { id });
+    sim.command(Action::SetPriority { id, priority: Priority::P1, words: String::new() });
+    let found = standing(&sim, "web-1", SlaTarget::Resolution);
+    assert_eq!(
+        (found.deadline, found.left, found.percent),
+        (Some(sim::start() + Span::hours(4)), Span::hours(1), 75),
+        "three hours of four are used"
+    );
+    assert_eq!(
+        clock_mails(&mut sim),
+        [
+            "platform@example.org sla_breached response 100",
+            "platform@example.org sla_warning resolution 50,75",
+            "platform@example.org sla_warning response 50",
+            "platform@example.org sla_warning response 75",
+        ],
+        "what the higher priority has used already is one mail"
+    );
+    // What was measured by the lower one stays so: the answer had 30 working minutes.
+    assert_eq!(standing(&sim, "web-1", SlaTarget::Response).deadline, Some(sim::start() + Span::minutes(30)));
+}
+
+#[test]
+fn reopened_it_must_be_answered_anew_and_the_time_to_restore_goes_on() {
+    let mut sim = Sim::new(GOLD, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("5m");
+    let id = sim.on("web-1").id;
+    sim.command(Action::Acknowledge { id });
+    sim.run("55m");
+    sim.command(Action::Resolve { id, words: "reseated".to_owned() });
+    assert_eq!(standing(&sim, "web-1", SlaTarget::Resolution).state, ClockState::Met);
+    sim.run("4m");
+    sim.command(Action::Reopen { id, words: "no".to_owned() });
+    let response = standing(&sim, "web-1", SlaTarget::Response);
+    assert_eq!((response.period, response.state, response.deadline), (1, ClockState::Running, Some(sim.now + Span::minutes(15))));
+    let resolution = standing(&sim, "web-1", SlaTarget::Resolution);
+    assert_eq!(
+        (resolution.deadline, resolution.paused),
+        (Some(sim::start() + Span::minutes(244)), Span::minutes(4)),
+        "while it was resolved nothing was used"
+    );
+    sim.run("15m");
+    assert!(clock_mails(&mut sim).contains(&"platform@example.org sla_breached response 100".to_owned()));
+}
+
+#[test]
+fn a_child_stands_still_and_its_adopter_counts_from_the_earliest_alert() {
+    let rules = format!("{GOLD}correlate: [{{name: slow, matchers: [alertname=\"DeviceDown\"], for: 2m, means: down, urgency: high}}]\n");
+    let mut sim = Sim::new(&rules, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("1m");
+    sim.fire(alert("DeviceDown", "sw-1"));
+    sim.run("3m");
+    assert_eq!(sim.said(), ["sw-1 new P1 with web-1"]);
+    assert_eq!(standing(&sim, "sw-1", SlaTarget::Resolution).start, sim::start(), "web-1 was the first to be heard");
+    sim.run("7h");
+    let late: Vec<_> = clock_mails(&mut sim);
+    assert_eq!(late.len(), 6, "only the adopter's clocks are told: {late:#?}");
+    let child = sim.state.incidents.values().find(|incident| incident.parent.is_some()).unwrap();
+    let found = child.promises(&sim.state.terms, sim.now);
+    assert!(found.iter().all(|promise| promise.standing.state == ClockState::Paused), "{found:#?}");
+    // Released, it goes on where it stood.
+    sim.clear(alert("DeviceDown", "sw-1"));
+    sim.run("3m");
+    let released = standing(&sim, "web-1", SlaTarget::Resolution);
+    assert!(released.used < Span::minutes(10) && released.paused > Span::hours(7), "{released:?}");
+}
+
+#[test]
+fn what_falls_due_while_the_daemon_is_down_is_one_mail() {
+    let mut sim = Sim::new(GOLD, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("2m");
+    sim.mails();
+    sim.restart("5h");
+    sim.run("0s");
+    let mails = sim.mails();
+    let [mail] = &mails[..] else { panic!("{mails:#?}") };
+    assert_eq!((mail.to.as_str(), mail.reason), ("platform@example.org", Reason::SlaBreached));
+    let shares: Vec<_> = mail.content.clocks.iter().map(|line| (line.target.as_str(), line.reached.clone())).collect();
+    assert_eq!(shares, [("response", vec![50, 75, 100]), ("resolution", vec![50, 75, 100])]);
+    sim.restart("1h");
+    sim.run("1h");
+    assert_eq!(clock_mails(&mut sim), [""; 0]);
+}
+
+#[test]
+fn a_running_clock_keeps_the_terms_that_it_was_attached_with() {
+    let mut sim = Sim::new(GOLD, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("1m");
+    sim.reload(&GOLD.replace("resolution: 4h", "resolution: 1h").replace("name: rest", "name: other"), SHOP);
+    sim.run("1m");
+    assert_eq!(standing(&sim, "web-1", SlaTarget::Resolution).deadline, Some(sim::start() + Span::hours(4)));
+    sim.reload("{}", SHOP);
+    sim.restart("1m");
+    sim.run("4h");
+    assert!(
+        clock_mails(&mut sim).contains(&"platform@example.org sla_breached resolution 100".to_owned()),
+        "it counts on without its rule"
+    );
+    // A new incident is measured by what is in force.
+    sim.reload(&GOLD.replace("resolution: 8h", "resolution: 1h"), SHOP);
+    sim.fire(alert("HostDown", "alone"));
+    sim.run("1m");
+    assert_eq!(standing(&sim, "alone", SlaTarget::Resolution).deadline, Some(sim.now - Span::minutes(1) + Span::hours(1)));
+    assert_eq!(sim.state.terms.len(), 2, "terms are kept once, and only those that count");
+}
+
+#[test]
+fn rules_say_who_hears_of_clocks_and_from_which_share_on() {
+    let notify = "
+notify:
+  - {name: owner, to: [owner], send: [opened, resolved]}
+  - {name: lead, when: sla.percent >= 75 && sla.target == 'resolution', send: [sla_warning, sla_breached], to: [team:network]}
+";
+    let mut sim = Sim::new(&format!("{GOLD}{notify}"), SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("5m");
+    let id = sim.on("web-1").id;
+    sim.command(Action::Acknowledge { id });
+    sim.run("2h");
+    assert_eq!(clock_mails(&mut sim), [""; 0], "half of the time is none of theirs");
+    sim.run("2h");
+    assert_eq!(clock_mails(&mut sim), ["net@example.org sla_breached resolution 100", "net@example.org sla_warning resolution 75"]);
+}
+
+#[test]
+fn what_is_muted_is_measured_and_told_to_nobody() {
+    let rules = format!("{GOLD}silences: [{{name: quiet, when: ci.id == 'web-1', from: 2026-03-24T10:05:00+01:00}}]\n");
+    let mut sim = Sim::new(&rules, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("6h");
+    assert_eq!(clock_mails(&mut sim), [""; 0]);
+    assert_eq!(standing(&sim, "web-1", SlaTarget::Resolution).state, ClockState::Breached);
+}
+
+/// The terms of a vector: its hours, its targets, a pause by waiting for the customer.
+fn terms(vector: &serde_json::Value) -> Terms {
+    let targets: Vec<String> = vector["targets"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(priority, within)| format!("{priority}: {{resolution: {}}}", within.as_str().unwrap()))
+        .collect();
+    let rules = format!(
+        "calendars: {{c: {{zone: {}, open: {}, closed: {}}}}}\nslas: [{{name: x, calendar: c, targets: {{{}}}, pause: waiting_for_customer, warn_at: [50%, 75%]}}]\n",
+        vector["zone"].as_str().unwrap(),
+        vector["open"],
+        vector["closed"],
+        targets.join(", ")
+    );
+    sim::policy(&rules).slas[0].terms.clone()
+}
+
+fn log(vector: &serde_json::Value) -> Vec<Mark> {
+    let mut log = Vec::new();
+    for event in vector["events"].as_array().unwrap() {
+        let at = t(event[0].as_str().unwrap());
+        if log.is_empty() {
+            log.push(Mark { at, what: Moved::Started });
+        }
+        let what = match event[1].as_str().unwrap() {
+            "hold" => Moved::Held("waiting_for_customer".to_owned()),
+            "resume" => Moved::Resumed,
+            priority => Moved::Rated(Priority::from_word(priority).unwrap()),
+        };
+        log.push(Mark { at, what });
+    }
+    log
+}
+
+/// Counted minute by minute by another program, `deadlines.py` beside the vectors.
+#[test]
+fn deadlines_equal_the_independent_vectors() {
+    let vectors: Vec<serde_json::Value> = serde_json::from_str(include_str!("../../fixtures/sla/deadlines.json")).unwrap();
+    assert_eq!(vectors.len(), 50);
+    for vector in &vectors {
+        let terms = LiveTerms::new(terms(vector));
+        let run = Run::of(&log(vector), &terms.record, SlaTarget::Resolution).unwrap();
+        assert_eq!(run.allowance.to_string(), vector["allowance"].as_str().unwrap(), "{vector}");
+        let calendar = terms.calendar(run.allowance);
+        for (percent, key) in [(100, "deadline"), (50, "at_50"), (75, "at_75")] {
+            assert_eq!(run.reaches(calendar, percent), vector[key].as_str().map(t), "{key} of {vector}");
+        }
+        // What is used at the deadline is what is allowed, and the millisecond before it is not broken.
+        let deadline = run.reaches(calendar, 100).unwrap();
+        let (before, at) = (run.standing(calendar, false, Time(deadline.0 - 1)), run.standing(calendar, false, deadline));
+        assert_eq!((at.state, at.percent, at.left), (ClockState::Breached, 100, Span::ZERO), "{vector}");
+        assert_eq!((before.state, before.percent), (ClockState::Running, 99), "{vector}");
+    }
+}
+
+/// The same through the whole engine: alerts, commands and timers at their moments, and each share told at its own.
+#[test]
+fn the_engine_tells_each_share_at_the_moment_of_the_vectors() {
+    let vectors: Vec<serde_json::Value> = serde_json::from_str(include_str!("../../fixtures/sla/deadlines.json")).unwrap();
+    for vector in vectors.iter().filter(|vector| vector["events"][0][0].as_str().unwrap() > "2026-03-24T10") {
+        let record = terms(vector);
+        let targets: Vec<String> =
+            record.targets.iter().map(|target| format!("{}: {{resolution: {}}}", target.priority, target.allowance)).collect();
+        let rules = format!(
+            "calendars: {{c: {{zone: {}, open: {}, closed: {}}}}}\nslas: [{{name: x, calendar: c, targets: {{{}}}, pause: waiting_for_customer, warn_at: [50%, 75%]}}]\nnotify: [{{name: all, to: owner}}]\n",
+            vector["zone"].as_str().unwrap(),
+            vector["open"],
+            vector["closed"],
+            targets.join(", ")
+        );
+        let mut sim = Sim::quick(&rules, SHOP);
+        let mut told: BTreeMap<u32, Time> = BTreeMap::new();
+        for (at, event) in
+            vector["events"].as_array().unwrap().iter().map(|event| (t(event[0].as_str().unwrap()), event[1].as_str().unwrap()))
+        {
+            sim.run_until(at);
+            if sim.open().is_empty() {
+                sim.fire(alert("HostDown", "web-1"));
+            }
+            let id = sim.on("web-1").id;
+            match event {
+                "hold" => drop(sim.command(hold(id, "waiting_for_customer"))),
+                "resume" => drop(sim.command(Action::Resume { id })),
+                priority => {
+                    drop(sim.command(Action::SetPriority { id, priority: Priority::from_word(priority).unwrap(), words: String::new() }))
+                }
+            }
+        }
+        sim.run("40d");
+        for mail in sim.mails().iter().filter(|mail| matches!(mail.reason, Reason::SlaWarning | Reason::SlaBreached)) {
+            for share in &mail.content.clocks[0].reached {
+                assert!(told.insert(*share, mail.planned_at).is_none(), "{share} % is told once: {vector}");
+            }
+        }
+        assert_eq!(told.keys().copied().collect::<Vec<_>>(), [50, 75, 100], "{vector}");
+        let rated: Vec<Time> = log(vector).iter().filter(|mark| matches!(mark.what, Moved::Rated(_))).map(|mark| mark.at).collect();
+        let (last_rated, rerated) = (*rated.last().unwrap(), rated.len() > 1);
+        for (share, key) in [(50, "at_50"), (75, "at_75"), (100, "deadline")] {
+            let Some(expected) = vector[key].as_str().map(t) else { continue };
+            // What an earlier priority had used up was told by that one, and what the last has used up already is told when it comes.
+            if expected > last_rated && (!rerated || told[&share] > last_rated) {
+                assert_eq!(told[&share], expected, "{key} of {vector}");
+            }
+        }
+        assert_eq!(standing(&sim, "web-1", SlaTarget::Resolution).deadline, vector["deadline"].as_str().map(t), "{vector}");
+    }
+}
