@@ -48,7 +48,7 @@ pub struct Loaded {
 }
 
 /// Tables that are loaded whole, in this order; members come after incidents, of those alone.
-const WHOLE: [Table; 9] = [
+const WHOLE: [Table; 10] = [
     Table::named("counters"),
     Table::named("timers_aside"),
     Table::named("sources"),
@@ -58,12 +58,13 @@ const WHOLE: [Table; 9] = [
     Table::named("silences"),
     Table::named("digests"),
     Table::named("jobs"),
+    Table::named("terms"),
 ];
 const INCIDENTS: Table = Table::named("incidents");
 const MEMBERS: Table = Table::named("members");
 
 impl Store {
-    /// Reads what lives into `sink`: counters, timers set aside, sources, alerts, incidents and their members, messages, silences, digests, jobs, pages, then the blocks after the
+    /// Reads what lives into `sink`: counters, timers set aside, sources, alerts, incidents and their members, messages, silences, digests, jobs, terms, pages, then the blocks after the
     /// floor, checked by sequence and chain.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise")]
 
 mod backups;
+mod clocks;
 mod commits;
 mod crashes;
 mod disk;
