@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use watchkeeper_engine::effect::Effect;
 use watchkeeper_engine::event::World;
@@ -29,7 +30,7 @@ use crate::health::{Health, Phase};
 use crate::ingest::budget::Budget;
 use crate::ingest::http::{Listener, serve};
 use crate::ingest::kafka::{self, KafkaHandle};
-use crate::mail::{FileTransport, MailSettings, Templates, Transport};
+use crate::mail::{FileTransport, MailSettings, SmtpTransport, Templates, Transport};
 use crate::supervisor;
 use crate::telemetry::{Metrics, Telemetry, start_log};
 use crate::web;
@@ -39,6 +40,8 @@ use crate::writer::{self, Parts, Suspects, WriterHandle};
 
 /// How long tasks that are cut off at the end may take to notice it.
 const LAST_WAIT: Duration = Duration::from_secs(1);
+/// How long a stop waits for mails that are on their way.
+const MAIL_WAIT: Duration = Duration::from_secs(5);
 /// The writer's stack: judgements recurse no deeper than a condition nests.
 const WRITER_STACK_BYTES: usize = 8 << 20;
 
@@ -119,18 +122,28 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
         metrics: Arc::clone(&shared.metrics),
     });
     let history = history::start(&shared, retention, writer.clone());
-    let mail = MailWork { writer: writer.clone(), templates: Arc::clone(&shared.templates), settings, transport };
+    let mail = MailWork {
+        writer: writer.clone(),
+        templates: Arc::clone(&shared.templates),
+        settings,
+        transport,
+        health: Arc::clone(&shared.health),
+        stop: CancellationToken::new(),
+    };
 
     let runtime = tokio::runtime::Runtime::new().map_err(|error| bug(format!("no runtime: {error}")))?;
     let mut kafka = None;
     let served = runtime.block_on(async {
         adopt(&keeper, start.next).await?;
         let mut workers = JoinSet::new();
+        let stop = mail.stop.clone();
         workers.spawn(work::start(mail, effects));
         // After the files: a topic may have a format that only they know.
         kafka = read_topics(&shared, &writer, &mut workers)?;
         let topics = kafka.as_ref().map(|running| running.handle());
-        serve_until_the_end(&shared, &writer, &keeper, topics, workers, writer_ended).await
+        let served = serve_until_the_end(&shared, &writer, &keeper, topics, &mut workers, writer_ended).await;
+        finish(workers, &stop).await;
+        served
     });
 
     let topics = kafka.map_or(Ok(()), kafka::Running::stop);
@@ -190,9 +203,16 @@ fn open(config: &Config, init: Init, clock: &dyn Clock) -> Result<Store, Failure
 fn mail(config: &Config, store: &Store, link_key: &LinkKey) -> Result<(Arc<MailSettings>, Transport), Failure> {
     let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id(), link_key.clone())
         .map_err(|bad| Failure { code: 78, text: format!("[mail] from: {bad}") })?;
-    let config::Transport::File { dir } = &config.mail.transport;
-    let transport = FileTransport::new(dir).map_err(|error| Failure { code: 74, text: error.to_string() })?;
-    Ok((Arc::new(settings), Transport::File(transport)))
+    let transport = match &config.mail.transport {
+        config::Transport::File { dir } => {
+            Transport::File(FileTransport::new(dir).map_err(|error| Failure { code: 74, text: error.to_string() })?)
+        }
+        config::Transport::Smtp(server) => {
+            let smtp = SmtpTransport::new(server.clone(), settings.sender());
+            Transport::Smtp(smtp.map_err(|error| Failure { code: 78, text: format!("failed to {error}") })?)
+        }
+    };
+    Ok((Arc::new(settings), transport))
 }
 
 type WriterThread = thread::JoinHandle<Result<(), StoreError>>;
@@ -270,7 +290,7 @@ async fn serve_until_the_end(
     writer: &WriterHandle,
     keeper: &Keeper,
     kafka: Option<KafkaHandle>,
-    mut workers: JoinSet<()>,
+    workers: &mut JoinSet<()>,
     writer_ended: oneshot::Receiver<()>,
 ) -> Result<(), Failure> {
     let router = web::router(web::Parts {
@@ -301,7 +321,7 @@ async fn serve_until_the_end(
     supervisor::ready(&address.to_string());
     info!(%address, socket = %socket.path.display(), "Serving.");
 
-    let end = signals.wait(keeper, writer_ended, &mut workers).await;
+    let end = signals.wait(keeper, writer_ended, workers).await;
     supervisor::stopping();
     info!("Stopping.");
     shared.health.enter(Phase::Stopping);
@@ -310,8 +330,16 @@ async fn serve_until_the_end(
         door.map_err(|error| bug(format!("a door failed: {error}")))?;
     }
     socket::remove(&socket.path)?;
-    workers.abort_all();
     end
+}
+
+/// Lets mails that are on their way arrive: one that is cut off at its end goes out a second time.
+async fn finish(mut workers: JoinSet<()>, stop: &CancellationToken) {
+    stop.cancel();
+    let all = async { while workers.join_next().await.is_some() {} };
+    if tokio::time::timeout(MAIL_WAIT, all).await.is_err() {
+        warn!("A mail server is slow; what is on its way goes out again after the next start.");
+    }
 }
 
 struct Signals {

@@ -26,6 +26,7 @@ pub struct Health {
     phase: AtomicU8,
     reload: RwLock<String>,
     kafka: RwLock<Option<Part>>,
+    mail: RwLock<String>,
 }
 
 /// One part of the daemon, as `?verbose` lists it.
@@ -47,6 +48,7 @@ impl Default for Health {
             phase: AtomicU8::new(0),
             reload: RwLock::default(),
             kafka: RwLock::default(),
+            mail: RwLock::default(),
         }
     }
 }
@@ -81,6 +83,11 @@ impl Health {
         *self.kafka.write().expect("no holder of this panics") = Some(Part { name: "kafka", ok, detail });
     }
 
+    /// Says why the last mail did not leave; an empty text: it did.
+    pub fn set_mail_fault(&self, fault: String) {
+        *self.mail.write().expect("no holder of this panics") = fault;
+    }
+
     /// Whether the writer committed, or was idle, within [`BEAT_MAX`]. While the daemon starts, loading is a sign of life.
     pub fn is_healthy(&self) -> bool {
         self.phase() == Phase::Starting || self.since_beat() <= BEAT_MAX
@@ -101,10 +108,13 @@ impl Health {
         };
         let reload = self.reload.read().expect("no holder of this panics").clone();
         let files = if reload.is_empty() { "in force as they are on disk".to_owned() } else { reload.clone() };
+        let mail = self.mail.read().expect("no holder of this panics").clone();
+        let way = if mail.is_empty() { "no failure since the last that left".to_owned() } else { mail.clone() };
         let mut parts = vec![
             Part { name: "writer", ok: self.is_healthy(), detail: format!("last sign of life {:.1} s ago", beat.as_secs_f64()) },
             Part { name: "daemon", ok: ready, detail: detail.to_owned() },
             Part { name: "files", ok: reload.is_empty(), detail: files },
+            Part { name: "mail", ok: mail.is_empty(), detail: way },
         ];
         parts.extend(self.kafka.read().expect("no holder of this panics").clone());
         parts

@@ -66,9 +66,18 @@ pub enum Event {
         id: MessageId,
         /// Why.
         error: String,
-        /// When it is tried again; `None`: given up.
-        retry_at: Option<Time>,
+        /// Whether trying again is of use.
+        lasts: Lasts,
     },
+}
+
+/// How long the cause of a failure lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasts {
+    /// It may be over later: the server is away, or says 4xx.
+    ForNow,
+    /// It stays: the server says 5xx, or there is no such address.
+    ForGood,
 }
 
 /// What an operator wants, and which revision they saw.

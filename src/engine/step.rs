@@ -13,6 +13,7 @@ mod alerts;
 mod clocks;
 mod incidents;
 mod jobs;
+mod outbox;
 mod tell;
 mod timers;
 
@@ -27,7 +28,6 @@ use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId};
 use crate::limits;
 use crate::model::alert::Grace;
-use crate::model::message::{self, MessageState};
 use crate::model::{incident, system};
 use crate::state::State;
 use crate::state::rows::Row;
@@ -69,8 +69,8 @@ pub fn step(state: &mut State, world: &World, event: Event, now: Time, out: &mut
         }
         Event::World(_) => turn.adopt_world(),
         Event::Rendered { id, bytes, fallback } => turn.rendered(id, bytes, fallback),
-        Event::Delivered { id } => turn.put(message::Fact::Delivered { id }),
-        Event::DeliveryFailed { id, error, retry_at } => turn.put(message::Fact::Failed { id, error, retry_at }),
+        Event::Delivered { id } => turn.delivered(id),
+        Event::DeliveryFailed { id, error, lasts } => turn.delivery_failed(id, error, lasts),
     }
     turn.settle();
 }
@@ -127,13 +127,7 @@ impl Turn<'_> {
         self.put(system::Fact::Started { grace });
         self.arm_jobs();
         self.take_timers_back();
-        for message in self.state.messages.values() {
-            match message.state {
-                MessageState::Planned => self.out.effects.push(Effect::Render(message.id)),
-                MessageState::Rendered if message.retry_at.is_none() => self.out.effects.push(Effect::Deliver(message.id)),
-                MessageState::Rendered | MessageState::Delivered | MessageState::Dead => {}
-            }
-        }
+        self.ask_for_messages();
     }
 
     /// Another World: silences and items are judged again for what fires, a slice at a time; attached alerts stay where they are.
@@ -189,14 +183,6 @@ impl Turn<'_> {
             Then::Closed(id) => self.closed(id),
             Then::Attach(alert) => self.attach(alert, None),
             Then::Sweep => self.sweep_from_start(),
-        }
-    }
-
-    fn rendered(&mut self, id: crate::ids::MessageId, bytes: Vec<u8>, fallback: String) {
-        // A second rendering of the same message changes nothing: its bytes never change once they are decided.
-        if self.state.messages.get(&id).is_some_and(|message| message.state == MessageState::Planned) {
-            self.put(message::Fact::Rendered { id, bytes, fallback });
-            self.out.effects.push(Effect::Deliver(id));
         }
     }
 

@@ -7,5 +7,6 @@ mod life;
 mod mails;
 mod mutes;
 mod outages;
+mod outbox;
 mod random;
 mod sources;

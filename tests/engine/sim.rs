@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use watchkeeper_engine::block::{Block, Entry, FORMAT};
 use watchkeeper_engine::cmdb::{Cmdb, Inventory, files};
+use watchkeeper_engine::effect::Effect;
 use watchkeeper_engine::event::{Action, Command, Event, Reply, Settings, Taken, World};
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::{AlertId, IncidentId, StoreId};
@@ -64,6 +65,8 @@ pub(crate) struct Sim {
     pub(crate) all_mails: Vec<Message>,
     /// Every fact so far.
     pub(crate) facts: Vec<Fact>,
+    /// What was asked of the world since this was last taken.
+    pub(crate) effects: Vec<Effect>,
     pub(crate) care: Care,
     heard: usize,
     rows: BTreeMap<Row, Vec<u8>>,
@@ -111,6 +114,7 @@ impl Sim {
             now: start(),
             all_mails: Vec::new(),
             facts: Vec::new(),
+            effects: Vec::new(),
             care: Care::Always,
             heard: 0,
             rows: BTreeMap::new(),
@@ -310,6 +314,13 @@ impl Sim {
         let floor = self.state.floor();
         self.blocks.retain(|block| block.seq > floor);
         self.facts.extend(out.facts);
+        for effect in &out.effects {
+            if let Effect::Deliver(id) = effect {
+                let first = self.state.messages.get(id).and_then(|message| self.state.unfinished_in(message.thread).next());
+                assert_eq!(first.map(|first| first.id), Some(*id), "{id} is sent before what came before it in its thread");
+            }
+        }
+        self.effects.extend(out.effects);
         self.cheap_invariants();
         self.state.settle();
         self.copy.settle();
@@ -397,6 +408,11 @@ impl Sim {
             assert_eq!(alike(&loaded), alike(state), "group {}", incident.group);
             let children = |state: &State| -> Vec<IncidentId> { state.children_of(incident.id).collect() };
             assert_eq!(children(&loaded), children(state), "children of {}", incident.id);
+        }
+        for message in state.messages.values() {
+            let waiting = |state: &State| -> Vec<_> { state.unfinished_in(message.thread).map(|waits| waits.id).collect() };
+            assert_eq!(waiting(&loaded), waiting(state), "the thread of {}", message.id);
+            assert!(waiting(state).contains(&message.id), "{} is not in its thread", message.id);
         }
         let unknown = |state: &State| -> Vec<(String, BTreeSet<AlertId>)> {
             state.unknown_items().map(|(value, alerts)| (value.to_owned(), alerts.clone())).collect()

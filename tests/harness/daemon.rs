@@ -16,6 +16,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at what is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// Mail as files in `outbox`, for [`Place::sending`].
+pub const FILES: &str = "transport = \"file\"\n\n[mail.file]\ndir = \"outbox\"\n";
+
 /// The folder of one daemon: its configuration, rules, CMDB, store and mailbox. It is kept, and named, where a test fails.
 pub struct Place {
     folder: Option<tempfile::TempDir>,
@@ -34,6 +37,11 @@ pub struct Daemon {
 impl Place {
     /// A new folder for `program`, with a configuration that listens on a free port and writes mail into `outbox`; `more` is added to it.
     pub fn new(program: &str, more: &str) -> Place {
+        Place::sending(program, FILES, more)
+    }
+
+    /// The same with mail that leaves as `transport` says: the last keys of `[mail]`, and its sections.
+    pub fn sending(program: &str, transport: &str, more: &str) -> Place {
         let address = free_address();
         let place = Place {
             folder: Some(tempfile::Builder::new().prefix("watchkeeper-").tempdir().unwrap()),
@@ -44,12 +52,18 @@ impl Place {
         for folder in ["rules", "cmdb"] {
             fs::create_dir(place.path(folder)).unwrap();
         }
+        place.configure(transport, more);
+        place
+    }
+
+    /// Writes its configuration anew: mail leaves as `transport` says, and `more` is added.
+    pub fn configure(&self, transport: &str, more: &str) {
+        let address = self.address;
         let config = format!(
             "[server]\nlisten = \"{address}\"\nexternal_url = \"http://{address}\"\n\n[mail]\nfrom = \"Watchkeeper <watch@example.org>\"\n\
-             to = [\"duty@example.org\"]\ntransport = \"file\"\n\n[mail.file]\ndir = \"outbox\"\n\n{more}"
+             to = [\"duty@example.org\"]\n{transport}\n{more}"
         );
-        place.write("daemon.toml", &config);
-        place
+        self.write("daemon.toml", &config);
     }
 
     /// A path in the folder.

@@ -5,5 +5,6 @@
 pub mod chance;
 pub mod daemon;
 pub mod kafka;
+pub mod mail_server;
 pub mod mailbox;
 pub mod wire;

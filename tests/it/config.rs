@@ -27,6 +27,9 @@ fn every_key_of_the_example_that_is_commented_out_is_known() {
     folder.write("anna.token", "abcdefgh-anna\n");
     folder.write("prom.token", "abcdefgh-prom\n");
     folder.write("kafka.password", "abcdefgh-kafka\n");
+    folder.write("smtp.password", "hunter2\n");
+    let authority = rcgen::generate_simple_self_signed(vec!["mail.example.org".to_owned()]).unwrap();
+    folder.write("ca.pem", &authority.cert.pem());
     let config = folder.load().expect("each example line is valid");
     assert_eq!(config.kafka.map(|kafka| (kafka.properties.len(), kafka.topics.len())), Some((5, 1)));
     assert_eq!(config.tokens[0].role, Role::Operator);
@@ -168,8 +171,9 @@ fn read_text(text: &str) -> Result<Config, ConfigError> {
         for files in [&mut config.files.rules, &mut config.files.templates, &mut config.files.cmdb] {
             relative(&mut files.path);
         }
-        let Transport::File { dir } = &mut config.mail.transport;
-        relative(dir);
+        if let Transport::File { dir } = &mut config.mail.transport {
+            relative(dir);
+        }
         config
     })
 }

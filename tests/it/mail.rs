@@ -276,16 +276,17 @@ fn addresses_that_would_break_a_header_or_need_a_favour_are_refused() {
     assert!(error.to_string().contains("`nobody` is no address"), "{error}");
 }
 
-#[test]
-fn a_folder_holds_one_file_a_message_however_often_it_is_sent() {
+#[tokio::test]
+async fn a_folder_holds_one_file_a_message_however_often_it_is_sent() {
     let dir = tempfile::tempdir().unwrap();
     let transport = Transport::File(FileTransport::new(dir.path().join("outbox")).unwrap());
     let mut mail = message(Reason::Opened);
-    assert!(transport.deliver(&mail).is_err(), "nothing to send yet");
+    assert!(transport.deliver(mail.clone()).await.is_err(), "nothing to send yet");
     mail.bytes = render(&mail, &Templates::ours(), &settings()).unwrap().bytes;
-    transport.deliver(&mail).unwrap();
-    transport.deliver(&mail).unwrap();
-    transport.deliver(&Message { id: MessageId(43), to: "Anna <../../anna@example.org>".into(), ..mail.clone() }).unwrap();
+    transport.deliver(mail.clone()).await.unwrap();
+    transport.deliver(mail.clone()).await.unwrap();
+    let other = Message { id: MessageId(43), to: "Anna <../../anna@example.org>".into(), ..mail.clone() };
+    transport.deliver(other).await.unwrap();
     let mut names: Vec<String> =
         std::fs::read_dir(dir.path().join("outbox")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();

@@ -23,6 +23,10 @@ mod mail;
 mod mail_faults;
 mod process;
 mod reload;
+mod smtp;
+mod smtp_config;
 
+#[path = "../common/mail_server.rs"]
+mod mail_server;
 #[path = "../common/messages.rs"]
 mod messages;

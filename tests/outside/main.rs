@@ -12,6 +12,7 @@ mod kafka;
 mod outage;
 mod parsed_back;
 mod prometheus;
+mod smtp;
 
 #[path = "../common/messages.rs"]
 mod messages;

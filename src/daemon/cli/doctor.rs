@@ -17,7 +17,8 @@ use super::client::{Client, Output, Reach};
 use super::table::table;
 use super::{json_text, print};
 use crate::app::Failure;
-use crate::config::{self, Config, Environment, Transport};
+use crate::config::{self, Config, Environment, Smtp, Transport};
+use crate::mail::{SmtpTransport, mailbox};
 use crate::world::{self, Confirmed, Frame, Sources, on_deep_stack};
 
 /// Free room below which a store is in danger: an hour of an alert storm, and the room that a backup needs.
@@ -240,12 +241,38 @@ fn mail((config, _): &Read, found: &mut Vec<Found>) {
     } else {
         notes.well(format!("last resort: {}", config.mail.to.join(", ")));
     }
-    let Transport::File { dir } = &config.mail.transport;
+    match &config.mail.transport {
+        Transport::File { dir } => mail_files(dir, &mut notes),
+        Transport::Smtp(server) => mail_server(server, &config.mail.from, &mut notes),
+    }
+}
+
+fn mail_files(dir: &Path, notes: &mut Notes<'_>) {
     match synced_write(dir) {
         Ok(_) => notes.well(format!("mails become files in {}", dir.display())),
         Err(error) => {
             notes.note(State::Broken, format!("mails become files in {}: {error}", dir.display()), "create it, writable for the daemon")
         }
+    }
+}
+
+/// Connects and logs in as the daemon would; sends nothing.
+fn mail_server(server: &Smtp, from: &str, notes: &mut Notes<'_>) {
+    let sender = match mailbox(from) {
+        Ok(mailbox) => mailbox.email,
+        Err(bad) => return notes.note(State::Broken, format!("[mail] from: {bad}"), "write `Watchkeeper <watch@example.org>`"),
+    };
+    let transport = match SmtpTransport::new(server.clone(), sender) {
+        Ok(transport) => transport,
+        Err(error) => return notes.note(State::Broken, format!("cannot {error}"), "apt-get install ca-certificates, or name a ca_file"),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return notes.note(State::Broken, format!("no runtime: {error}"), "look at the limits of this shell: ulimit -a"),
+    };
+    match runtime.block_on(transport.reach(&mut |_, _| {})) {
+        Ok(()) => notes.well(format!("{} takes mail; `watchkeeper mail test ADDRESS` sends one", server.name())),
+        Err(error) => notes.note(State::Broken, format!("cannot {error}"), error.advice()),
     }
 }
 

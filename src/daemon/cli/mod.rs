@@ -10,6 +10,7 @@ mod doctor;
 mod files;
 mod incident;
 mod kafka;
+mod mail_test;
 mod offline;
 mod schedules;
 mod silence;
@@ -121,7 +122,7 @@ enum Verb {
     /// Imports, compares and shows the CMDB.
     #[command(subcommand)]
     Cmdb(files::Cmdb),
-    /// Lists mails, and tries failed ones again.
+    /// Lists mails, tries failed ones again, and tries the way to the mail server.
     #[command(subcommand)]
     Mail(Mail),
     /// Lists and shows inputs that were refused or set aside.
@@ -192,6 +193,11 @@ enum Mail {
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
+    /// Sends one mail as the daemon would, and shows each step with its time: DNS, connection, TLS, login. Asks no daemon; reads its secrets.
+    Test {
+        /// To whom.
+        address: String,
+    },
     /// Tries one again at once.
     Retry {
         /// Such as MSG0000042.
@@ -244,6 +250,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Unmatched => alert::unmatched(&client()?, output, now()),
         Verb::Cmdb(verb) => files::cmdb(&client()?, output, verb),
         Verb::Mail(Mail::List { state, limit }) => alert::mails(&client()?, output, state, limit, now()),
+        Verb::Mail(Mail::Test { address }) => mail_test::run(&reach.config, &address, now()),
         Verb::Mail(Mail::Retry { id }) => alert::retry(&client()?, output, &id),
         Verb::DeadLetter(verb) => dead::run(&client()?, output, verb, now()),
         Verb::Kafka(verb) => kafka::run(&client()?, output, verb),

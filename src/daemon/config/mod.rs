@@ -5,18 +5,21 @@
 mod kafka;
 mod read;
 mod secret;
+mod smtp;
 mod tree;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::time::Span;
 
 use crate::diagnostics::Findings;
 
 pub use kafka::{Kafka, Property, Topic, Value};
-pub use secret::{Secret, SecretError, read_secret};
+pub use secret::{Secret, SecretError, read_password, read_secret};
 
 /// The daemon's configuration. Paths are absolute, or relative to the working directory as the file's own path was.
 #[derive(Debug, Clone)]
@@ -150,6 +153,73 @@ pub enum Transport {
         /// The folder.
         dir: PathBuf,
     },
+    /// `[mail.smtp]`: through a mail server.
+    Smtp(Smtp),
+}
+
+/// `[mail.smtp]`: the server that takes mail.
+#[derive(Debug, Clone)]
+pub struct Smtp {
+    /// Its name or IP address; its certificate must be for it.
+    pub host: String,
+    /// Its port. Default 587, 465 or 25, as `security` is.
+    pub port: u16,
+    /// How the connection is protected. Default STARTTLS; nothing ever falls back to less.
+    pub security: Security,
+    /// Who logs in; `None`: nobody does.
+    pub login: Option<Login>,
+    /// Certificates of `ca_file`, the only ones trusted where there are any; without, those of this machine are.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// How long one step may take, such as connecting or an answer; a whole mail may take twice as long. Default 30 s, 1 s to 5 min.
+    pub step_max: Duration,
+}
+
+impl Smtp {
+    /// Host and port, for people.
+    pub fn name(&self) -> String {
+        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+    }
+}
+
+/// How the connection to a mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// Not at all.
+    None,
+    /// TLS after STARTTLS.
+    StartTls,
+    /// TLS from the first byte.
+    Tls,
+}
+
+impl Security {
+    /// Every word, in the order of [`Security::ALL`].
+    pub const WORDS: &'static [&'static str] = &["none", "starttls", "tls"];
+    /// Every kind.
+    pub const ALL: &'static [Security] = &[Security::None, Security::StartTls, Security::Tls];
+
+    /// The word in `daemon.toml`.
+    pub fn word(self) -> &'static str {
+        Security::WORDS[self as usize]
+    }
+
+    /// The port that servers listen at for it.
+    pub const fn port(self) -> u16 {
+        match self {
+            Security::None => 25,
+            Security::StartTls => 587,
+            Security::Tls => 465,
+        }
+    }
+}
+
+/// A user of a mail server.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// Its name.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
 }
 
 /// `[[webhook]]`: a source with a path, a format and trust of its own.

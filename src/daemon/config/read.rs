@@ -9,10 +9,10 @@ use watchkeeper_engine::source::{self, Diagnostic, Key, Keys, Kind, Node, OneOrM
 use watchkeeper_engine::time::Span;
 
 use super::kafka::KAFKA;
-use super::secret::{Secret, read_secret};
+use super::secret::{Secret, read_password, read_secret};
 use super::{
     Config, Environment, Files, Folder, Limits, Log, LogFormat, Mail, Named, Retention, Role, Secrets, Server, Store, Token, Transport,
-    Webhook, tree,
+    Webhook, smtp, tree,
 };
 
 /// Characters of a name that stands in a path.
@@ -74,11 +74,14 @@ static MAIL: Shape = Shape {
     keys: &[
         Key::may("from", Takes::Text, "the sender's mailbox."),
         Key::may("to", Takes::OneOrList(&Takes::Text), "who hears what reaches nobody else."),
-        Key::may("transport", Takes::Word(&["file"]), "how mail leaves."),
+        Key::may("transport", Takes::Word(TRANSPORTS), "how mail leaves."),
         Key::may("file", Takes::Map(&MAIL_FILE), "mails as files."),
+        Key::may("smtp", Takes::Map(&smtp::SHAPE), "the mail server."),
     ],
-    later: &["smtp", "limits"],
+    later: &["limits"],
 };
+
+const TRANSPORTS: &[&str] = &["file", "smtp"];
 
 static MAIL_FILE: Shape = Shape { what: "[mail.file]", keys: &[Key::may("dir", Takes::Text, "the folder of the mails.")], later: &[] };
 
@@ -145,8 +148,8 @@ pub(super) fn store(file: &SourceFile, folder: &Path) -> Store {
 
 pub(super) struct Reader<'a> {
     pub(super) reading: Reading<'a>,
-    folder: &'a Path,
-    environment: &'a Environment,
+    pub(super) folder: &'a Path,
+    pub(super) environment: &'a Environment,
 }
 
 impl<'a> Reader<'a> {
@@ -305,19 +308,26 @@ impl<'a> Reader<'a> {
             }
             mail.to.push(to.value.to_owned());
         }
-        if let Some(node) = keys.node("transport") {
-            if self.reading.read::<&str>(node) == Some("smtp") {
-                self.fault(
-                    &node.span,
-                    "`transport = \"smtp\"` is not yet supported".to_owned(),
-                    "a later version will know it; `transport = \"file\"` writes one .eml a message into [mail.file] dir",
-                );
-            } else {
-                self.reading.word(node, "transport", &["file"]);
-            }
-        }
+        let transport = keys.node("transport").and_then(|node| self.reading.word(node, "transport", TRANSPORTS));
         if let Some(dir) = self.section(&keys, "file", &MAIL_FILE).and_then(|keys| keys.get::<&str>("dir")) {
             mail.transport = Transport::File { dir: self.folder.join(dir) };
+        }
+        let smtp = self.section(&keys, "smtp", &smtp::SHAPE).map(|keys| self.smtp(&keys));
+        match (transport, smtp) {
+            (Some("smtp"), Some(smtp)) => mail.transport = smtp.map_or(mail.transport, Transport::Smtp),
+            (Some("smtp"), None) if keys.node("smtp").is_none() => {
+                let help = "add [mail.smtp] with host, and port, security, user and password_file where they are needed";
+                self.fault(&keys.place_of("transport"), "`transport = \"smtp\"` needs a server".to_owned(), help);
+            }
+            (None, Some(_)) if keys.node("transport").is_none() => {
+                let help = "write `transport = \"smtp\"` in [mail] to use it, or `transport = \"file\"` to keep it for later";
+                self.fault(
+                    &keys.place_of("smtp"),
+                    "[mail.smtp] is not used: mail goes into files unless [mail] says otherwise".to_owned(),
+                    help,
+                );
+            }
+            (Some(_) | None, Some(_) | None) => {}
         }
         mail
     }
@@ -434,6 +444,16 @@ impl<'a> Reader<'a> {
             }
             known.push((name, secret));
         }
+    }
+
+    /// A password, which another system may have made short.
+    pub(super) fn password(&self, name: &Spanned<&str>) -> Option<Secret> {
+        if self.environment.secrets == Secrets::Assumed {
+            return Some(Secret::new(format!("{} at {}", name.value, name.span.start)));
+        }
+        let read = read_password(name.value, self.environment.credentials.as_deref(), self.folder);
+        let help = "a password is looked for in $CREDENTIALS_DIRECTORY, then beside this file";
+        read.map_err(|error| self.fault(&name.span, error.to_string(), help)).ok()
     }
 
     pub(super) fn fault(&self, span: &Range<usize>, message: String, help: &str) {

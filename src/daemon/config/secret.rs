@@ -65,6 +65,18 @@ pub enum SecretError {
 /// # Errors
 /// The file cannot be read, or holds no single line of 8 to 4,096 bytes.
 pub fn read_secret(name: &str, credentials: Option<&Path>, folder: &Path) -> Result<Secret, SecretError> {
+    read_of_length(name, credentials, folder, SECRET_BYTES_MIN)
+}
+
+/// As [`read_secret`], for a password that another system gave us: it may be as short as that system allows.
+///
+/// # Errors
+/// The file cannot be read, or holds no single line of 1 to 4,096 bytes.
+pub fn read_password(name: &str, credentials: Option<&Path>, folder: &Path) -> Result<Secret, SecretError> {
+    read_of_length(name, credentials, folder, 1)
+}
+
+fn read_of_length(name: &str, credentials: Option<&Path>, folder: &Path, bytes_min: usize) -> Result<Secret, SecretError> {
     let path = match credentials.map(|credentials| credentials.join(name)) {
         Some(path) if path.exists() => path,
         Some(_) | None => folder.join(name),
@@ -75,7 +87,10 @@ pub fn read_secret(name: &str, credentials: Option<&Path>, folder: &Path) -> Res
     };
     let secret = text.trim_end_matches(['\n', '\r']);
     let unfit = |what| Err(SecretError::Unfit { path: path.clone(), what });
-    if secret.len() < SECRET_BYTES_MIN {
+    if secret.is_empty() {
+        return unfit("nothing");
+    }
+    if secret.len() < bytes_min {
         return unfit("fewer than 8 bytes: too easy to guess (`openssl rand -hex 24` makes a good one)");
     }
     if secret.len() > SECRET_BYTES_MAX {

@@ -81,6 +81,11 @@ fn list_id(team: &str) -> String {
     if plain.is_empty() { plain } else { format!("<{plain}.watchkeeper>") }
 }
 
+/// A text part.
+pub(super) fn plain(text: &str) -> SinglePart {
+    single(ContentType::TEXT_PLAIN, text)
+}
+
 /// A part in quoted-printable, which people can read in the file; in base64 where a line would begin with a dot.
 fn single(content_type: ContentType, text: &str) -> SinglePart {
     let readable = encoded(text, ContentTransferEncoding::QuotedPrintable);

@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use lettre::Address;
 use lettre::message::Mailbox;
 use serde_json::Value;
 use watchkeeper_engine::ids::{IncidentId, StoreId};
@@ -57,6 +58,11 @@ impl MailSettings {
     /// The address of a link that lets the reader of `message` do that to `incident`.
     pub fn link(&self, message: &Message, incident: IncidentId, action: LinkAction) -> String {
         format!("{}/a/{}", self.external_url, self.links.token(message, incident, action))
+    }
+
+    /// The sender's address: SMTP's envelope has it too.
+    pub fn sender(&self) -> Address {
+        self.from.email.clone()
     }
 
     pub(super) fn from(&self) -> &Mailbox {

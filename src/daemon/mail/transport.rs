@@ -1,4 +1,4 @@
-//! How a rendered message leaves: into a folder. Other ways become further variants of [`Transport`].
+//! How a rendered message leaves: into a folder, or by SMTP.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 
 use watchkeeper_engine::model::message::Message;
 
+use super::smtp::{self, SmtpError, SmtpTransport};
+
+/// Files that are written at once.
+const FILES_AT_ONCE: usize = 4;
 /// Characters of a recipient in a file's name.
 const RECIPIENT_CHARS_MAX: usize = 80;
 
@@ -14,6 +18,8 @@ const RECIPIENT_CHARS_MAX: usize = 80;
 pub enum Transport {
     /// One `.eml` a message in a folder.
     File(FileTransport),
+    /// Through a mail server.
+    Smtp(SmtpTransport),
 }
 
 /// Why a message did not leave.
@@ -28,29 +34,59 @@ pub enum DeliveryError {
         #[source]
         source: io::Error,
     },
+    /// The mail server did not take it, or was not reached.
+    #[error(transparent)]
+    Smtp(#[from] SmtpError),
     /// It has no bytes: it was never rendered.
     #[error("deliver a message that was not rendered")]
     NotRendered,
+    /// The thread that wrote it panicked.
+    #[error("deliver: {0}")]
+    Panicked(tokio::task::JoinError),
 }
 
 impl DeliveryError {
     /// Whether trying again is of no use.
     pub fn is_permanent(&self) -> bool {
-        matches!(self, DeliveryError::NotRendered)
+        match self {
+            DeliveryError::NotRendered => true,
+            DeliveryError::Smtp(error) => error.is_permanent(),
+            DeliveryError::File { .. } | DeliveryError::Panicked(_) => false,
+        }
     }
 }
 
 impl Transport {
-    /// Sends a message; blocks until it is on the disk. Sending one again changes nothing.
+    /// Sends a message: `Ok` once it is on the disk, or a server has taken it. A second copy has the same bytes.
     ///
     /// # Errors
-    /// Where it did not leave.
-    pub fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+    /// Where it did not leave, or nobody knows whether it did.
+    pub async fn deliver(&self, message: Message) -> Result<(), DeliveryError> {
         if message.bytes.is_empty() {
             return Err(DeliveryError::NotRendered);
         }
         match self {
-            Transport::File(folder) => folder.write(message),
+            Transport::File(folder) => {
+                let folder = folder.clone();
+                tokio::task::spawn_blocking(move || folder.write(&message)).await.map_err(DeliveryError::Panicked)?
+            }
+            Transport::Smtp(server) => Ok(server.deliver(&message.to, &message.bytes).await?),
+        }
+    }
+
+    /// Messages that may leave at once.
+    pub const fn at_once(&self) -> usize {
+        match self {
+            Transport::File(_) => FILES_AT_ONCE,
+            Transport::Smtp(_) => smtp::CONNECTIONS,
+        }
+    }
+
+    /// Closes what was kept open for more messages.
+    pub async fn rest(&self) {
+        match self {
+            Transport::File(_) => {}
+            Transport::Smtp(server) => server.rest().await,
         }
     }
 }

@@ -1,33 +1,27 @@
-//! Mail: messages are rendered and delivered, one in flight for each recipient, and what came of it is reported to the writer.
+//! Mail: messages are rendered and delivered, a few of each at a time, and what came of it is reported to the writer.
 //!
-//! An effect names a row, so nothing here needs to survive a crash: a start asks for every unfinished message again.
+//! An effect names a row, so nothing here needs to survive a crash: a start asks for every unfinished message again. A server that is slow
+//! or dead holds up what goes through it, and nothing else: rendering has workers of its own.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use watchkeeper_engine::effect::Effect;
-use watchkeeper_engine::event::Event;
+use watchkeeper_engine::event::{Event, Lasts};
 use watchkeeper_engine::ids::MessageId;
 use watchkeeper_engine::model::message::Message;
-use watchkeeper_engine::time::{Span, Time};
 
-use crate::mail::{MailSettings, RENDER_DEADLINE, Templates, Transport, render_within};
-use crate::writer::WriterHandle;
+use crate::health::Health;
+use crate::mail::{IDLE_MAX, MailSettings, RENDER_DEADLINE, Templates, Transport, render_within};
+use crate::writer::{Full, WriterHandle};
 
-/// Lanes side by side. A recipient always takes the same one, so that their mails keep their order and one is in flight at a time.
-const LANES: usize = 4;
-/// Messages that wait in one lane; more wait in front of it.
-const LANE_MESSAGES_MAX: usize = 256;
-/// Messages that are fetched from the writer in one question.
-const FETCH_MAX: usize = 64;
-/// After how long a mail is tried again; after the last of these, always so.
-const RETRY_AFTER: [Span; 5] = [Span::seconds(15), Span::minutes(1), Span::minutes(5), Span::minutes(15), Span::minutes(30)];
-/// After how long a mail that never left is given up: two nights, so that a mail server that fails on Friday evening is seen on Saturday.
-const GIVE_UP_AFTER: Span = Span::hours(48);
+/// Messages that are rendered at once. Each has a thread of its own meanwhile.
+const RENDERS: usize = 4;
 
 /// What mail work needs.
 #[derive(Clone)]
@@ -40,61 +34,115 @@ pub struct MailWork {
     pub settings: Arc<MailSettings>,
     /// The way out.
     pub transport: Transport,
+    /// Where the last failure is shown.
+    pub health: Arc<Health>,
+    /// Ends the work: what is in flight is finished, what waits is left to the next start.
+    pub stop: CancellationToken,
 }
 
-/// One thing to do with one message.
-struct Job {
-    effect: Effect,
-    message: Message,
-    now: Time,
-}
-
-/// Works until `effects` is closed and every lane has finished what it had.
+/// Works until `effects` is closed or the work is stopped.
 ///
-/// The channel holds at most one effect for each message of the outbox, because a message has one at a time.
+/// The queues hold at most one id for each message of the outbox, because a message has one effect at a time.
 pub async fn start(work: MailWork, mut effects: mpsc::UnboundedReceiver<Effect>) {
-    let mut lanes = Vec::with_capacity(LANES);
-    let mut running = JoinSet::new();
-    for _ in 0..LANES {
-        let (lane, jobs) = mpsc::channel(LANE_MESSAGES_MAX);
-        lanes.push(lane);
-        running.spawn(lane_work(work.clone(), jobs));
-    }
-    let mut asked = Vec::with_capacity(FETCH_MAX);
-    while effects.recv_many(&mut asked, FETCH_MAX).await > 0 {
-        let wanted: Vec<Effect> = std::mem::take(&mut asked);
-        let fetched = work.writer.ask(move |state, _, now| {
-            let fetch =
-                |effect: &Effect| state.messages.get(&id_of(*effect)).map(|message| Job { effect: *effect, message: message.clone(), now });
-            wanted.iter().filter_map(fetch).collect::<Vec<Job>>()
-        });
-        // The daemon stops: the next start asks for what is left.
-        let Ok(jobs) = fetched.await else { break };
-        for job in jobs {
-            let lane = &lanes[lane_of(&job.message.to)];
-            if lane.send(job).await.is_err() {
-                warn!("A mail lane has ended.");
-            }
+    let (renders, to_render) = mpsc::unbounded_channel();
+    let (deliveries, to_deliver) = mpsc::unbounded_channel();
+    let mut stages = JoinSet::new();
+    stages.spawn(stage(work.clone(), to_render, RENDERS, Stage::Render));
+    stages.spawn(stage(work.clone(), to_deliver, work.transport.at_once(), Stage::Deliver));
+    while let Some(Some(effect)) = work.stop.run_until_cancelled(effects.recv()).await {
+        let queued = match effect {
+            Effect::Render(id) => renders.send(id),
+            Effect::Deliver(id) => deliveries.send(id),
+        };
+        if queued.is_err() {
+            // The daemon stops: the next start asks for what is left.
+            break;
         }
     }
-    drop(lanes);
+    drop((renders, deliveries));
+    while stages.join_next().await.is_some() {}
+    work.transport.rest().await;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Render,
+    Deliver,
+}
+
+/// One kind of work, `at_once` messages at a time, each of them once at a time.
+async fn stage(work: MailWork, mut ids: mpsc::UnboundedReceiver<MessageId>, at_once: usize, stage: Stage) {
+    let mut running = JoinSet::new();
+    let mut begun: BTreeSet<MessageId> = BTreeSet::new();
+    loop {
+        while running.len() >= at_once {
+            done(running.join_next().await, &mut begun);
+        }
+        let next = tokio::select! {
+            () = work.stop.cancelled() => Next::Stop,
+            ended = running.join_next(), if !running.is_empty() => Next::Ended(ended),
+            id = ids.recv() => id.map_or(Next::Stop, Next::Begin),
+            () = tokio::time::sleep(IDLE_MAX), if stage == Stage::Deliver => Next::Idle,
+        };
+        match next {
+            Next::Stop => break,
+            Next::Ended(ended) => done(ended, &mut begun),
+            Next::Idle => work.transport.rest().await,
+            Next::Begin(id) if begun.insert(id) => {
+                running.spawn(one(work.clone(), id, stage));
+            }
+            // It is being done; what comes of that decides what follows.
+            Next::Begin(_) => {}
+        }
+    }
     while running.join_next().await.is_some() {}
 }
 
-async fn lane_work(work: MailWork, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(job) = jobs.recv().await {
-        let event = match job.effect {
-            Effect::Render(id) => render(&work, id, job).await,
-            Effect::Deliver(id) => deliver(&work, id, job).await,
-        };
-        if work.writer.report(event).await.is_err() {
-            return;
+enum Next {
+    Begin(MessageId),
+    Ended(Option<Result<MessageId, tokio::task::JoinError>>),
+    Idle,
+    Stop,
+}
+
+fn done(ended: Option<Result<MessageId, tokio::task::JoinError>>, begun: &mut BTreeSet<MessageId>) {
+    match ended {
+        Some(Ok(id)) => {
+            begun.remove(&id);
+        }
+        // Its message stays as it is until the next start.
+        Some(Err(error)) => warn!(%error, "A worker of mail failed."),
+        None => {}
+    }
+}
+
+async fn one(work: MailWork, id: MessageId, stage: Stage) -> MessageId {
+    let Some(message) = fetch(&work.writer, id).await else { return id };
+    let event = match stage {
+        Stage::Render => render(&work, message).await,
+        Stage::Deliver => deliver(&work, message).await,
+    };
+    // Where it cannot be reported the daemon stops, and the next start asks again.
+    if let Ok(told) = work.writer.report(event).await {
+        // The effect that may follow comes after the commit.
+        told.await.ok();
+    }
+    id
+}
+
+/// The message as it is in memory; `None` where it is done, or the daemon stops.
+async fn fetch(writer: &WriterHandle, id: MessageId) -> Option<Message> {
+    loop {
+        match writer.ask(move |state, _, _| state.messages.get(&id).cloned()).await {
+            Ok(message) => return message,
+            Err(Full::Busy) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+            Err(Full::Stopping) => return None,
         }
     }
 }
 
-async fn render(work: &MailWork, id: MessageId, job: Job) -> Event {
-    let message = Arc::new(job.message);
+async fn render(work: &MailWork, message: Message) -> Event {
+    let (id, message) = (message.id, Arc::new(message));
     let (templates, settings) = (work.templates.load_full(), Arc::clone(&work.settings));
     let rendered = tokio::task::spawn_blocking(move || render_within(&message, &templates, &settings, RENDER_DEADLINE)).await;
     match rendered {
@@ -104,94 +152,25 @@ async fn render(work: &MailWork, id: MessageId, job: Job) -> Event {
             }
             Event::Rendered { id, bytes: rendered.bytes, fallback: rendered.fallback }
         }
-        Ok(Err(bad)) => Event::DeliveryFailed { id, error: bad.to_string(), retry_at: None },
-        Err(panic) => Event::DeliveryFailed { id, error: format!("rendering failed: {panic}"), retry_at: Some(job.now + RETRY_AFTER[0]) },
+        Ok(Err(bad)) => Event::DeliveryFailed { id, error: bad.to_string(), lasts: Lasts::ForGood },
+        Err(panic) => Event::DeliveryFailed { id, error: format!("rendering failed: {panic}"), lasts: Lasts::ForNow },
     }
 }
 
-async fn deliver(work: &MailWork, id: MessageId, job: Job) -> Event {
-    let Job { message, now, .. } = job;
-    let retry_at = retry_at(&message, now);
-    let transport = work.transport.clone();
-    let delivered = tokio::task::spawn_blocking(move || transport.deliver(&message)).await;
-    match delivered {
-        Ok(Ok(())) => Event::Delivered { id },
-        Ok(Err(error)) => {
+async fn deliver(work: &MailWork, message: Message) -> Event {
+    let id = message.id;
+    match work.transport.deliver(message).await {
+        Ok(()) => {
+            work.health.set_mail_fault(String::new());
+            Event::Delivered { id }
+        }
+        Err(error) => {
             warn!(message = %id, %error, "A mail did not leave.");
-            Event::DeliveryFailed { id, error: error.to_string(), retry_at: retry_at.filter(|_| !error.is_permanent()) }
+            let lasts = if error.is_permanent() { Lasts::ForGood } else { Lasts::ForNow };
+            if lasts == Lasts::ForNow {
+                work.health.set_mail_fault(error.to_string());
+            }
+            Event::DeliveryFailed { id, error: error.to_string(), lasts }
         }
-        Err(panic) => Event::DeliveryFailed { id, error: format!("delivery failed: {panic}"), retry_at },
-    }
-}
-
-/// When a message that fails at `now` is tried again; `None` once it is given up.
-fn retry_at(message: &Message, now: Time) -> Option<Time> {
-    let tries = usize::try_from(message.attempts).unwrap_or(usize::MAX);
-    let at = now + RETRY_AFTER[tries.min(RETRY_AFTER.len() - 1)];
-    (at - message.planned_at < GIVE_UP_AFTER).then_some(at)
-}
-
-const fn id_of(effect: Effect) -> MessageId {
-    match effect {
-        Effect::Render(id) | Effect::Deliver(id) => id,
-    }
-}
-
-fn lane_of(address: &str) -> usize {
-    let mut hasher = DefaultHasher::new();
-    address.hash(&mut hasher);
-    usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use watchkeeper_engine::model::message::{Content, MessageState};
-    use watchkeeper_engine::words::Reason;
-
-    use super::*;
-
-    #[test]
-    fn a_mail_that_does_not_leave_is_tried_less_and_less_often_and_given_up_after_two_days() {
-        let planned = Time(1_795_485_840_000);
-        let mut message = Message {
-            id: MessageId(1),
-            incident: None,
-            to: "net@example.org".into(),
-            reason: Reason::Opened,
-            template: "opened".into(),
-            subject: String::new(),
-            thread: MessageId(1),
-            notify_rule: String::new(),
-            team: String::new(),
-            zone: String::new(),
-            planned_at: planned,
-            content: Content::default(),
-            state: MessageState::Rendered,
-            attempts: 0,
-            bytes: Vec::new(),
-            fallback: String::new(),
-            last_error: String::new(),
-            done_at: None,
-            retry_at: None,
-        };
-        let mut waits = Vec::new();
-        let mut now = planned;
-        while let Some(at) = retry_at(&message, now) {
-            waits.push(at - now);
-            now = at;
-            message.attempts += 1;
-        }
-        let first = [Span::seconds(15), Span::minutes(1), Span::minutes(5), Span::minutes(15)];
-        assert_eq!(waits[..4], first);
-        assert!(waits[4..].iter().all(|wait| *wait == Span::minutes(30)), "{waits:?}");
-        let lasted = now - planned;
-        assert!(lasted < Span::hours(48) && Span(lasted.0 + Span::minutes(30).0) >= Span::hours(48), "{}", lasted.words());
-    }
-
-    #[test]
-    fn a_recipient_keeps_their_lane() {
-        assert_eq!(lane_of("net@example.org"), lane_of("net@example.org"));
-        let used: std::collections::BTreeSet<usize> = (0..100).map(|n| lane_of(&format!("p{n}@example.org"))).collect();
-        assert_eq!(used.len(), LANES);
     }
 }

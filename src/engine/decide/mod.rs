@@ -8,5 +8,6 @@ pub mod identify;
 pub mod job;
 pub mod mute;
 pub mod notify;
+pub mod outbox;
 pub mod rate;
 pub mod rule;

@@ -205,7 +205,7 @@ impl State {
     fn apply_message(&mut self, fact: &message::Fact, now: Time, touched: &mut BTreeSet<Row>) {
         let id = match fact {
             message::Fact::Planned { message } => {
-                self.messages.insert(message.id, (**message).clone());
+                self.put_message((**message).clone());
                 self.counters.messages = self.counters.messages.max(message.id.0);
                 message.id
             }
@@ -216,7 +216,7 @@ impl State {
         let (done, retry_at) = (message.is_done(), message.retry_at);
         touched.insert(Row::Message(id));
         self.arm(retry_at, Timer::Retry(id));
-        if done && let Some(message) = self.messages.remove(&id) {
+        if done && let Some(message) = self.take_message(id) {
             self.past.messages.insert(id, message);
             touched.insert(Row::PastMessage(id));
         }

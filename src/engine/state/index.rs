@@ -8,9 +8,10 @@ use super::tally::Standing;
 use super::{AlertCell, LiveSilence, State, Timer};
 use crate::cmdb::Cmdb;
 use crate::expr::Matcher;
-use crate::ids::{AlertId, IncidentId, Slot, StoreId};
+use crate::ids::{AlertId, IncidentId, MessageId, Slot, StoreId};
 use crate::input::AlertInput;
 use crate::model::incident::Incident;
+use crate::model::message::Message;
 use crate::model::silence::Silence;
 use crate::text::Labels;
 use crate::time::{Span, Time};
@@ -185,6 +186,17 @@ impl State {
         self.arm(Some(record.ends_at), Timer::Silence(id));
         self.arm(Some(record.ends_at + FORGET_SILENCE_AFTER), Timer::ForgetSilence(id));
         self.silences.insert(id, LiveSilence { record, matchers });
+    }
+
+    pub(super) fn put_message(&mut self, message: Message) {
+        self.threads.insert((message.thread, message.id));
+        self.messages.insert(message.id, message);
+    }
+
+    pub(super) fn take_message(&mut self, id: MessageId) -> Option<Message> {
+        let message = self.messages.remove(&id)?;
+        self.threads.remove(&(message.thread, id));
+        Some(message)
     }
 
     /// Derives every index after the last row was loaded.

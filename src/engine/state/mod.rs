@@ -65,6 +65,8 @@ pub struct State {
     source_numbers: Lookup<String, SourceNo>,
     by_group: BTreeMap<String, BTreeSet<IncidentId>>,
     children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
+    /// Unfinished messages by their thread.
+    threads: BTreeSet<(MessageId, MessageId)>,
     tallies: Tallies,
     health: HealthMap,
     timers: BTreeSet<(Time, Timer)>,
@@ -142,6 +144,7 @@ impl State {
             source_numbers: Lookup::default(),
             by_group: BTreeMap::new(),
             children: BTreeMap::new(),
+            threads: BTreeSet::new(),
             tallies: Tallies::default(),
             health: HealthMap::default(),
             timers: BTreeSet::new(),
@@ -194,6 +197,12 @@ impl State {
     /// The incidents that an incident has adopted whole.
     pub fn children_of(&self, incident: IncidentId) -> impl Iterator<Item = IncidentId> {
         self.children.get(&incident).into_iter().flatten().copied()
+    }
+
+    /// The unfinished messages of a thread, in the order they were planned.
+    pub fn unfinished_in(&self, thread: MessageId) -> impl Iterator<Item = &Message> {
+        let ids = self.threads.range((thread, MessageId(0))..=(thread, MessageId(u64::MAX)));
+        ids.filter_map(|(_, id)| self.messages.get(id))
     }
 
     /// Which CIs are down, directly and by flow.

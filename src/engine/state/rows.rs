@@ -271,7 +271,7 @@ impl State {
             }
             Table::Messages => {
                 let message: Message = decode(name, bytes)?;
-                self.messages.insert(message.id, message);
+                self.put_message(message);
             }
             Table::Silences => {
                 let silence: Silence = decode(name, bytes)?;

@@ -2,11 +2,9 @@
 
 use super::{Outcome, Turn};
 use crate::decide::{identify, job, mute};
-use crate::effect::Effect;
 use crate::event::World;
 use crate::ids::AlertId;
 use crate::limits;
-use crate::model::message::MessageState;
 use crate::model::timer::Aside;
 use crate::model::{alert, silence, system};
 use crate::sight;
@@ -110,16 +108,7 @@ impl Turn<'_> {
                 }
             }
             Timer::Jobs => self.job_due(),
-            Timer::Retry(id) => {
-                let due = |message: &crate::model::message::Message| message.retry_at.is_some_and(|at| at <= self.now);
-                if let Some(message) = self.state.messages.get(&id).filter(|message| due(message)) {
-                    let effect = match message.state {
-                        MessageState::Planned => Effect::Render(id),
-                        MessageState::Rendered | MessageState::Delivered | MessageState::Dead => Effect::Deliver(id),
-                    };
-                    self.out.effects.push(effect);
-                }
-            }
+            Timer::Retry(id) => self.retry_due(id),
             Timer::Sweep => self.sweep(),
         }
     }

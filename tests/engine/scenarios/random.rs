@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use watchkeeper_engine::event::{Action, Event};
+use watchkeeper_engine::event::{Action, Event, Lasts};
 use watchkeeper_engine::ids::{AlertId, IncidentId, SilenceId};
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::model::silence::StoredMatcher;
@@ -133,7 +133,7 @@ fn perform(sim: &mut Sim, op: &Op) {
             sim.event(Event::Rendered { id, bytes: b"x".to_vec(), fallback: String::new() });
             sim.event(match well {
                 true => Event::Delivered { id },
-                false => Event::DeliveryFailed { id, error: "refused".to_owned(), retry_at: Some(sim.now + Span::minutes(1)) },
+                false => Event::DeliveryFailed { id, error: "refused".to_owned(), lasts: Lasts::ForNow },
             });
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
 use watchkeeper_engine::cmdb::Cmdb;
 use watchkeeper_engine::effect::Effect;
 use watchkeeper_engine::event::{Action, Command, Event, Reply, World};
@@ -115,7 +116,9 @@ impl Stage {
         let key = store.link_key().map_err(app::of_store)?;
         let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id(), key)
             .map_err(|bad| Failure { code: 78, text: format!("[mail] from: {bad}") })?;
-        let Way::File { dir } = &config.mail.transport;
+        let Way::File { dir } = &config.mail.transport else {
+            return Err(Failure { code: 70, text: "the demo's mails are files".to_owned() });
+        };
         let transport = FileTransport::new(dir).map_err(|error| Failure { code: 74, text: error.to_string() })?;
         let (to_stage, planned) = channel();
         let (reader, world) = (store.reader(), Arc::new(ArcSwap::from_pointee(built.world.clone())));
@@ -145,6 +148,8 @@ impl Stage {
             templates: Arc::new(ArcSwap::from_pointee(Templates::ours())),
             settings: Arc::new(settings),
             transport: Transport::File(transport),
+            health: Arc::default(),
+            stop: CancellationToken::new(),
         };
         runtime.spawn(work::start(mail, effects));
         let adopted = writer.adopt(world::adoption(&built, &Cmdb::default())).map_err(of_writer)?;
