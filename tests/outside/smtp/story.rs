@@ -16,8 +16,9 @@ const STEP: &str = "2s";
 /// The first wait of a mail that did not leave.
 const FIRST_RETRY: Duration = Duration::from_secs(15);
 
-const RULES: &str = "correlate:\n  - {name: all, matchers: ['alertname=~\".+\"'], means: down, group_wait: 0s, group_by: [alert.name]}\n";
-const CMDB: &str = "teams: [{id: net, mail: [net@example.org]}]\nitems:\n  - {id: sw-1, class: switch, owner: net, criticality: high}\n";
+const RULES: &str = "correlate:\n  - {name: all, matchers: ['alertname=~\".+\"'], means: down, group_wait: 0s}\n";
+const CMDB: &str = "teams: [{id: net, mail: [net@example.org]}]\nitems: [{id: sw-1, owner: net, criticality: high}, {id: sw-2, owner: net}, {id: sw-3, owner: net}, \
+     {id: sw-4, owner: net}, {id: sw-5, owner: net}, {id: sw-6, owner: net}]\n";
 
 /// What must become of the mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,9 @@ impl Story {
         let program = env!("CARGO_BIN_EXE_watchkeeper");
         let place = Place::new(program, "");
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let mut certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        certificate.not_after = rcgen::date_time_ymd(2036, 1, 1);
+        let certificate = certificate.self_signed(&key).unwrap();
         fs::write(place.path("cert.pem"), certificate.pem()).unwrap();
         fs::write(place.path("key.pem"), key.serialize_pem()).unwrap();
         fs::write(place.path("smtp.password"), format!("{PASSWORD}\n")).unwrap();
@@ -82,7 +85,7 @@ impl Story {
         let (place, server) = self.place();
         let daemon = place.start();
         let begun = Instant::now();
-        fire(&daemon, "DeviceDown", "no answer");
+        fire(&daemon, "sw-1", "no answer");
         let settled = |row: &Value| match self.end {
             End::Arrives | End::ArrivesAfterARetry | End::ArrivesTwice => row["state"] == "delivered",
             End::Dead(_) => row["state"] == "dead",
@@ -146,10 +149,10 @@ impl Story {
     }
 }
 
-/// Fires an alert on the switch.
-pub(super) fn fire(daemon: &Daemon, name: &str, summary: &str) {
+/// Fires an alert on one of the switches, sw-1 to sw-6.
+pub(super) fn fire(daemon: &Daemon, switch: &str, summary: &str) {
     let alert = json!([{
-        "labels": {"alertname": name, "instance": "sw-1", "severity": "critical"},
+        "labels": {"alertname": "DeviceDown", "instance": switch, "severity": "critical"},
         "annotations": {"summary": summary},
     }]);
     let answer = daemon.post("/api/v2/alerts", &alert);
