@@ -1,4 +1,5 @@
-//! `kill -9` under load, again and again. The oracle is this process: it is never killed, and knows only what went over the wire and into the mail folder.
+//! `kill -9` under load, again and again. The oracle is this process: it is never killed, and knows only what went over the wire and into the
+//! mailboxes: every other cycle mail leaves as files, and else to a mail server that is never killed either.
 
 mod ledger;
 mod senders;
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use watchkeeper_harness::chance::Chance;
-use watchkeeper_harness::daemon::{Daemon, Place, eventually};
+use watchkeeper_harness::daemon::{Daemon, FILES, Place, eventually};
+use watchkeeper_harness::mail_server::MailServer;
 use watchkeeper_harness::mailbox::mails;
 
 use self::ledger::{Outcome, Row, identity};
@@ -56,10 +58,14 @@ format = \"alertmanager\"
 fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_bytes() {
     let chance = Chance::announced("crash");
     let mut topic = Topic::new(chance.part(SENDERS + 3));
-    let place = Place::new(env!("CARGO_BIN_EXE_watchkeeper"), &format!("{CONFIG}{}", topic.config()));
+    let sources = format!("{CONFIG}{}", topic.config());
+    let place = Place::new(env!("CARGO_BIN_EXE_watchkeeper"), &sources);
     place.write("rules/quick.yaml", RULES);
     place.write("cmdb/hosts.yaml", &cmdb());
     place.init();
+    let server = MailServer::start(env!("CARGO_BIN_EXE_watchkeeper"), &place.path("mailbox"), &[]);
+    let by_smtp =
+        format!("transport = \"smtp\"\n\n[mail.smtp]\nhost = \"localhost\"\nport = {}\nsecurity = \"none\"\n", server.address.port());
     let first = place.start();
     let mut senders: Vec<Sender> = (0..SENDERS).map(|number| Sender::new(number, chance.part(number))).collect();
     let mut operator = Operator::new(chance.part(SENDERS));
@@ -70,6 +76,7 @@ fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_b
 
     assert!(first.stop().success());
     for cycle in 0..CYCLES {
+        place.configure(if cycle.is_multiple_of(2) { &by_smtp } else { FILES }, &sources);
         if BROKEN_START_CYCLES.contains(&cycle) {
             let mut broken = place.spawn();
             std::thread::sleep(Duration::from_millis(timing.below(200)));
@@ -108,16 +115,18 @@ fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_b
         senders.iter().fold((0, 0), |(taken, unknown), sender| (taken + sender.tally.taken, unknown + sender.tally.unknown));
     let refused: u32 = senders.iter().map(|sender| sender.tally.refused).sum();
     eprintln!(
-        "crash: {CYCLES} kills; {taken} requests answered, {unknown} without an answer, {refused} refused; {} alerts, {} incidents, {} mails, {} notes, {} Kafka records of which {} could not be read",
+        "crash: {CYCLES} kills; {taken} requests answered, {unknown} without an answer, {refused} refused; {} alerts, {} incidents, {} mails, {} arrivals by SMTP, {} notes, {} Kafka records of which {} could not be read",
         oracle.alerts,
         oracle.incidents.len(),
         oracle.mails.len(),
+        oracle.by_smtp,
         operator.notes.len(),
         topic.records,
         topic.spoiled
     );
     assert!(topic.records > 300 && topic.spoiled > 5, "too few records to prove anything");
     assert!(taken > 500 && unknown > 10, "too little happened to prove anything");
+    assert!(oracle.by_smtp > 25, "too few mails left by SMTP: {}", oracle.by_smtp);
     assert!(oracle.mails.len() > 50 && oracle.reasons.contains("opened") && oracle.reasons.contains("resolved"), "{:?}", oracle.reasons);
 }
 
@@ -171,6 +180,8 @@ struct Oracle {
     /// Every mail ever seen: Message-ID, bytes.
     mails: BTreeMap<String, Vec<u8>>,
     reasons: BTreeSet<String>,
+    /// Mails in the mail server's box, second copies among them.
+    by_smtp: usize,
 }
 
 impl Oracle {
@@ -243,7 +254,7 @@ impl Oracle {
         faults
     }
 
-    /// Every row of the outbox lies in the folder under its Message-ID; bytes that were seen once never change; one opening is told once.
+    /// Every row of the outbox lies in a mailbox under its Message-ID; bytes that were seen once never change; one opening is told once.
     fn check_mails(&mut self, daemon: &Daemon, place: &Place) -> Vec<String> {
         let mut faults = Vec::new();
         let planned = eventually("every planned mail is delivered", || {
@@ -259,7 +270,9 @@ impl Oracle {
         });
         let mut lying: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         let mut openings: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-        for mail in mails(&place.path("outbox")) {
+        let (files, by_smtp) = (mails(&place.path("outbox")), mails(&place.path("mailbox")));
+        self.by_smtp = by_smtp.len();
+        for mail in files.into_iter().chain(by_smtp) {
             let id = mail.header("message-id").to_owned();
             if id.is_empty() {
                 faults.push(format!("a mail without a Message-ID: {}", String::from_utf8_lossy(&mail.bytes)));
@@ -284,11 +297,11 @@ impl Oracle {
             let id = text(&row["id"]);
             let bytes = daemon.get(&format!("/api/v1/outbox/{id}")).json()["message"].as_str().unwrap_or_default().as_bytes().to_vec();
             if !lying.values().any(|other| *other == bytes) {
-                faults.push(format!("{id} ({} to {}) is delivered, and no mail in the folder has its bytes", row["reason"], row["to"]));
+                faults.push(format!("{id} ({} to {}) is delivered, and no mail in a mailbox has its bytes", row["reason"], row["to"]));
             }
         }
         if lying.len() != planned.len() {
-            faults.push(format!("{} mails are planned, {} lie in the folder", planned.len(), lying.len()));
+            faults.push(format!("{} mails are planned, {} lie in the mailboxes", planned.len(), lying.len()));
         }
         let twice = openings.iter().filter(|(_, ids)| ids.len() > 1);
         faults.extend(twice.map(|((incident, to), ids)| format!("{to} was told {} times that {incident} opened", ids.len())));
