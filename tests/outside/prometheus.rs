@@ -92,10 +92,12 @@ fn start_prometheus(place: &Place, listen: SocketAddr, victim: SocketAddr) -> Ot
     let daemon = place.address();
     let config = watchkeeper_harness::daemon::repository_file("deploy/prometheus/prometheus.yml");
     let config = config.replace("127.0.0.1:9080", &daemon.to_string()).replace("15s", "1s");
+    // The rules about the daemon itself have tests of their own; here another rule fires.
+    let config = config.replace("rule_files: [watchkeeper.rules.yml]", "rule_files: [alerts.yml]");
+    assert!(config.contains("rule_files: [alerts.yml]"), "deploy/prometheus/prometheus.yml names its rule files");
     assert!(config.contains(&daemon.to_string()), "deploy/prometheus/prometheus.yml names the daemon as 127.0.0.1:9080");
-    let config = format!(
-        "{config}\n  - job_name: web\n    static_configs: [{{targets: [\"{victim}\"], labels: {{instance: \"web-01:9100\"}}}}]\nrule_files: [alerts.yml]\n"
-    );
+    let config =
+        format!("{config}\n  - job_name: web\n    static_configs: [{{targets: [\"{victim}\"], labels: {{instance: \"web-01:9100\"}}}}]\n");
     place.write("prometheus.yml", &config);
     place.write(
         "alerts.yml",
