@@ -275,18 +275,13 @@ impl Writer {
         let (now, turn) = self.time.read(self.parts.clock.as_ref());
         match turn {
             Turn::Steady => {}
-            Turn::Doubted(ahead) => {
-                warn!(ahead = %ahead.words(), "The wall clock jumped ahead; time runs on by the monotonic clock until the step has held for ten minutes or is confirmed with `watchkeeper clock confirm`.");
-                self.tell_myself(
-                    "ClockStepped",
-                    &format!(
-                        "the wall clock jumped {} ahead and is not believed yet; `watchkeeper clock confirm` if it is right",
-                        ahead.words()
-                    ),
-                );
+            Turn::Doubted(step) => {
+                let what = format!("the wall clock jumped {} and is not believed yet", stepped(step));
+                warn!("{what}; time runs on by the monotonic clock until the step has held for ten minutes or is confirmed with `watchkeeper clock confirm`.");
+                self.tell_myself("ClockStepped", &format!("{what}; `watchkeeper clock confirm` if it is right"));
             }
             Turn::Returned => warn!("The wall clock took its step back."),
-            Turn::Believed(ahead) => warn!(ahead = %ahead.words(), "The step of the wall clock has held and is believed."),
+            Turn::Believed(step) => warn!(step = stepped(step), "The step of the wall clock has held and is believed."),
         }
         now
     }
@@ -312,6 +307,11 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// A step of the wall clock in words.
+fn stepped(step: Span) -> String {
+    if step < Span::ZERO { format!("{} back", Span(-step.0).words()) } else { format!("{} ahead", step.words()) }
 }
 
 /// An alert of the daemon about itself: source and item `watchkeeper`. Two that differ in `more` labels are two alerts.

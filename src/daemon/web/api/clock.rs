@@ -34,6 +34,6 @@ fn json(reading: Reading) -> Value {
     json!({
         "now": time(reading.now),
         "wall": time(reading.wall),
-        "doubted": reading.doubted.map(|doubt| json!({ "ahead": doubt.ahead.to_string(), "believed_in": doubt.believed_in.to_string() })),
+        "doubted": reading.doubted.map(|doubt| json!({ "ahead": doubt.step.to_string(), "believed_in": doubt.believed_in.to_string() })),
     })
 }
