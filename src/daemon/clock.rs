@@ -298,7 +298,10 @@ mod tests {
 
         let ahead = START + Span::days(30);
         let mut keeper = Timekeeper::new(&clock, ahead);
-        assert!(matches!(keeper.read(&clock), (time, Turn::Doubted(_)) if time == ahead), "the last run's clock was wrong, or this one's is");
+        assert!(
+            matches!(keeper.read(&clock), (time, Turn::Doubted(_)) if time == ahead),
+            "the last run's clock was wrong, or this one's is"
+        );
         clock.advance(Span::minutes(1));
         assert_eq!(keeper.read(&clock).0, ahead + Span::minutes(1));
     }

@@ -17,6 +17,7 @@ use watchkeeper_engine::time::Time;
 
 use super::build::{Built, DEEP_STACK_BYTES, Frame, build};
 use super::files::{Confirmed, Kind, Sources, stamp};
+use super::loss;
 use super::stored::adoption;
 use super::watch::{Look, Quiet, Stamp};
 use crate::clock::Clock;
@@ -254,6 +255,11 @@ impl KeeperThread {
             Err(findings) => return self.refuse(findings),
         };
         if confirmed == Confirmed::No
+            && let Err(findings) = loss::guard(&self.parts.published.load().policy, &built.world.policy)
+        {
+            return self.refuse(findings);
+        }
+        if confirmed == Confirmed::No
             && let Err(too_many) = built.diff.guard(base.inventory())
         {
             return self.refuse(guard_findings(&self.parts.frame, &too_many));
@@ -270,8 +276,8 @@ impl KeeperThread {
 
     /// Has the writer bring a World into force, and waits until that is on disk.
     fn bring(&mut self, built: Built) -> Result<Reloaded, Refusal> {
-        let before = Arc::clone(&self.parts.published.load().cmdb);
-        let told = self.parts.writer.adopt(adoption(&built, &before)).map_err(Refusal::Busy)?;
+        let before = self.parts.published.load_full();
+        let told = self.parts.writer.adopt(adoption(&built, &before.cmdb)).map_err(Refusal::Busy)?;
         match told.blocking_recv() {
             Ok(Reply::Adopted) => {}
             Ok(_) | Err(_) => return Err(Refusal::Busy(Full::Stopping)),
@@ -286,7 +292,8 @@ impl KeeperThread {
         let since = self.parts.clock.wall();
         self.status.store(Arc::new(Status { policy: world.policy.id.clone(), since, fault: None }));
         self.show();
-        info!(policy = world.policy.id, cmdb = world.cmdb.version(), changes = diff.summary(), "Reloaded.");
+        let (rules, items) = (loss::summary(&before.policy, &world.policy), diff.summary());
+        info!(policy = world.policy.id, rules, cmdb = world.cmdb.version(), items, "Reloaded.");
         Ok(Reloaded { policy: world.policy.id.clone(), cmdb: world.cmdb.version(), changed: true, cmdb_summary: diff.summary(), warnings })
     }
 

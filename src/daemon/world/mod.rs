@@ -6,6 +6,7 @@
 mod build;
 mod files;
 mod keeper;
+mod loss;
 mod stored;
 mod watch;
 
@@ -47,7 +48,9 @@ pub fn start(frame: &Frame, stored: Stored) -> Result<Start, Findings> {
     let cmdb = Arc::new(Cmdb::build(inventory, version));
     let kept = sources.map(|sources| (sources.clone(), build(frame, &cmdb, sources)));
     let before = kept.as_ref().map(|(sources, _)| sources.clone()).unwrap_or_default();
-    let found = Sources::read(&frame.config.files, &before, Confirmed::No).and_then(|sources| guarded(frame, &cmdb, sources));
+    let policy_before = kept.as_ref().and_then(|(_, built)| built.as_ref().ok()).map(|built| Arc::clone(&built.world.policy));
+    let found = Sources::read(&frame.config.files, &before, Confirmed::No)
+        .and_then(|sources| guarded(frame, &cmdb, policy_before.as_deref(), sources));
     // Without kept sources that this release understands, what is built in holds until the first adoption; no event is decided before that.
     let kept = kept.and_then(|(_, built)| built.ok());
     let (policy, templates) = match &kept {
@@ -64,9 +67,12 @@ pub fn start(frame: &Frame, stored: Stored) -> Result<Start, Findings> {
     Ok(Start { world, templates, sources: before, next, fault })
 }
 
-/// Builds, and refuses what would retire too much of the CMDB without being confirmed.
-fn guarded(frame: &Frame, base: &Arc<Cmdb>, sources: Sources) -> Result<Built, Findings> {
+/// Builds, and refuses what would lose rules by accident or retire too much of the CMDB without being confirmed.
+fn guarded(frame: &Frame, base: &Arc<Cmdb>, policy: Option<&Policy>, sources: Sources) -> Result<Built, Findings> {
     let built = build(frame, base, sources)?;
+    if let Some(policy) = policy {
+        loss::guard(policy, &built.world.policy)?;
+    }
     match built.diff.guard(base.inventory()) {
         Ok(()) => Ok(built),
         Err(too_many) => Err(keeper::guard_findings(frame, &too_many)),

@@ -167,6 +167,11 @@ pub fn means_by_name(name: &str, severity: Severity) -> Means {
 /// The name of the built-in rule that stands last.
 pub const DEFAULT: &str = "default";
 
+/// Whether a rule of this name is built in: files cannot take such a name.
+pub(super) fn is_builtin(name: &str) -> bool {
+    name == DEFAULT || RECORDED.iter().any(|(builtin, _)| *builtin == name)
+}
+
 /// Built-in rules that stand after the operator's and before `default`: alerts of Prometheus' own making that nobody is to be told about.
 const RECORDED: &[(&str, &str)] = &[
     ("watchdog", r#"alert.name == "Watchdog""#),

@@ -66,6 +66,37 @@ pub struct Policy {
     pub sources: Vec<SourceFile>,
 }
 
+/// A rule in force, as lists and messages name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleName<'p> {
+    /// Its section.
+    pub section: &'static str,
+    /// Its name, unique in the section.
+    pub name: &'p str,
+    /// Whether no file has it.
+    pub is_builtin: bool,
+}
+
+impl Policy {
+    /// Every rule, by section and in the order in which they are asked.
+    pub fn rules(&self) -> Vec<RuleName<'_>> {
+        let own = |section, name| RuleName { section, name, is_builtin: false };
+        let mut rules = Vec::new();
+        rules.extend(self.formats.names().map(|name| own("formats", name)));
+        rules.extend(self.identify.own_names().map(|name| own("identify", name)));
+        let correlate = self.correlate.rules().iter();
+        rules.extend(correlate.map(|rule| RuleName {
+            section: "correlate",
+            name: &rule.name,
+            is_builtin: correlate::is_builtin(&rule.name),
+        }));
+        rules.extend(self.silences.iter().map(|rule| own("silences", &rule.name)));
+        rules.extend(self.notify.iter().map(|rule| RuleName { section: "notify", name: &rule.name, is_builtin: rule.is_builtin }));
+        rules.extend(self.tests.iter().map(|test| own("tests", &test.name)));
+        rules
+    }
+}
+
 /// A set of rule files that can be put in force.
 #[derive(Debug)]
 pub struct Loaded {

@@ -5,8 +5,6 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use watchkeeper_engine::policy::Policy;
-
 use crate::web::App;
 use crate::web::problem::Problem;
 use crate::web::query::Query;
@@ -15,10 +13,8 @@ use crate::web::query::Query;
 pub(super) async fn rules(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
     Query::of(&uri, &[])?;
     let world = app.world.load();
-    let items: Vec<Value> = rules_of(&world.policy)
-        .into_iter()
-        .map(|(section, name, is_builtin)| json!({ "section": section, "name": name, "builtin": is_builtin }))
-        .collect();
+    let rules = world.policy.rules().into_iter();
+    let items: Vec<Value> = rules.map(|rule| json!({ "section": rule.section, "name": rule.name, "builtin": rule.is_builtin })).collect();
     Ok(axum::Json(json!({ "policy": world.policy.id, "items": items, "next": null })))
 }
 
@@ -33,16 +29,4 @@ pub(super) async fn cmdb_diff(State(app): State<App>, uri: Uri) -> Result<Respon
         }
         Err(findings) => (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(findings.json())).into_response(),
     })
-}
-
-fn rules_of(policy: &Policy) -> Vec<(&'static str, &str, bool)> {
-    let mut rules = Vec::new();
-    rules.extend(policy.formats.names().map(|name| ("formats", name, false)));
-    rules.extend(policy.identify.own_names().map(|name| ("identify", name, false)));
-    let correlate = policy.correlate.rules();
-    rules.extend(correlate.iter().enumerate().map(|(at, rule)| ("correlate", rule.name.as_str(), at + 1 == correlate.len())));
-    rules.extend(policy.silences.iter().map(|rule| ("silences", rule.name.as_str(), false)));
-    rules.extend(policy.notify.iter().map(|rule| ("notify", rule.name.as_str(), rule.is_builtin)));
-    rules.extend(policy.tests.iter().map(|test| ("tests", test.name.as_str(), false)));
-    rules
 }

@@ -1,0 +1,128 @@
+//! Rules that are lost by accident: a file that vanished, was emptied or whose copy broke off. What is in force stays until somebody says that it is meant.
+
+use std::collections::BTreeSet;
+
+use watchkeeper_engine::policy::{Policy, RuleName};
+use watchkeeper_engine::source::{Diagnostic, SourceFile};
+
+use crate::diagnostics::Findings;
+
+/// Names that a message shows at most.
+const NAMES_SHOWN: usize = 6;
+
+/// Refuses a policy that has lost rules of `before` in a way that looks like an accident. Losing tests is no loss, moving a rule to another file neither.
+///
+/// A text file ends with a line end, and whoever takes a rule out leaves what stood behind it. So a file looks like an accident where it is gone, where it is the
+/// beginning of what was in force (an emptied one among them), or where it ends in the middle of a line and did not before. A copy of *changed* text that breaks
+/// off exactly at a line end cannot be told from an edit: rename files into place.
+///
+/// # Errors
+/// The files, with the rules that would go.
+pub(super) fn guard(before: &Policy, after: &Policy) -> Result<(), Findings> {
+    let lost = lost(before, after);
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let mut findings = Findings::default();
+    for old in &before.sources {
+        let what = match after.sources.iter().find(|new| new.path == old.path) {
+            None => "the file is gone",
+            Some(new) if new.text.trim_end() == old.text.trim_end() => continue,
+            Some(new) if new.text.trim().is_empty() => "the file is empty now",
+            Some(new) if old.text.starts_with(&*new.text) => {
+                "the file is only the beginning of what is in force, as if a copy had broken off"
+            }
+            Some(new) if !new.text.ends_with('\n') && old.text.ends_with('\n') => {
+                "the file ends in the middle of a line, as if a copy had broken off"
+            }
+            Some(_) => continue,
+        };
+        let of_file: Vec<RuleName<'_>> = lost.iter().filter(|rule| old.text.contains(rule.name)).copied().collect();
+        if of_file.is_empty() {
+            continue;
+        }
+        let message = format!("{what}, and these rules would go: {}", names(&of_file));
+        let help = "bring it back; if the loss is meant, confirm it: `watchkeeper reload --confirm`";
+        let file = SourceFile::new(old.path.clone(), "");
+        findings.found.push(Diagnostic::error(&file, &(0..0), message).help(help));
+        findings.files.push(file);
+    }
+    if findings.found.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// What changes in the rules, in a sentence; empty where no name comes or goes.
+pub(super) fn summary(before: &Policy, after: &Policy) -> String {
+    let (lost, new) = (lost(before, after), lost(after, before));
+    let part = |word: &str, rules: &[RuleName<'_>]| if rules.is_empty() { None } else { Some(format!("{word}: {}", names(rules))) };
+    [part("new rules", &new), part("rules gone", &lost)].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// The rules of `before` that `after` does not have.
+fn lost<'p>(before: &'p Policy, after: &Policy) -> Vec<RuleName<'p>> {
+    let kept: BTreeSet<(&str, &str)> = after.rules().iter().map(|rule| (rule.section, rule.name)).collect();
+    let is_lost = |rule: &RuleName<'_>| !rule.is_builtin && rule.section != "tests" && !kept.contains(&(rule.section, rule.name));
+    before.rules().into_iter().filter(is_lost).collect()
+}
+
+fn names(rules: &[RuleName<'_>]) -> String {
+    let shown: Vec<String> = rules.iter().take(NAMES_SHOWN).map(|rule| format!("{} {}", rule.section, rule.name)).collect();
+    let more = rules.len().saturating_sub(NAMES_SHOWN);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use watchkeeper_engine::policy;
+
+    use super::*;
+
+    const WHOLE: &str = "notify:\n  - {name: page, when: 'incident.priority == \"P1\"', to: owner}\n  - {name: rest, to: owner}\n";
+    const TESTS: &str = "tests:\n  - {name: nothing, steps: [{at: 0s, expect: {incidents: []}}]}\n";
+
+    fn policy(files: &[(&str, &str)]) -> Policy {
+        let files: Vec<SourceFile> = files.iter().map(|(path, text)| SourceFile::new(*path, *text)).collect();
+        policy::load(&files).expect("the rules of this test have no fault").policy
+    }
+
+    fn refused(after: &[(&str, &str)]) -> Option<String> {
+        let before = policy(&[("rules/a.yaml", WHOLE), ("rules/tests.yaml", TESTS)]);
+        guard(&before, &policy(after)).err().map(|findings| findings.found[0].message.clone())
+    }
+
+    #[test]
+    fn a_file_that_vanished_was_emptied_or_cut_is_refused_with_the_rules_that_would_go() {
+        let first = WHOLE.lines().take(2).map(|line| format!("{line}\n")).collect::<String>();
+        for after in [&[("rules/tests.yaml", TESTS)][..], &[("rules/a.yaml", ""), ("rules/tests.yaml", TESTS)]] {
+            let message = refused(after).expect("it looks like an accident");
+            assert!(message.ends_with("these rules would go: notify page, notify rest"), "{message}");
+        }
+        let message = refused(&[("rules/a.yaml", &first)]).expect("it is the beginning");
+        assert!(message.contains("only the beginning") && message.ends_with("notify rest"), "{message}");
+        let other = WHOLE.replace("page", "call").lines().take(2).collect::<Vec<_>>().join("\n");
+        assert!(refused(&[("rules/a.yaml", &other)]).expect("it ends in a line").contains("in the middle of a line"));
+    }
+
+    #[test]
+    fn every_cut_of_a_file_that_still_has_no_fault_is_refused_unless_it_keeps_every_rule() {
+        let before = policy(&[("rules/a.yaml", WHOLE)]);
+        let mut accepted = 0;
+        for at in 0..WHOLE.len() {
+            let Ok(loaded) = policy::load(&[SourceFile::new("rules/a.yaml", &WHOLE[..at])]) else { continue };
+            let keeps_all = lost(&before, &loaded.policy).is_empty();
+            assert_eq!(guard(&before, &loaded.policy).is_ok(), keeps_all, "cut at {at}");
+            accepted += usize::from(keeps_all);
+        }
+        assert_eq!(accepted, 1, "only without its last line end");
+    }
+
+    #[test]
+    fn an_edit_a_move_and_the_loss_of_tests_are_no_accident() {
+        let edited = WHOLE.replace("  - {name: rest, to: owner}\n", "  - {name: others, to: lead}\n");
+        assert_eq!(refused(&[("rules/a.yaml", &edited)]), None);
+        assert_eq!(refused(&[("rules/b.yaml", WHOLE)]), None);
+        assert_eq!(refused(&[("rules/a.yaml", WHOLE)]), None);
+        let before = policy(&[("rules/a.yaml", WHOLE)]);
+        assert_eq!(summary(&before, &policy(&[("rules/a.yaml", &edited)])), "new rules: notify others; rules gone: notify rest");
+        assert_eq!(summary(&before, &before), "");
+    }
+}
