@@ -13,7 +13,7 @@ use watchkeeper_engine::time::Time;
 use crate::error::{StoreError, disk, file};
 use crate::limits::{CACHE_BYTES, COPY_BYTES};
 use crate::meta::{FORMAT, Head};
-use crate::place::{exists, fault_note, place, refusal};
+use crate::place::{exists, fault_note, place, refusal, undamaged};
 use crate::reader::Snapshot;
 use crate::sidecar::{Sidecar, remove, sync_folder_of};
 use crate::store::{Store, begin};
@@ -120,7 +120,7 @@ impl Backup {
             let verified = store.reader().snapshot()?.verify()?;
             Ok((store.id(), store.head(), verified))
         };
-        let (store, head, verified) = read().map_err(|error: StoreError| error.of_backup(path))?;
+        let (store, head, verified) = undamaged(path, read).map_err(|error: StoreError| error.of_backup(path))?;
         // Only now: opening and closing trims the file.
         Ok(Backup { store, head, verified, bytes: length()? })
     }

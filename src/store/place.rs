@@ -125,9 +125,12 @@ impl Store {
             forget_cached_pages(&path)?;
         }
         let check = after_fault || options.check == PageCheck::Always;
-        let database = Builder::new().set_cache_size(options.cache_bytes).set_check_integrity_on_open(check).open(&path);
-        let database = database.map_err(|error| refusal(dir, &path, error))?;
-        let mut store = Store::attach(dir, database)?;
+        let mut builder = Builder::new();
+        builder.set_cache_size(options.cache_bytes).set_check_integrity_on_open(check);
+        let mut store = undamaged(&path, || {
+            let database = builder.open(&path).map_err(|error| refusal(dir, &path, error))?;
+            Store::attach(dir, database)
+        })?;
         store.file = Some(FileId::of(&path)?);
         if let Some(sidecar) = sidecar {
             store.compare(&sidecar)?;
@@ -168,6 +171,21 @@ impl Store {
             return Err(StoreError::WentBack { path, found: self.head().seq, expected: sidecar.sequence });
         }
         Ok(())
+    }
+}
+
+/// Does what reads a file that somebody may have damaged: redb ends some contradictions with a panic, which here is what it is, a damaged file.
+///
+/// # Errors
+/// Those of `work`, and [`StoreError::Damaged`] where it panicked.
+pub(crate) fn undamaged<T>(path: &Path, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+        Ok(done) => done,
+        Err(panic) => {
+            let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            let reason = words.unwrap_or("its pages contradict each other").lines().next().unwrap_or_default().to_owned();
+            Err(StoreError::Damaged { path: path.to_owned(), reason })
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use redb::{Database, TableDefinition};
 use tempfile::TempDir;
 use watchkeeper_store::{Options, PageCheck, Sidecar, Store, StoreError};
 
-use crate::support::{ALERTS, Memory, at, batch, folder, init, key, open, put};
+use crate::support::{ALERTS, Memory, at, batch, folder, init, key, noise, open, put};
 
 /// The message with the folder taken out.
 fn message<T: std::fmt::Debug>(dir: &Path, result: Result<T, StoreError>) -> String {
@@ -319,4 +319,27 @@ fn a_block_that_does_not_follow_is_refused() {
         let refused = change(from, to).unwrap_err().to_string();
         assert!(refused.starts_with(expected), "{from:?} to {to:?}: {refused}");
     }
+}
+
+#[test]
+fn bytes_that_were_overwritten_are_a_damaged_store_and_never_a_panic() {
+    let dir = folder();
+    let mut store = init(dir.path());
+    for id in 1..=50 {
+        store.commit(batch(&store, vec![put(ALERTS, key(id), noise(2_000))])).unwrap();
+    }
+    drop(store);
+    let whole = std::fs::read(Store::path(dir.path())).unwrap();
+    let mut refused = 0;
+    for (from, until) in [(4_096, 60_000), (4_096, 8_192), (8_192, 16_384), (100_000, 200_000), (whole.len() - 50_000, whole.len())] {
+        let mut bytes = whole.clone();
+        bytes[from..until].iter_mut().for_each(|byte| *byte ^= 0xff);
+        std::fs::write(Store::path(dir.path()), bytes).unwrap();
+        let read = open(dir.path()).and_then(|mut store| store.load(&mut Memory::default()).map(drop));
+        if let Err(error) = read {
+            refused += 1;
+            assert!(error.to_string().contains("watchkeeper restore FILE"), "{from}: {error}");
+        }
+    }
+    assert!(refused >= 1, "at least the first of them is a damage that every start sees");
 }

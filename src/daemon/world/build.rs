@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::thread;
 
 use watchkeeper_engine::cmdb::diff::{Diff, diff};
-use watchkeeper_engine::cmdb::{self, Cmdb};
+use watchkeeper_engine::cmdb::{self, Cmdb, Inventory};
 use watchkeeper_engine::event::{Settings, World};
+use watchkeeper_engine::policy::notify::Recipient;
 use watchkeeper_engine::policy::{self, Policy};
 use watchkeeper_engine::source::{Diagnostic, SourceFile, nearest};
 
@@ -64,6 +65,10 @@ pub fn build(frame: &Frame, base: &Arc<Cmdb>, sources: Sources) -> Result<Built,
     }
     if let (Some(policy), Some(templates)) = (&policy, &templates) {
         check_templates(&sources.rules, policy, templates, &mut findings);
+    }
+    if let (Some(policy), Some(inventory)) = (&policy, &inventory) {
+        check_recipients(&sources.rules, policy, inventory, &mut findings);
+        warn_of_rotas(&sources.cmdb, inventory, &mut findings);
     }
     let (Some(policy), Some(inventory), Some(templates), 0) = (policy, inventory, templates, findings.errors()) else {
         return Err(findings);
@@ -124,10 +129,7 @@ fn check_formats(frame: &Frame, policy: &Policy, findings: &mut Findings) {
         let message = format!("the {what} `{name}` has the unknown format `{format}`");
         let label = nearest(format, known.iter().copied()).map_or_else(String::new, |word| format!("did you mean `{word}`?"));
         let help = format!("known are {}; further ones are made in the rules, under `formats`", known.join(", "));
-        if !findings.files.iter().any(|file| file.path == frame.config_file.path) {
-            findings.files.push(frame.config_file.as_ref().clone());
-        }
-        findings.found.push(Diagnostic::error(&frame.config_file, span, message).label(label).help(help));
+        note(findings, &frame.config_file, Diagnostic::error(&frame.config_file, span, message).label(label).help(help));
     }
 }
 
@@ -143,9 +145,68 @@ fn check_templates(rules: &[SourceFile], policy: &Policy, templates: &Templates,
             None => format!("known are {}", templates.names().join(", ")),
         };
         let help = format!("put {name}.text.hbs and {name}.html.hbs into the folder of templates, or leave `template` out");
-        if !findings.files.iter().any(|known| known.path == file.path) {
-            findings.files.push(file.clone());
-        }
-        findings.found.push(Diagnostic::error(file, &named.span, message).label(label).help(help));
+        note(findings, file, Diagnostic::error(file, &named.span, message).label(label).help(help));
     }
+}
+
+/// Every team and person that a notify rule names is in the CMDB; where that has neither, it is not there yet.
+fn check_recipients(rules: &[SourceFile], policy: &Policy, inventory: &Inventory, findings: &mut Findings) {
+    if inventory.teams.is_empty() && inventory.people.is_empty() {
+        return;
+    }
+    for rule in &policy.notify {
+        for recipient in &rule.to {
+            let (kind, id, known): (_, _, Vec<&str>) = match recipient {
+                Recipient::Team(id) => ("team", id, inventory.teams.values().map(|team| team.id.as_str()).collect()),
+                Recipient::Person(id) => ("person", id, inventory.people.values().map(|person| person.id.as_str()).collect()),
+                Recipient::Owner
+                | Recipient::Oncall
+                | Recipient::Lead
+                | Recipient::Assignee
+                | Recipient::Stakeholders
+                | Recipient::Vendor
+                | Recipient::Address(_) => continue,
+            };
+            if known.iter().any(|known| known.eq_ignore_ascii_case(id)) {
+                continue;
+            }
+            let written = format!("{kind}:{id}");
+            let place = rules.iter().find_map(|file| Some((file, word_place(file, &written)?)));
+            let Some((file, at)) = place.or_else(|| rules.first().map(|file| (file, 0..0))) else { continue };
+            let message = format!("notify rule `{}` tells {written}, which the CMDB does not know", rule.name);
+            let label = nearest(id, known.iter().copied()).map_or_else(String::new, |word| format!("did you mean `{kind}:{word}`?"));
+            let section = if kind == "team" { "teams" } else { "people" };
+            note(
+                findings,
+                file,
+                Diagnostic::error(file, &at, message).label(label).help(format!("CMDB files list them under `{section}`")),
+            );
+        }
+    }
+}
+
+/// A team's rota is read, and has no effect as long as rules know none.
+fn warn_of_rotas(files: &[SourceFile], inventory: &Inventory, findings: &mut Findings) {
+    for team in inventory.teams.values().filter(|team| !team.oncall.is_empty()) {
+        let Some((file, at)) = files.iter().find_map(|file| Some((file, word_place(file, &team.oncall)?))) else { continue };
+        let message = format!("team `{}` names the rota `{}`; rotas are not read yet", team.id, team.oncall);
+        note(findings, file, Diagnostic::warning(file, &at, message).help("until they are, whoever is on call is the whole team"));
+    }
+}
+
+/// A finding, with its file.
+fn note(findings: &mut Findings, file: &SourceFile, found: Diagnostic) {
+    if !findings.files.iter().any(|known| known.path == file.path) {
+        findings.files.push(file.clone());
+    }
+    findings.found.push(found);
+}
+
+/// Where a file has a word that stands by itself.
+fn word_place(file: &SourceFile, word: &str) -> Option<std::ops::Range<usize>> {
+    let is_part = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    file.text
+        .match_indices(word)
+        .map(|(at, _)| at..at + word.len())
+        .find(|at| !file.text[..at.start].ends_with(is_part) && !file.text[at.end..].starts_with(is_part))
 }

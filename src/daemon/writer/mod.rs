@@ -277,7 +277,9 @@ impl Writer {
             Turn::Steady => {}
             Turn::Doubted(step) => {
                 let what = format!("the wall clock jumped {} and is not believed yet", stepped(step));
-                warn!("{what}; time runs on by the monotonic clock until the step has held for ten minutes or is confirmed with `watchkeeper clock confirm`.");
+                warn!(
+                    "{what}; time runs on by the monotonic clock until the step has held for ten minutes or is confirmed with `watchkeeper clock confirm`."
+                );
                 self.tell_myself("ClockStepped", &format!("{what}; `watchkeeper clock confirm` if it is right"));
             }
             Turn::Returned => warn!("The wall clock took its step back."),

@@ -84,6 +84,13 @@ pub(super) fn is_disabled(keys: &Keys<'_, '_>) -> bool {
 /// The condition of a rule in `section`, with its file's scope. Faults are reported, and what is sound stays.
 pub(super) fn condition<'a>(keys: &Keys<'a, '_>, section: Section, scope: &Scope<'a>) -> Condition {
     let reading = keys.reading();
+    for key in ["matchers", "when"] {
+        if let Some(node) = keys.node(key).filter(|node| node.is_null()) {
+            let message = format!("`{key}` has no value: nothing would be asked, and the rule hold always");
+            let error = Diagnostic::error(reading.file(), &reading.first_line(node), message);
+            reading.report(error.help(format!("write what must hold; if it shall hold always, leave `{key}` out")));
+        }
+    }
     let matchers = keys.get::<Vec<&Node>>("matchers").unwrap_or_default();
     let matchers = matchers.into_iter().filter_map(|node| {
         let text: &str = reading.read(node)?;
