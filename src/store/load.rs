@@ -6,6 +6,7 @@ use redb::{ReadableTable, TableError};
 
 use crate::error::{StoreError, disk};
 use crate::frame::{self, StoredBlock};
+use crate::place::undamaged;
 use crate::reader::{Snapshot, after_prefix};
 use crate::store::Store;
 use crate::tables::{PAGES, Table};
@@ -70,6 +71,11 @@ impl Store {
     /// # Errors
     /// The database fails, the chain is broken, or the sink refuses bytes.
     pub fn load<S: Sink>(&mut self, sink: &mut S) -> Result<Loaded, StoreError> {
+        let path = Store::path(self.dir());
+        undamaged(&path, || self.load_all(sink))
+    }
+
+    fn load_all<S: Sink>(&mut self, sink: &mut S) -> Result<Loaded, StoreError> {
         let snapshot = self.reader().snapshot()?;
         let mut loaded = Loaded::default();
         for table in WHOLE {
