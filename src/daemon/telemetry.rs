@@ -541,6 +541,7 @@ fn log_message(fact: &message::Fact) {
 
 fn log_system(fact: &system::Fact) {
     match fact {
+        system::Fact::Started { grace } if grace.down_since == Time::default() => info!("Started for the first time."),
         system::Fact::Started { grace } => info!(down_since = %grace.down_since, "Started."),
         system::Fact::WorldAdopted { policy, cmdb, .. } => info!(policy, cmdb, "Rules and CMDB came into force."),
         system::Fact::SourceNamed { name } => debug!(source = one_line(name), "Source heard of for the first time."),

@@ -274,7 +274,7 @@ pub enum Because {
 impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Because::NothingOpen { key } => write!(f, "nothing open explains it or has the group {key}"),
+            Because::NothingOpen { key } => write!(f, "nothing that fires explains it, and no incident is open for {key}"),
             Because::Upstream { hops } => {
                 for (n, hop) in hops.iter().enumerate() {
                     let joint = if n == 0 { "" } else { ", and " };

@@ -43,7 +43,7 @@ pub(crate) fn open_page() -> IncidentPage {
             PageService { id: "mail".into(), tier: "silver".into(), health: "at_risk".into() },
         ],
         team: "network".into(),
-        because: "nothing open explains it or has the group sw-1".into(),
+        because: "nothing that fires explains it, and no incident is open for ci=sw-1".into(),
         runbook: "https://wiki.example.org/net/switch/with/a/rather/long/path/that/must/break/somewhere".into(),
         rule: "switch-down".into(),
         began_at: t("2026-11-24T03:02:00+01:00"),
@@ -85,7 +85,7 @@ pub(crate) fn open_page() -> IncidentPage {
             entry(
                 "2026-11-24T03:02:10+01:00",
                 "opened as P1: sw-1 does not answer",
-                "nothing open explains it or has the group sw-1",
+                "nothing that fires explains it, and no incident is open for ci=sw-1",
                 "watchkeeper",
             ),
         ],

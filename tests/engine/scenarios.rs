@@ -10,3 +10,4 @@ mod outages;
 mod outbox;
 mod random;
 mod sources;
+mod threads;

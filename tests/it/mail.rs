@@ -140,11 +140,14 @@ fn headers_tell_programs_what_the_mail_is() {
 }
 
 #[test]
-fn only_p1_is_of_high_importance() {
+fn only_a_p1_that_is_the_readers_is_of_high_importance() {
     let mut mail = message(Reason::Opened);
     assert!(parts(&mail).0.contains("Importance: high"));
     mail.content.priority = "P2".into();
     assert!(!parts(&mail).0.contains("Importance"));
+    let mut affected = message(Reason::Affected);
+    affected.content.priority = "P1".into();
+    assert!(!parts(&affected).0.contains("Importance"), "it is not theirs to fix");
 }
 
 #[test]

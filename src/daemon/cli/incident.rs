@@ -124,10 +124,15 @@ pub(super) fn run(client: &Client, output: Output, verb: Verb, now: Time) -> Res
     match verb {
         Verb::List { state, priority, ci, owner, service, q, limit } => {
             let given = [("priority", priority), ("ci", ci), ("owner", owner), ("service", service), ("q", q)];
+            let all_open = state == "open" && given.iter().all(|(_, value)| value.is_none());
             let mut query = vec![("state", state), ("limit", limit.to_string())];
             query.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));
             let list = client.get("/api/v1/incidents", &query)?;
-            print(&if output == Output::Json { json_text(&list) } else { listed(&list, now) });
+            print(&if output == Output::Json {
+                json_text(&list)
+            } else {
+                listed(&list, if all_open { "no incident is open" } else { "no such incident" }, now)
+            });
             Ok(())
         }
         Verb::Show { id } => {
@@ -173,7 +178,7 @@ fn command(client: &Client, output: Output, id: &Id, word: &str, body: &Value) -
     Ok(())
 }
 
-fn listed(list: &Value, now: Time) -> String {
+fn listed(list: &Value, none: &str, now: Time) -> String {
     let row = |item: &Value| {
         let services: Vec<String> = item["services"].as_array().into_iter().flatten().map(|hit| text(hit, "id")).collect();
         vec![
@@ -190,7 +195,7 @@ fn listed(list: &Value, now: Time) -> String {
         ]
     };
     let columns = ["id", "prio", "state", "since", "item", "title", "hurts", "alerts", "team", "assignee"];
-    table(&columns, items(list).iter().map(row).collect(), "no such incident") + more(list)
+    table(&columns, items(list).iter().map(row).collect(), none) + more(list)
 }
 
 /// `gold resolution running, 75 % used, by 2026-11-24 07:02`.

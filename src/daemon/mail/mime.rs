@@ -4,6 +4,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, MessageBuilder, MultiPart, SinglePart};
 use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::model::message::Message;
+use watchkeeper_engine::words::Reason;
 
 use super::MailSettings;
 use super::view;
@@ -56,7 +57,8 @@ fn headers(message: &Message, parts: &Parts, to: Mailbox, settings: &MailSetting
     }
     let incident = message.incident.as_ref().map(IncidentId::to_string).unwrap_or_default();
     let team = list_id(&message.team);
-    let importance = if said.priority == "P1" { "high" } else { "" };
+    // Who is told that it is not theirs to fix is not hurried.
+    let importance = if said.priority == "P1" && message.reason != Reason::Affected { "high" } else { "" };
     for (name, value) in [
         (HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated"),
         (HeaderName::new_from_ascii_str("X-Watchkeeper-Incident"), incident.as_str()),

@@ -105,6 +105,8 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             "rule": name(&said.rule),
             "notify": name(&said.notify),
             "reopened": said.reopened,
+            "lasted_before": said.lasted_before.0,
+            "acknowledged_before": said.acknowledged_before.map_or(0, |span| span.0.max(1)),
             "left_over": said.left_over.iter().take(FEW).map(|one| sentence(one)).collect::<Vec<_>>(),
             "left_over_more": said.left_over.len().saturating_sub(FEW),
         }),

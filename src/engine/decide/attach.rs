@@ -189,5 +189,6 @@ pub fn opened(state: &State, world: &World, view: &View<'_>, opening: Opening<'_
         log: begun(now, rating.priority),
         clocks: Vec::new(),
         clock_at: None,
+        earlier: None,
     }
 }

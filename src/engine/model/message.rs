@@ -228,6 +228,13 @@ pub struct Content {
     #[n(40)]
     #[cbor(default)]
     pub clocks: Vec<ClockLine>,
+    /// How long it was open before it last came back, in milliseconds; zero where it did not.
+    #[n(42)]
+    #[cbor(default)]
+    pub lasted_before: crate::time::Span,
+    /// How long it took then until somebody first had it, in milliseconds.
+    #[n(43)]
+    pub acknowledged_before: Option<crate::time::Span>,
 }
 
 /// An item in a message.

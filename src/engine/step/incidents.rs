@@ -88,6 +88,11 @@ impl Turn<'_> {
             return;
         }
         let muted = tally.audible == 0;
+        // What people were told of has cleared: that something that hung off it is silenced does not silence its end.
+        let is_over = tally.active == tally.active_symptoms && incident.told.iter().any(incident::Told::is_of_its_own);
+        if muted && is_over {
+            return;
+        }
         if muted != incident.muted {
             let untold = incident.told.is_empty();
             let subject = incident.subject.clone();

@@ -12,6 +12,13 @@ use crate::model::message::{self, Message, MessageState};
 use crate::model::{digest, silence, system};
 use crate::words::{Priority, Reason};
 
+/// One recipient's thread: its first message, its subject, and the team whose list and zone it belongs to.
+struct Thread {
+    first: MessageId,
+    subject: String,
+    team: String,
+}
+
 impl Turn<'_> {
     /// The first mail of an incident, or the first after a return, is due: it goes, or waits for a cause still within its `for`.
     pub(super) fn notify_due(&mut self, id: IncidentId) {
@@ -27,11 +34,6 @@ impl Turn<'_> {
             self.put(incident::Fact::NotifyArmed { id, at: Some(at), subject });
             return;
         }
-        let subject = if subject.is_empty() {
-            self.state.incidents.get(&id).map(|incident| notify::subject(self.state, self.world, incident)).unwrap_or_default()
-        } else {
-            subject
-        };
         self.put(incident::Fact::NotifyArmed { id, at: None, subject });
         if !muted {
             self.tell(id, reason, Moment::First);
@@ -78,7 +80,16 @@ impl Turn<'_> {
                 Planned::Mail(mail) => self.plan_mail(id, *mail),
                 Planned::Fold { address, team, rule, job } => {
                     self.put(digest::Fact::Folded { address: address.clone(), incident: id, team, rule: rule.clone(), job });
-                    let told = Told { address, reason: Reason::Digest, at: self.now, rule, first: MessageId(0) };
+                    let told = Told {
+                        address,
+                        reason: Reason::Digest,
+                        at: self.now,
+                        rule,
+                        first: MessageId(0),
+                        subject: None,
+                        team: None,
+                        last_at: None,
+                    };
                     self.put(incident::Fact::Told { id, told });
                 }
                 Planned::Nobody(why) => self.put(incident::Fact::NobodyTold { id, why }),
@@ -89,20 +100,40 @@ impl Turn<'_> {
     fn plan_mail(&mut self, id: IncidentId, mail: Mail) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
         let number = MessageId(self.state.counters.messages + 1);
-        let told = incident.told.iter().find(|told| told.address == mail.address && told.reason != Reason::Digest);
-        let own = self.own_thread(&mail);
-        let thread = told.map(|told| told.first).or(own.as_ref().map(|own| own.0)).unwrap_or(number);
-        let subject = mail.subject.clone().or(own.map(|own| own.1)).unwrap_or_else(|| incident.subject.clone());
-        let entry = Told { address: mail.address.clone(), reason: mail.reason, at: self.now, rule: mail.rule.clone(), first: thread };
-        self.plan(number, mail, Some(id), thread, subject);
+        let fresh = notify::subject(self.state, self.world, incident);
+        let Thread { first, subject, team } =
+            self.thread(incident, &mail).unwrap_or_else(|| Thread { first: number, subject: fresh.clone(), team: mail.team.clone() });
+        let entry = Told {
+            address: mail.address.clone(),
+            reason: mail.reason,
+            at: self.now,
+            rule: mail.rule.clone(),
+            first,
+            subject: Some(subject.clone()),
+            team: Some(team.clone()),
+            last_at: None,
+        };
+        if incident.subject.is_empty() {
+            let at = incident.notify_at;
+            self.put(incident::Fact::NotifyArmed { id, at, subject: fresh });
+        }
+        let subject = mail.subject.clone().unwrap_or(subject);
+        self.plan(number, Mail { team, ..mail }, Some(id), first, subject);
         self.put(incident::Fact::Told { id, told: entry });
     }
 
-    /// Who hears that their items are symptoms hears it in the thread they had of them.
-    fn own_thread(&self, mail: &Mail) -> Option<(MessageId, String)> {
-        let own = self.state.incidents.get(&mail.content.yours_incident.parse().ok()?)?;
-        let told = own.told.iter().find(|told| told.address == mail.address && told.reason != Reason::Digest)?;
-        Some((told.first, own.subject.clone()))
+    /// The thread somebody has of an incident; who hears that their items are symptoms hears it in the one they had of those.
+    fn thread(&self, incident: &incident::Incident, mail: &Mail) -> Option<Thread> {
+        let of = |incident: &incident::Incident| {
+            let told = incident.told.iter().find(|told| told.address == mail.address && told.reason != Reason::Digest)?;
+            Some(Thread {
+                first: told.first,
+                subject: told.subject.clone().unwrap_or_else(|| incident.subject.clone()),
+                team: told.team.clone().unwrap_or_else(|| mail.team.clone()),
+            })
+        };
+        let own = || mail.content.yours_incident.parse().ok().and_then(|own| self.state.incidents.get(&own));
+        of(incident).or_else(|| of(own()?))
     }
 
     fn plan(&mut self, id: MessageId, mail: Mail, incident: Option<IncidentId>, thread: MessageId, subject: String) {

@@ -38,10 +38,12 @@ pub(super) struct Told<'a> {
 pub(super) fn of(told: &Told<'_>) -> Content {
     let Told { state, world, incident, mail, .. } = told;
     let members: Vec<&AlertCell> = state.alerts_in(incident.id).collect();
-    let symptoms = items(world, members.iter().filter(|cell| cell.alert.role == Role::Symptom).copied());
+    let resolved = mail.reason == Reason::Resolved;
+    // Of what has cleared only the end of it all speaks.
+    let counts = |cell: &&&AlertCell| cell.alert.role == Role::Symptom && (resolved || cell.alert.is_active());
+    let symptoms = items(world, members.iter().filter(counts).copied());
     let cause = incident.cause.and_then(|id| state.cell(id)).or_else(|| members.first().copied());
     let yours = items(world, told.symptoms.iter().copied());
-    let resolved = mail.reason == Reason::Resolved;
     let over = resolved || mail.reason == Reason::Closed;
     let held = mail.reason == Reason::Held;
     Content {
@@ -50,7 +52,7 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         priority_before: if mail.reason == Reason::Raised { told.priority_before.word().to_owned() } else { String::new() },
         state: (if mail.reason == Reason::Closed { IncidentState::Closed } else { incident.state }).word().to_owned(),
         now: told.now,
-        since: incident.began_at.min(incident.opened_at),
+        since: if mail.reason == Reason::Reopened { incident.began_at.min(incident.opened_at) } else { incident.since() },
         until: incident.resolved_at.unwrap_or_default(),
         holder: incident.assignee.clone(),
         item: item(world, incident),
@@ -58,7 +60,7 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         quote: cause.map(|cell| quote(state, cell)).unwrap_or_default(),
         hurts: hurts(incident),
         cause: cause_sentence(incident, symptoms.len()),
-        symptoms: count(members.iter().filter(|cell| cell.alert.role == Role::Symptom).count()),
+        symptoms: count(members.iter().filter(counts).count()),
         symptom_items: symptoms.iter().take(limits::SYMPTOMS_NAMED).cloned().collect(),
         symptom_more: count(symptoms.len().saturating_sub(limits::SYMPTOMS_NAMED)),
         alerts: count(members.len()),
@@ -90,6 +92,8 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         acknowledged_at: incident.acknowledged_at.unwrap_or_default(),
         hold_until: incident.hold_until.filter(|_| held).unwrap_or_default(),
         clocks: clocks(told),
+        lasted_before: incident.earlier.as_ref().map(|earlier| earlier.lasted).unwrap_or_default(),
+        acknowledged_before: incident.earlier.as_ref().and_then(|earlier| earlier.acknowledged_after),
     }
 }
 

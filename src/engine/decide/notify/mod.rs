@@ -104,7 +104,7 @@ pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Re
                 continue;
             }
             for to in recipients::of(world, incident, &view, rule) {
-                if !is_told(incident, &to.address, rule) {
+                if !knows_symptom(state, incident, symptom, &to.address) {
                     round.tell(to, rule, Reason::Affected, Some(symptom));
                 }
             }
@@ -118,7 +118,7 @@ pub fn of_told(state: &State, world: &World, incident: &Incident, reason: Reason
     let mut round = Round::new(state, world, incident, now);
     round.priority_before = before;
     for told in &incident.told {
-        if matches!(told.reason, Reason::Digest | Reason::Affected) {
+        if !told.is_of_its_own() {
             continue;
         }
         let rule = world.policy.notify.iter().find(|rule| rule.name == told.rule);
@@ -201,6 +201,18 @@ fn cause_of<'a>(state: &'a State, incident: &Incident) -> Option<&'a AlertCell> 
 /// A folded line is not yet being told, except by another fold.
 fn is_told(incident: &Incident, address: &str, rule: &Notify) -> bool {
     incident.told.iter().any(|told| told.address == address && (rule.digest.is_some() || told.reason != Reason::Digest))
+}
+
+/// Whether somebody knows that this is a symptom here: told of the incident since it last came back, and not since then of the one they had before.
+fn knows_symptom(state: &State, incident: &Incident, symptom: &AlertCell, address: &str) -> bool {
+    let Some(heard) = heard_at(incident, address).filter(|heard| Some(*heard) >= incident.reopened_at) else { return false };
+    let own = symptom.alert.own_incident.filter(|own| *own != incident.id).and_then(|own| state.incidents.get(&own));
+    own.and_then(|own| heard_at(own, address)).is_none_or(|own| own <= heard)
+}
+
+fn heard_at(incident: &Incident, address: &str) -> Option<Time> {
+    let told = incident.told.iter().find(|told| told.address == address && told.reason != Reason::Digest);
+    told.map(Told::heard_at)
 }
 
 /// One event of one incident: each address once, the soonest first.

@@ -1,8 +1,8 @@
 //! How a fact about an incident changes its record.
 
 use super::clock::Moved;
-use super::{Fact, Incident};
-use crate::time::Time;
+use super::{Earlier, Fact, Incident};
+use crate::time::{Span, Time};
 use crate::words::{IncidentState, Reason};
 
 impl Incident {
@@ -78,6 +78,11 @@ impl Incident {
                 self.mark(at, Moved::Reopened);
                 self.state = IncidentState::New;
                 self.reopened += 1;
+                let (since, before) = (self.since(), self.earlier.take().unwrap_or_default());
+                self.earlier = Some(Earlier {
+                    lasted: Span(before.lasted.0 + (self.resolved_at.unwrap_or(at) - since).0),
+                    acknowledged_after: before.acknowledged_after.or(self.acknowledged_at.map(|had| had - since)),
+                });
                 self.reopened_at = Some(at);
                 self.acknowledged_at = None;
                 self.assignee.clear();
@@ -106,7 +111,7 @@ impl Incident {
                 match self.told.iter_mut().find(|known| known.address == told.address) {
                     // Folded into a morning's list is not told: the first mail of their own counts.
                     Some(known) if known.reason == Reason::Digest => *known = told.clone(),
-                    Some(_) => {}
+                    Some(known) => known.last_at = Some(told.at),
                     None => self.told.push(told.clone()),
                 }
             }

@@ -162,6 +162,9 @@ pub struct Incident {
     /// When the next share of a clock's time is used up.
     #[n(46)]
     pub clock_at: Option<Time>,
+    /// What it was before that.
+    #[n(47)]
+    pub earlier: Option<Earlier>,
 }
 
 /// The times of the rule that opened an incident: it keeps them over reloads.
@@ -216,6 +219,26 @@ pub struct Told {
     /// Their first message of this thread.
     #[n(4)]
     pub first: MessageId,
+    /// The subject of their thread; `None`: the incident's.
+    #[n(5)]
+    pub subject: Option<String>,
+    /// The team whose list and zone their thread belongs to.
+    #[n(6)]
+    pub team: Option<String>,
+    /// When last; `None`: not since.
+    #[n(7)]
+    pub last_at: Option<Time>,
+}
+
+/// What an incident was before it last came back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Earlier {
+    /// How long it was open in all.
+    #[n(0)]
+    pub lasted: Span,
+    /// How long it took until somebody first had it; `None` where nobody did.
+    #[n(1)]
+    pub acknowledged_after: Option<Span>,
 }
 
 /// An alert in an incident, now or once.
@@ -268,5 +291,22 @@ impl Incident {
     /// Whether it stands in lists: open, and not a child.
     pub fn is_open(&self) -> bool {
         self.state.is_open() && self.parent.is_none()
+    }
+
+    /// Since when it is so: since its earliest alert began, or since it last came back.
+    pub fn since(&self) -> Time {
+        self.reopened_at.unwrap_or(self.began_at.min(self.opened_at))
+    }
+}
+
+impl Told {
+    /// Whether they were told that it is there, and not only in a list or that their items hang off it.
+    pub fn is_of_its_own(&self) -> bool {
+        !matches!(self.reason, Reason::Digest | Reason::Affected)
+    }
+
+    /// When they last heard of it.
+    pub fn heard_at(&self) -> Time {
+        self.last_at.unwrap_or(self.at)
     }
 }
