@@ -139,7 +139,7 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
         let stop = mail.stop.clone();
         workers.spawn(work::start(mail, effects));
         // After the files: a topic may have a format that only they know.
-        kafka = read_topics(&shared, &writer, &mut workers)?;
+        kafka = read_topics(&shared, &writer, &mut workers, &stop)?;
         let topics = kafka.as_ref().map(|running| running.handle());
         let served = serve_until_the_end(&shared, &writer, &keeper, topics, &mut workers, writer_ended).await;
         finish(workers, &stop).await;
@@ -255,8 +255,13 @@ fn start_writer(
     Ok((handle, effects, is_over, thread))
 }
 
-/// Starts to read Kafka topics, where there are any. A worker ends with the daemon where the thread cannot go on.
-fn read_topics(shared: &Shared, writer: &WriterHandle, workers: &mut JoinSet<()>) -> Result<Option<kafka::Running>, Failure> {
+/// Starts to read Kafka topics, where there are any. Where their thread cannot go on, a worker ends before the stop, and the daemon with it.
+fn read_topics(
+    shared: &Shared,
+    writer: &WriterHandle,
+    workers: &mut JoinSet<()>,
+    stop: &CancellationToken,
+) -> Result<Option<kafka::Running>, Failure> {
     let parts = kafka::Parts {
         config: Arc::clone(&shared.config),
         writer: writer.clone(),
@@ -268,10 +273,14 @@ fn read_topics(shared: &Shared, writer: &WriterHandle, workers: &mut JoinSet<()>
     let Some((running, ended)) = kafka::start(parts).map_err(|error| Failure { code: 78, text: error.to_string() })? else {
         return Ok(None);
     };
-    workers.spawn(async {
-        if let Ok(kafka::Ended::AsAsked) = ended.await {
-            std::future::pending::<()>().await;
-        }
+    let stop = stop.clone();
+    workers.spawn(async move {
+        let broken = async {
+            if let Ok(kafka::Ended::AsAsked) = ended.await {
+                std::future::pending::<()>().await;
+            }
+        };
+        stop.run_until_cancelled(broken).await;
     });
     Ok(Some(running))
 }

@@ -61,10 +61,16 @@ impl Folder {
     /// As [`Folder::start`], with these in its environment.
     pub(crate) fn start_with(&self, environment: &[(&str, &str)]) -> Daemon {
         let mut command = self.command(&["run", "--init"]);
-        let child = command.envs(environment.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let log = std::fs::File::create(self.path("daemon.log")).unwrap();
+        let child = command.envs(environment.iter().copied()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let daemon = Daemon { child };
         until("the daemon is ready", || self.get("/-/ready").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
         daemon
+    }
+
+    /// What the daemon of the last start has written so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path("daemon.log")).unwrap()
     }
 
     /// Where it serves.

@@ -210,3 +210,16 @@ fn spoil_incident(folder: &Folder) {
     let spoilt = Incident { version: u64::MAX, notify_at: Some(Time(1)), ..incident };
     store.put_rows(vec![RowChange { table, key, value: Some(encode(&spoilt)) }]).unwrap();
 }
+
+#[test]
+fn a_stop_waits_for_nobody_where_topics_are_read_and_no_mail_is_on_its_way() {
+    let folder = Folder::new();
+    let config = std::fs::read_to_string(folder.path("daemon.toml")).unwrap();
+    let topics = "[kafka]\nbrokers = \"127.0.0.1:1\"\n[[kafka.topic]]\nname = \"alerts\"\nformat = \"alertmanager\"\n";
+    folder.write("daemon.toml", &format!("{config}{topics}"));
+    let daemon = folder.start();
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.code(), Some(0));
+    let log = folder.log();
+    assert!(log.contains("The store was closed.") && !log.contains("A mail server is slow"), "{log}");
+}
