@@ -536,6 +536,7 @@ fn log_message(fact: &message::Fact) {
         message::Fact::Failed { id, error, retry_at: None } => {
             tracing::error!(message = %id, error = one_line(error), "Mail given up.");
         }
+        message::Fact::Revived { message } => info!(message = %message.id, "Mail that was given up is tried again."),
     }
 }
 

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use crate::cmdb::Cmdb;
 use crate::ids::{AlertId, IncidentId, MessageId, SilenceId};
 use crate::input::{AlertInput, Refused};
+use crate::model::message::Message;
 use crate::model::silence::StoredMatcher;
 use crate::policy::Policy;
 use crate::time::Time;
@@ -220,12 +221,19 @@ pub enum Action {
         #[n(0)]
         id: SilenceId,
     },
-    /// A dead message is tried again.
+    /// A message that waits is tried again at once.
     #[n(12)]
     RetryMessage {
         /// Which.
         #[n(0)]
         id: MessageId,
+    },
+    /// A message that was given up is tried again, with the bytes and the Message-ID it had.
+    #[n(13)]
+    ReviveMessage {
+        /// Its record, which left memory when it was given up.
+        #[n(0)]
+        message: Box<Message>,
     },
 }
 
@@ -245,7 +253,7 @@ impl Action {
             Action::SetPriority { .. } => "priority",
             Action::SetSilence { .. } => "silence",
             Action::ExpireSilence { .. } => "expire",
-            Action::RetryMessage { .. } => "retry",
+            Action::RetryMessage { .. } | Action::ReviveMessage { .. } => "retry",
         }
     }
 }

@@ -182,6 +182,7 @@ impl Turn<'_> {
             Then::Resolved(id) => self.resolved(id),
             Then::Closed(id) => self.closed(id),
             Then::Attach(alert) => self.attach(alert, None),
+            Then::Send(id) => self.revived(id),
             Then::Sweep => self.sweep_from_start(),
         }
     }

@@ -96,6 +96,7 @@ pub(crate) fn message(reason: Reason) -> Message {
         last_error: String::new(),
         done_at: None,
         retry_at: None,
+        revived_at: None,
     }
 }
 

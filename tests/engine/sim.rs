@@ -11,7 +11,7 @@ use watchkeeper_engine::cmdb::{Cmdb, Inventory, files};
 use watchkeeper_engine::effect::Effect;
 use watchkeeper_engine::event::{Action, Command, Event, Reply, Settings, Taken, World};
 use watchkeeper_engine::fact::Fact;
-use watchkeeper_engine::ids::{AlertId, IncidentId, StoreId};
+use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, StoreId};
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::model::incident::{self, Incident};
 use watchkeeper_engine::model::message::{self, Message};
@@ -232,6 +232,11 @@ impl Sim {
         let mut words: Vec<String> = self.mails().iter().map(|mail| format!("{} {}", mail.to, mail.reason)).collect();
         words.sort();
         words
+    }
+
+    /// A message that is done, as its row keeps it.
+    pub(crate) fn past_message(&self, id: MessageId) -> Option<Message> {
+        self.rows.get(&Row::PastMessage(id)).map(|bytes| decode("past_messages", bytes).unwrap())
     }
 
     /// Incidents in lists: neither closed nor a child.

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use watchkeeper::clock::Clock as _;
 use watchkeeper::web::{Access, endpoints};
+use watchkeeper::writer::Lane;
+use watchkeeper_engine::event::{Event, Lasts};
+use watchkeeper_engine::ids::MessageId;
 use watchkeeper_engine::time::Span;
 
 use super::http_support::{Doors, HOOKS, TOKENS, Told};
@@ -322,6 +325,35 @@ async fn messages_are_listed_with_what_they_are_about() {
     assert_eq!(doors.get(&format!("/api/v1/outbox/{id}")).await.status, 200);
     assert_eq!(doors.post(&format!("/api/v1/outbox/{id}/retry"), "").await.status, 200);
     assert_eq!(doors.get("/api/v1/outbox/MSG0009999").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_message_that_was_given_up_is_tried_again_with_the_bytes_it_had() {
+    let doors = with_incident().await;
+    doors.pass(Span::minutes(1)).await;
+    let id = MessageId(1);
+    let happens = async |event: Event| {
+        doors.writer.submit(Lane::Operators, event).unwrap().await.ok();
+        doors.pass(Span::ZERO).await;
+        doors.get("/api/v1/outbox/MSG0000001").await.json()
+    };
+    let gives_up = || Event::DeliveryFailed { id, error: "550 no such user".to_owned(), lasts: Lasts::ForGood };
+    let retry = async || doors.post("/api/v1/outbox/MSG0000001/retry", "").await;
+
+    assert_eq!(happens(gives_up()).await["state"], json!("dead"));
+    let told = retry().await;
+    assert_eq!((told.status, &told.json()["state"]), (200, &json!("planned")), "it was never rendered: {told:?}");
+    let bytes = b"Message-ID: <1@x>\r\n\r\nhello".to_vec();
+    happens(Event::Rendered { id, bytes, fallback: String::new() }).await;
+    let dead = happens(gives_up()).await;
+    assert_eq!((&dead["state"], &dead["last_error"]), (&json!("dead"), &json!("550 no such user")));
+    let told = retry().await.json();
+    assert_eq!((&told["state"], &told["done_at"]), (&json!("rendered"), &Value::Null));
+    assert_eq!((&told["message"], &told["revived_at"]), (&dead["message"], &json!("2026-11-24T03:01:00.000Z")));
+    assert_eq!(doors.get("/api/v1/outbox").await.json()["items"].as_array().unwrap().len(), 1, "it is in one table");
+    let happened = happens(Event::Delivered { id }).await;
+    assert_eq!((&happened["state"], &happened["message"]), (&json!("delivered"), &dead["message"]));
+    assert_eq!(retry().await.json()["state"], json!("delivered"), "what went out is not sent twice");
 }
 
 #[tokio::test]

@@ -182,6 +182,7 @@ mod tests {
             last_error: String::new(),
             done_at: None,
             retry_at: None,
+            revived_at: None,
         }
     }
 

@@ -19,5 +19,5 @@ pub fn next_in(state: &State, thread: MessageId, now: Time) -> Option<MessageId>
 pub fn retry_at(message: &Message, now: Time) -> Option<Time> {
     let tries = usize::try_from(message.attempts).unwrap_or(usize::MAX);
     let at = now + limits::MAIL_RETRY_AFTER[tries.min(limits::MAIL_RETRY_AFTER.len() - 1)];
-    (at - message.planned_at < limits::MAIL_GIVE_UP_AFTER).then_some(at)
+    (at - message.tried_since() < limits::MAIL_GIVE_UP_AFTER).then_some(at)
 }

@@ -67,6 +67,9 @@ pub struct Message {
     /// When it is tried next, after a failure.
     #[n(18)]
     pub retry_at: Option<Time>,
+    /// When an operator had it tried again after it was given up; `None` where nobody did.
+    #[n(19)]
+    pub revived_at: Option<Time>,
 }
 
 /// Where a message is.
@@ -425,6 +428,13 @@ pub enum Fact {
         #[n(2)]
         retry_at: Option<Time>,
     },
+    /// It was given up, and is tried again.
+    #[n(4)]
+    Revived {
+        /// The record as it was given up.
+        #[n(0)]
+        message: Box<Message>,
+    },
 }
 
 impl Message {
@@ -452,7 +462,16 @@ impl Message {
                     self.done_at = Some(at);
                 }
             }
+            Fact::Revived { .. } => {
+                self.state = if self.bytes.is_empty() { MessageState::Planned } else { MessageState::Rendered };
+                (self.done_at, self.retry_at, self.revived_at) = (None, None, Some(at));
+            }
         }
+    }
+
+    /// Since when it is tried: the time after which it is given up counts from here.
+    pub fn tried_since(&self) -> Time {
+        self.revived_at.unwrap_or(self.planned_at)
     }
 
     /// Whether nothing more happens to it by itself.

@@ -209,6 +209,13 @@ impl State {
                 self.counters.messages = self.counters.messages.max(message.id.0);
                 message.id
             }
+            message::Fact::Revived { message } => {
+                self.put_message((**message).clone());
+                // The row among those that are done goes.
+                self.past.messages.remove(&message.id);
+                touched.insert(Row::PastMessage(message.id));
+                message.id
+            }
             message::Fact::Rendered { id, .. } | message::Fact::Delivered { id } | message::Fact::Failed { id, .. } => *id,
         };
         let Some(message) = self.messages.get_mut(&id) else { return };

@@ -50,6 +50,16 @@ impl Turn<'_> {
         self.send_next(thread);
     }
 
+    /// What was given up is asked for again, in its place in the thread: what was planned after it waits.
+    pub(super) fn revived(&mut self, id: MessageId) {
+        let Some(message) = self.state.messages.get(&id) else { return };
+        match message.state {
+            MessageState::Planned => self.out.effects.push(Effect::Render(id)),
+            MessageState::Rendered => self.send_next(Some(message.thread)),
+            MessageState::Delivered | MessageState::Dead => {}
+        }
+    }
+
     pub(super) fn retry_due(&mut self, id: MessageId) {
         let due = |message: &&Message| message.retry_at.is_some_and(|at| at <= self.now);
         let Some(message) = self.state.messages.get(&id).filter(due) else { return };

@@ -158,6 +158,7 @@ impl Turn<'_> {
             last_error: String::new(),
             done_at: None,
             retry_at: None,
+            revived_at: None,
         };
         self.put(message::Fact::Planned { message: Box::new(message) });
         self.out.effects.push(Effect::Render(id));

@@ -1,7 +1,8 @@
 //! The life of an incident: joined, adopted, released, resolved, reopened, closed, and who hears of it.
 
-use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::event::{Action, Event, Lasts, Reply};
 use watchkeeper_engine::input::AlertInput;
+use watchkeeper_engine::model::message::MessageState;
 use watchkeeper_engine::time::Span;
 use watchkeeper_engine::words::{AlertState, IncidentState, Priority, Reason, Severity};
 
@@ -15,6 +16,30 @@ items:
   - {id: db-2, class: host, owner: platform, relations: [{depends_on: sw-1}]}
   - {id: alone, class: host, owner: platform}
 ";
+
+#[test]
+fn a_mail_that_was_given_up_is_tried_again_as_it_was() {
+    let mut sim = Sim::new("{}", SWITCH);
+    sim.fire(alert("HostDown", "alone:9100"));
+    sim.run("5m");
+    let id = sim.mails()[0].id;
+    sim.event(Event::Rendered { id, bytes: b"as it is".to_vec(), fallback: String::new() });
+    let rendered = sim.state.messages[&id].clone();
+    sim.event(Event::DeliveryFailed { id, error: "550".to_owned(), lasts: Lasts::ForGood });
+    let dead = sim.past_message(id).unwrap();
+    sim.run("3d");
+    let retried = Action::ReviveMessage { message: Box::new(dead) };
+    assert!(matches!(sim.command(retried), Reply::Done { changed: true, .. }));
+    let now = sim.state.messages[&id].clone();
+    assert_eq!((&now.bytes, now.thread, now.state, now.attempts), (&rendered.bytes, rendered.thread, rendered.state, 1));
+    assert_eq!((now.tried_since(), sim.past_message(id)), (sim.now, None));
+    sim.restart("1m");
+    assert_eq!(sim.state.messages[&id], now);
+    sim.event(Event::Delivered { id });
+    assert_eq!(sim.past_message(id).unwrap().state, MessageState::Delivered);
+    let delivered = Action::ReviveMessage { message: Box::new(sim.past_message(id).unwrap()) };
+    assert!(matches!(sim.command(delivered), Reply::Done { changed: false, .. }));
+}
 
 #[test]
 fn five_copies_of_one_alert_from_two_sources_are_one_alert_one_incident_and_one_mail() {

@@ -1,7 +1,7 @@
 //! `/api/v1/outbox`: what was and is to be told, to whom, and what became of it.
 
 use axum::extract::{Extension, Path, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -52,22 +52,22 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
     Ok(record(version(&message), whole(&message)))
 }
 
-/// `POST /api/v1/outbox/ID/retry`.
+/// `POST /api/v1/outbox/ID/retry`: what waits is tried at once, what was given up is tried again; what went out stays so.
 pub(super) async fn retry(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let number = message(&app, &id).await?.id;
-    let reply = app.command(&who, None, Action::RetryMessage { id: number }).await?;
+    let known = message(&app, &id).await?;
+    let action = match known.state {
+        MessageState::Dead => Action::ReviveMessage { message: Box::new(known) },
+        MessageState::Planned | MessageState::Rendered | MessageState::Delivered => Action::RetryMessage { id: known.id },
+    };
+    let reply = app.command(&who, None, action).await?;
     if let Reply::Invalid(refused) = reply {
         return Err(refused.into());
     }
     let message = message(&app, &id).await?;
-    if message.state == MessageState::Dead {
-        let detail = format!("it was given up: {}", message.last_error);
-        return Err(Problem::new(StatusCode::CONFLICT, detail).with("state", "dead").with("allowed", json!([])));
-    }
     Ok(record(version(&message), whole(&message)))
 }
 
@@ -99,6 +99,7 @@ fn item(message: &Message) -> Value {
         "planned_at": time(message.planned_at),
         "retry_at": time_or_null(message.retry_at),
         "done_at": time_or_null(message.done_at),
+        "revived_at": time_or_null(message.revived_at),
     })
 }
 

@@ -1,9 +1,9 @@
 //! What an operator can want of a message.
 
-use super::{Answer, Asked, Decision, Subject};
+use super::{Answer, Asked, Decision, Subject, Then};
 use crate::fact::Fact;
 use crate::ids::MessageId;
-use crate::model::message::{self, MessageState};
+use crate::model::message::{self, Message, MessageState};
 
 /// It is tried again at once.
 pub(super) fn retry(asked: Asked<'_>, id: MessageId) -> Decision {
@@ -14,6 +14,21 @@ pub(super) fn retry(asked: Asked<'_>, id: MessageId) -> Decision {
             Answer::does(vec![Fact::Message(message::Fact::Failed { id, error, retry_at: Some(asked.now) })])
         }
         Some(_) => Answer::Holds,
+    };
+    Decision { subject: Subject::Message(id), answer }
+}
+
+/// What was given up is tried again. The record comes with the command, because State no longer has it; where it has, somebody was quicker.
+pub(super) fn revive(asked: Asked<'_>, dead: &Message) -> Decision {
+    let id = dead.id;
+    if asked.state.messages.contains_key(&id) {
+        return retry(asked, id);
+    }
+    let answer = match dead.state {
+        MessageState::Dead => {
+            Answer::Does { facts: vec![Fact::Message(message::Fact::Revived { message: Box::new(dead.clone()) })], then: Then::Send(id) }
+        }
+        MessageState::Planned | MessageState::Rendered | MessageState::Delivered => Answer::Holds,
     };
     Decision { subject: Subject::Message(id), answer }
 }

@@ -74,6 +74,8 @@ pub enum Then {
     Closed(IncidentId),
     /// An alert is given another incident.
     Attach(AlertId),
+    /// A message goes out again.
+    Send(MessageId),
     /// Mutes are judged again for everything that fires.
     Sweep,
 }
@@ -97,6 +99,7 @@ pub fn decide(state: &State, action: &Action, actor: &str, now: Time) -> Decisio
         }
         Action::ExpireSilence { id } => silence::expire(asked, *id),
         Action::RetryMessage { id } => message::retry(asked, *id),
+        Action::ReviveMessage { message } => message::revive(asked, message),
     }
 }
 
