@@ -105,6 +105,8 @@ pub struct Metrics {
     pub kafka_records: IntCounterVec,
     /// Of those, not taken or not wholly: kept as dead letters.
     pub kafka_rejected: IntCounterVec,
+    /// Imports by outcome.
+    pub imports: IntCounterVec,
     /// Bytes of the store's file.
     pub store_bytes: IntGauge,
     /// HTTP requests by kind of path and status class; counted by the doors.
@@ -160,6 +162,7 @@ impl Metrics {
             kafka_lag: gauges("watchkeeper_kafka_lag_records", "Records of a partition that are not taken yet.", &["topic", "partition"]),
             kafka_records: counters("watchkeeper_kafka_records_total", "Kafka records that were read.", &["topic"]),
             kafka_rejected: counters("watchkeeper_kafka_records_rejected_total", "Kafka records that became dead letters.", &["topic"]),
+            imports: counters("watchkeeper_cmdb_imports_total", "Imports of CMDB rows over the API by outcome.", &["outcome"]),
             store_bytes: gauge("watchkeeper_store_bytes", "Bytes of the store's file."),
             http_requests: counters("watchkeeper_http_requests_total", "HTTP requests.", &["path", "status"]),
             http_seconds: register(&registry, HistogramVec::new(seconds, &["path"])),

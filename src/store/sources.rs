@@ -26,6 +26,8 @@ pub enum SourceKind {
     Templates,
     /// CMDB files. Only the last good set is kept: what they said is in rows.
     Cmdb,
+    /// What other sources of the CMDB brought, one file each. Only the last good set is kept.
+    Imports,
 }
 
 /// One file.
@@ -103,13 +105,14 @@ impl SourceKind {
             SourceKind::Rules => 1,
             SourceKind::Templates => 2,
             SourceKind::Cmdb => 3,
+            SourceKind::Imports => 4,
         }
     }
 
     fn sets_kept(self) -> usize {
         match self {
             SourceKind::Rules | SourceKind::Templates => SOURCE_SETS_KEPT,
-            SourceKind::Cmdb => 1,
+            SourceKind::Cmdb | SourceKind::Imports => 1,
         }
     }
 }

@@ -19,8 +19,8 @@ use watchkeeper::ingest::http::{Listener, serve};
 use watchkeeper::ingest::kafka;
 use watchkeeper::telemetry::{Metrics, Telemetry};
 use watchkeeper::web::{self, Answer, FileWork};
-use watchkeeper::world::{Comparison, Confirmed};
-use watchkeeper::writer::{self, Suspects, WriterHandle};
+use watchkeeper::world::{Comparison, Confirmed, ImportWish, Imported, Refusal};
+use watchkeeper::writer::{self, Full, Suspects, WriterHandle};
 use watchkeeper_engine::cmdb::diff::Diff;
 use watchkeeper_engine::cmdb::{Cmdb, Inventory, files};
 use watchkeeper_engine::event::{Settings, World};
@@ -65,6 +65,10 @@ struct NoFiles;
 impl FileWork for NoFiles {
     fn reload(&self, _: Confirmed) -> Answer<'_, Result<String, Findings>> {
         Box::pin(async { Ok("nothing changed".to_owned()) })
+    }
+
+    fn import(&self, _: ImportWish) -> Answer<'_, Result<Imported, Refusal>> {
+        Box::pin(async { Err(Refusal::Busy(Full::Stopping)) })
     }
 
     fn compare(&self) -> Answer<'_, Result<Comparison, Findings>> {

@@ -18,6 +18,7 @@ mod http_page;
 mod http_pagerduty;
 mod http_support;
 mod http_trust;
+mod imports;
 mod kafka;
 mod mail;
 mod mail_faults;

@@ -4,7 +4,7 @@ use watchkeeper_engine::source::{Diagnostic, SourceFile};
 
 use crate::diagnostics::Findings;
 use crate::web::{Answer, FileWork};
-use crate::world::{Comparison, Confirmed, Keeper, Refusal};
+use crate::world::{Comparison, Confirmed, IMPORTS_MAX, ImportWish, Imported, Keeper, Refusal};
 
 /// The keeper as the doors see it.
 pub(super) struct Files {
@@ -28,6 +28,10 @@ impl FileWork for Files {
         })
     }
 
+    fn import(&self, wish: ImportWish) -> Answer<'_, Result<Imported, Refusal>> {
+        Box::pin(self.keeper.import(wish))
+    }
+
     fn compare(&self) -> Answer<'_, Result<Comparison, Findings>> {
         Box::pin(async { self.keeper.compare().await.map_err(|refusal| refused(&refusal)) })
     }
@@ -41,10 +45,14 @@ impl FileWork for Files {
 pub(super) fn refused(refusal: &Refusal) -> Findings {
     match refusal {
         Refusal::Faulty(findings) => findings.clone(),
-        Refusal::Busy(full) => {
-            let file = SourceFile::new("daemon", "");
-            let found = Diagnostic::error(&file, &(0..0), full.to_string());
-            Findings { files: vec![file], found: vec![found] }
-        }
+        Refusal::Unconfirmed { loss, .. } => in_words(loss),
+        Refusal::TooManySources => in_words(&format!("there are {IMPORTS_MAX} sources already")),
+        Refusal::Busy(full) => in_words(full),
     }
+}
+
+fn in_words(why: &dyn std::fmt::Display) -> Findings {
+    let file = SourceFile::new("daemon", "");
+    let found = Diagnostic::error(&file, &(0..0), why.to_string());
+    Findings { files: vec![file], found: vec![found] }
 }

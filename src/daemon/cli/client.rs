@@ -99,6 +99,11 @@ impl Client {
         self.json(Method::POST, path, &[], Some(body))
     }
 
+    /// As [`Client::post_text`] with parameters.
+    pub(super) fn post_with(&self, path: &str, query: &[(&str, String)], body: String) -> Result<Value, Failure> {
+        self.json(Method::POST, path, query, Some(body))
+    }
+
     /// Ends something.
     pub(super) fn delete(&self, path: &str) -> Result<(), Failure> {
         self.request(Method::DELETE, path, &[], None, None).map(drop)

@@ -40,7 +40,7 @@ use crate::ingest::trust::{Denied, Need, Peer, Principal, Trust, WithoutTokens};
 use crate::mail::Links;
 use crate::read::{ReadError, Records};
 use crate::telemetry::Metrics;
-use crate::world::{Comparison, Confirmed};
+use crate::world::{Comparison, Confirmed, ImportWish, Imported, Refusal};
 use crate::writer::{Full, Lane, WriterHandle};
 
 use problem::{Problem, mark};
@@ -76,6 +76,9 @@ pub struct Parts {
 pub trait FileWork: Send + Sync {
     /// Reads rules, templates and CMDB anew and adopts them where they have no fault; the sentence says what changed.
     fn reload(&self, confirmed: Confirmed) -> Answer<'_, Result<String, Findings>>;
+
+    /// Brings what a source of the CMDB holds into force, or says what would change.
+    fn import(&self, wish: ImportWish) -> Answer<'_, Result<Imported, Refusal>>;
 
     /// Reads them anew and says what a reload would change.
     fn compare(&self) -> Answer<'_, Result<Comparison, Findings>>;

@@ -57,8 +57,9 @@ impl Frame {
 /// Every finding of every file, warnings among them, where at least one is an error.
 pub fn build(frame: &Frame, base: &Arc<Cmdb>, sources: Sources) -> Result<Built, Findings> {
     let mut findings = Findings::default();
-    let policy = part(&mut findings, &sources.rules, || policy::load(&sources.rules).map(|loaded| (loaded.policy, loaded.warnings)));
-    let inventory = part(&mut findings, &sources.cmdb, || cmdb::files::read(&sources.cmdb, base.inventory()));
+    let policy = part(&mut findings, sources.rules.iter(), || policy::load(&sources.rules).map(|loaded| (loaded.policy, loaded.warnings)));
+    let all_of_cmdb = sources.cmdb.iter().chain(sources.imports.iter().map(|import| &import.file));
+    let inventory = part(&mut findings, all_of_cmdb, || cmdb::files::read_sources(&sources.of_cmdb(), base.inventory()));
     let templates = templates(&mut findings, &sources.templates);
     if let Some(policy) = &policy {
         check_formats(frame, policy, &mut findings);
@@ -91,9 +92,9 @@ pub fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// One part of a World: its findings are kept with the files they name.
-fn part<T>(
+fn part<'f, T>(
     findings: &mut Findings,
-    files: &[SourceFile],
+    files: impl Iterator<Item = &'f SourceFile>,
     load: impl FnOnce() -> Result<(T, Vec<Diagnostic>), Vec<Diagnostic>>,
 ) -> Option<T> {
     let (loaded, found) = match load() {
@@ -101,7 +102,7 @@ fn part<T>(
         Err(found) => (None, found),
     };
     let named = |file: &&SourceFile| found.iter().any(|found| found.path == file.path);
-    findings.files.extend(files.iter().filter(named).cloned());
+    findings.files.extend(files.filter(named).cloned());
     findings.found.extend(found);
     loaded
 }
@@ -110,7 +111,7 @@ fn part<T>(
 fn templates(findings: &mut Findings, files: &[SourceFile]) -> Option<Templates> {
     let path = |path: &str| format!("templates/{path}");
     let shown: Vec<SourceFile> = files.iter().map(|file| SourceFile::new(path(&file.path), file.text.as_str())).collect();
-    part(findings, &shown, || match Templates::load(&shipped(), files) {
+    part(findings, shown.iter(), || match Templates::load(&shipped(), files) {
         Ok(templates) => Ok((templates, Vec::new())),
         Err(found) => Err(found.into_iter().map(|found| Diagnostic { path: path(&found.path), ..found }).collect()),
     })

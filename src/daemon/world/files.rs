@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use watchkeeper_engine::limits::SOURCE_BYTES_MAX;
 use watchkeeper_engine::source::{Diagnostic, SourceFile, sort};
 
+use super::imports::Import;
 use super::watch::Stamp;
 use crate::config::{Files, Folder, Named};
 use crate::diagnostics::Findings;
@@ -66,6 +67,8 @@ pub struct Sources {
     pub templates: Vec<SourceFile>,
     /// CMDB files, by path.
     pub cmdb: Vec<SourceFile>,
+    /// What other sources of the CMDB brought, by their names. No folder holds it; a reload leaves it as it is.
+    pub imports: Vec<Import>,
 }
 
 /// Whether somebody said that a loss is meant.
@@ -87,7 +90,7 @@ impl Sources {
         }
     }
 
-    /// Reads the three folders. `before` is what is in force: a folder that has lost all its files since is refused unless that is confirmed.
+    /// Reads the three folders, and takes over the imports. `before` is what is in force: a folder that has lost all its files since is refused unless that is confirmed.
     ///
     /// # Errors
     /// Everything that cannot be read.
@@ -99,7 +102,7 @@ impl Sources {
             findings.extend(reading.findings);
             reading.files
         };
-        let sources = Sources { rules: read(Kind::Rules), templates: read(Kind::Templates), cmdb: read(Kind::Cmdb) };
+        let sources = Sources { rules: read(Kind::Rules), templates: read(Kind::Templates), cmdb: read(Kind::Cmdb), imports: before.imports.clone() };
         if findings.found.is_empty() { Ok(sources) } else { Err(findings) }
     }
 }

@@ -17,6 +17,7 @@ use watchkeeper_engine::time::Time;
 
 use super::build::{Built, DEEP_STACK_BYTES, Frame, build};
 use super::files::{Confirmed, Kind, Sources, stamp};
+use super::imports::{self, IMPORTS_MAX, ImportWish, Imported, Loss, Run};
 use super::loss;
 use super::stored::adoption;
 use super::watch::{Look, Quiet, Stamp};
@@ -63,6 +64,15 @@ pub struct Comparison {
 pub enum Refusal {
     /// The files are faulty, or a loss in them is not confirmed.
     Faulty(Findings),
+    /// An import is whole, and its loss is not confirmed.
+    Unconfirmed {
+        /// The loss.
+        loss: Loss,
+        /// What would change.
+        diff: Box<Diff>,
+    },
+    /// There are as many sources as there may be.
+    TooManySources,
     /// The daemon stops, or too many ask at once.
     Busy(Full),
 }
@@ -111,6 +121,7 @@ pub struct KeeperParts {
 enum Request {
     Adopt(Box<Built>, oneshot::Sender<Result<Reloaded, Refusal>>),
     Reload(Confirmed, oneshot::Sender<Result<Reloaded, Refusal>>),
+    Import(ImportWish, oneshot::Sender<Result<Imported, Refusal>>),
     Compare(oneshot::Sender<Result<Comparison, Refusal>>),
     Changed(notify::Event),
     Lost(notify::Error),
@@ -157,6 +168,14 @@ impl Keeper {
     /// It is not; what was in force stays.
     pub async fn reload(&self, confirmed: Confirmed) -> Result<Reloaded, Refusal> {
         self.request(|answer| Request::Reload(confirmed, answer)).await
+    }
+
+    /// Brings what one source of the CMDB holds into force, if it is whole together with what is in force, or says what would change.
+    ///
+    /// # Errors
+    /// It is not, or its loss is not confirmed; what was in force stays.
+    pub async fn import(&self, wish: ImportWish) -> Result<Imported, Refusal> {
+        self.request(|answer| Request::Import(wish, answer)).await
     }
 
     /// What a reload would change.
@@ -210,8 +229,9 @@ impl KeeperThread {
                     self.quiet.lost(Instant::now());
                 }
                 // Whoever asked and went away is not told.
-                Ok(Request::Adopt(built, answer)) => drop(answer.send(self.bring(*built))),
+                Ok(Request::Adopt(built, answer)) => drop(answer.send(self.take(*built))),
                 Ok(Request::Reload(confirmed, answer)) => drop(answer.send(self.reload(confirmed))),
+                Ok(Request::Import(wish, answer)) => drop(answer.send(self.import(wish))),
                 Ok(Request::Compare(answer)) => drop(answer.send(self.compare())),
                 Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => self.tick(Instant::now()),
@@ -264,7 +284,43 @@ impl KeeperThread {
         {
             return self.refuse(guard_findings(&self.parts.frame, &too_many));
         }
-        self.bring(built)
+        self.take(built)
+    }
+
+    /// An import is checked against what is in force, not against what the folders hold: faults there are not its own.
+    fn import(&mut self, wish: ImportWish) -> Result<Imported, Refusal> {
+        let ImportWish { import, run, confirmed } = wish;
+        let sources = self.parts.sources.with(&import);
+        if sources.imports.len() > IMPORTS_MAX {
+            return Err(Refusal::TooManySources);
+        }
+        let base = Arc::clone(&self.parts.published.load().cmdb);
+        let mut built = build(&self.parts.frame, &base, sources).map_err(Refusal::Faulty)?;
+        let loss = imports::loss(&import.source, &base, &built.diff, built.world.cmdb.inventory()).err();
+        let unconfirmed = loss.filter(|_| confirmed == Confirmed::No);
+        let diff = built.diff.clone();
+        let outcome = match (run, unconfirmed) {
+            (Run::Dry, unconfirmed) => {
+                return Ok(Imported { cmdb: base.version(), changed: false, diff, unconfirmed, warnings: built.warnings });
+            }
+            (Run::Real, Some(loss)) => {
+                self.parts.metrics.imports.with_label_values(&["refused"]).inc();
+                return Err(Refusal::Unconfirmed { loss, diff: Box::new(diff) });
+            }
+            // The same records in other words: nothing is written.
+            (Run::Real, None) if diff.is_empty() => "unchanged",
+            (Run::Real, None) => "adopted",
+        };
+        let (warnings, cmdb) = (built.warnings.clone(), built.world.cmdb.version());
+        let changed = !diff.is_empty();
+        if changed {
+            built.sources = built.sources.without_empty();
+            self.bring(built)?;
+            info!(source = import.source, cmdb, changes = diff.summary(), "Imported.");
+        }
+        self.parts.metrics.imports.with_label_values(&[outcome]).inc();
+        self.show();
+        Ok(Imported { cmdb, changed, diff, unconfirmed: None, warnings })
     }
 
     fn compare(&mut self) -> Result<Comparison, Refusal> {
@@ -274,27 +330,34 @@ impl KeeperThread {
         Ok(Comparison { policy: built.world.policy.id.clone(), diff: built.diff, warnings: built.warnings })
     }
 
-    /// Has the writer bring a World into force, and waits until that is on disk.
-    fn bring(&mut self, built: Built) -> Result<Reloaded, Refusal> {
-        let before = self.parts.published.load_full();
-        let told = self.parts.writer.adopt(adoption(&built, &before.cmdb)).map_err(Refusal::Busy)?;
-        match told.blocking_recv() {
-            Ok(Reply::Adopted) => {}
-            Ok(_) | Err(_) => return Err(Refusal::Busy(Full::Stopping)),
-        }
-        let Built { world, templates, sources, diff, warnings } = built;
-        self.parts.templates.store(templates);
+    /// Takes what the folders hold.
+    fn take(&mut self, built: Built) -> Result<Reloaded, Refusal> {
+        let (world, diff, warnings) = (built.world.clone(), built.diff.clone(), built.warnings.clone());
+        let before = Arc::clone(&self.parts.published.load().policy);
+        self.bring(built)?;
         if !warnings.found.is_empty() {
             warn!("The files are taken, with {}:\n{}", warnings.counted(), warnings.render(Format::Text, Colour::Plain));
         }
-        self.parts.sources = sources;
         self.parts.metrics.reloads.with_label_values(&["adopted"]).inc();
         let since = self.parts.clock.wall();
         self.status.store(Arc::new(Status { policy: world.policy.id.clone(), since, fault: None }));
         self.show();
-        let (rules, items) = (loss::summary(&before.policy, &world.policy), diff.summary());
+        let (rules, items) = (loss::summary(&before, &world.policy), diff.summary());
         info!(policy = world.policy.id, rules, cmdb = world.cmdb.version(), items, "Reloaded.");
         Ok(Reloaded { policy: world.policy.id.clone(), cmdb: world.cmdb.version(), changed: true, cmdb_summary: diff.summary(), warnings })
+    }
+
+    /// Has the writer bring a World into force, and waits until that is on disk.
+    fn bring(&mut self, built: Built) -> Result<(), Refusal> {
+        let before = Arc::clone(&self.parts.published.load().cmdb);
+        let told = self.parts.writer.adopt(adoption(&built, &before)).map_err(Refusal::Busy)?;
+        match told.blocking_recv() {
+            Ok(Reply::Adopted) => {}
+            Ok(_) | Err(_) => return Err(Refusal::Busy(Full::Stopping)),
+        }
+        self.parts.templates.store(built.templates);
+        self.parts.sources = built.sources;
+        Ok(())
     }
 
     fn unchanged(&self) -> Reloaded {

@@ -1,10 +1,13 @@
 //! Rules, templates and CMDB: read from the folders that operators edit, built off the writer, brought into force whole or not at all.
 //!
+//! CMDB rows also come over the API, each source with a document of its own; all sources are checked as one.
+//!
 //! What is in force stays until something better is whole: a faulty, half-written or vanished file is reported with every fault, never obeyed. The sources in
 //! force are kept in the store, so that a start with faulty files runs on them and says so.
 
 mod build;
 mod files;
+mod imports;
 mod keeper;
 mod loss;
 mod stored;
@@ -12,6 +15,7 @@ mod watch;
 
 pub use build::{BUILTIN_FORMATS, Built, Frame, build, on_deep_stack};
 pub use files::{Confirmed, Kind, Sources};
+pub use imports::{IMPORTS_MAX, Import, ImportFormat, ImportWish, Imported, Loss, Run};
 pub use keeper::{Comparison, Keeper, KeeperParts, Refusal, Reloaded, Status, spawn};
 pub use stored::{Stored, adoption};
 

@@ -6,6 +6,7 @@ use watchkeeper_store::{self as store, Snapshot, SourceKind, StoreError, invento
 
 use super::Built;
 use super::files::{Kind, Sources};
+use super::imports::Import;
 use crate::writer::Adoption;
 
 /// What a start finds.
@@ -32,7 +33,8 @@ impl Stored {
         };
         let rules = files(SourceKind::Rules)?;
         let (templates, cmdb) = (files(SourceKind::Templates)?.unwrap_or_default(), files(SourceKind::Cmdb)?.unwrap_or_default());
-        let sources = rules.map(|rules| Sources { rules, templates, cmdb });
+        let imports: Vec<Import> = files(SourceKind::Imports)?.unwrap_or_default().into_iter().map(Import::stored).collect();
+        let sources = rules.map(|rules| Sources { rules, templates, cmdb, imports });
         let (version, inventory) = snapshot.inventory()?.unwrap_or_default();
         Ok(Stored { sources, inventory, version })
     }
@@ -45,13 +47,10 @@ pub fn adoption(built: &Built, before: &Cmdb) -> Adoption {
     } else {
         inventory_rows(before.inventory(), built.world.cmdb.inventory(), built.world.cmdb.version())
     };
-    let sources = Kind::ALL
-        .into_iter()
-        .map(|kind| {
-            let stored = |file: &SourceFile| store::SourceFile { path: file.path.clone(), text: file.text.clone().into_bytes() };
-            (source_kind(kind), built.sources.of(kind).iter().map(stored).collect())
-        })
-        .collect();
+    let stored = |file: &SourceFile| store::SourceFile { path: file.path.clone(), text: file.text.clone().into_bytes() };
+    let folders = Kind::ALL.into_iter().map(|kind| (source_kind(kind), built.sources.of(kind).iter().map(stored).collect()));
+    let imports = built.sources.imports.iter().map(|import| stored(&import.file)).collect();
+    let sources = folders.chain([(SourceKind::Imports, imports)]).collect();
     Adoption { world: built.world.clone(), rows, sources }
 }
 

@@ -1,7 +1,7 @@
 //! CMDB files: what they hold, what is wrong with them, and what an import changes.
 
 use proptest::prelude::*;
-use watchkeeper_engine::cmdb::files::{self, read_inline};
+use watchkeeper_engine::cmdb::files::{self, Source, read_inline};
 use watchkeeper_engine::cmdb::{Cmdb, Inventory, MinUp, diff};
 use watchkeeper_engine::ids::CiNo;
 use watchkeeper_engine::limits;
@@ -277,19 +277,45 @@ fn numbers_stay_with_ids_and_are_never_given_twice() {
     assert_eq!((numbers, third.next_no), (vec![(2, "d"), (4, "c")], 5), "c has come back as another item");
 }
 
+/// Two sources, with what each brings.
+fn two<'a>(files: &'a [SourceFile], netbox: &'a [SourceFile]) -> [Source<'a>; 2] {
+    [Source { name: "files", files }, Source { name: "netbox", files: netbox }]
+}
+
 #[test]
-fn files_leave_alone_what_another_source_brought() {
-    let mut base = load_yaml("items: [{id: a}, {id: farm}, {id: c, aliases: [c-alias], relations: [{member_of: farm}]}]");
-    for no in [1, 2] {
-        base.items.get_mut(&CiNo(no)).unwrap().source = "netbox".to_owned();
-    }
-    let files = [file("cmdb.yaml", "items: [{id: farm, min_up: 1}, {id: b, relations: [{depends_on: c-alias}]}]")];
-    let next = load(&files, &base);
-    let rows: Vec<(u32, &str, &str)> = next.items.values().map(|ci| (ci.no.0, ci.id.as_str(), ci.source.as_str())).collect();
-    assert_eq!(rows, [(1, "c", "netbox"), (2, "farm", "files"), (3, "b", "files")]);
-    let clash = [file("cmdb.yaml", "items: [{id: b, aliases: [C-ALIAS]}]")];
-    let found = files::read(&clash, &next).unwrap_err();
-    assert_eq!(shown(&found, &clash), ["cmdb.yaml:1:27 the name `C-ALIAS` belongs to two items, `c` and `b` [here again]"]);
+fn sources_are_one_cmdb_whose_items_know_who_brought_them() {
+    let files = [file("cmdb.yaml", "teams: [{id: net}]\nitems: [{id: farm, min_up: 1}, {id: b, relations: [{depends_on: c-alias}]}]")];
+    let netbox = [file("netbox:items.csv", "id,aliases,owner,relations\nc,c-alias,net,member_of:farm\n")];
+    let (all, warnings) = files::read_sources(&two(&files, &netbox), &Inventory::default()).unwrap();
+    assert_eq!(warnings, []);
+    let rows: Vec<(&str, &str, &str)> = all.items.values().map(|ci| (ci.id.as_str(), ci.source.as_str(), ci.owner.as_str())).collect();
+    assert_eq!(rows, [("b", "files", ""), ("c", "netbox", "net"), ("farm", "files", "")]);
+    assert_eq!(all.items[&CiNo(0)].relations[0].to, "c", "by its id, whatever alias names it");
+
+    let without = [file("cmdb.yaml", "teams: [{id: net}]\nitems: [{id: farm}]")];
+    let (fewer, _) = files::read_sources(&two(&without, &netbox), &all).unwrap();
+    let difference = diff(&all, &fewer);
+    assert_eq!((difference.items.retired.as_slice(), difference.items.changed.len()), (&["b".to_owned()][..], 0));
+    assert_eq!(fewer.items.keys().copied().collect::<Vec<_>>(), [CiNo(1), CiNo(2)], "numbers stay");
+}
+
+#[test]
+fn what_two_sources_claim_is_a_fault_that_names_both_places() {
+    let files = [file("cmdb.yaml", "people: [{id: anna}]\nitems:\n  - {id: a}\n  - {id: b, aliases: [10.0.0.1]}")];
+    let netbox = [file("netbox:items.yaml", "people: [{id: Anna}]\nitems:\n  - {id: A}\n  - {id: c, aliases: [x, 10.0.0.1]}\n  - {id: d, relations: [{depends_on: gone}]}")];
+    let found = files::read_sources(&two(&files, &netbox), &Inventory::default()).unwrap_err();
+    let sources = [files[0].clone(), netbox[0].clone()];
+    assert_eq!(
+        shown(&found, &sources),
+        [
+            "netbox:items.yaml:1:15 a second person has the id `Anna` [here again]",
+            "netbox:items.yaml:3:10 the name `A` belongs to two items, `a` and `A` [here again]",
+            "netbox:items.yaml:4:25 the name `10.0.0.1` belongs to two items, `b` and `c` [here again]",
+            "netbox:items.yaml:5:38 unknown item `gone`",
+        ]
+    );
+    let firsts: Vec<&str> = found.iter().filter_map(|fault| fault.help.as_deref()?.split(';').next()).collect();
+    assert_eq!(firsts[..3], ["it stands first at cmdb.yaml:1:15", "it stands first at cmdb.yaml:3:10", "it stands first at cmdb.yaml:4:24"]);
 }
 
 #[test]

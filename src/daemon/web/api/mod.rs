@@ -4,6 +4,7 @@ mod alerts;
 mod backup;
 mod cis;
 mod clock;
+mod cmdb;
 pub(super) mod commands;
 mod dead_letters;
 pub(super) mod fields;
@@ -54,8 +55,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/clock", read, get(clock::show)),
         Endpoint::post("/api/v1/clock/confirm", operate, post(clock::confirm)),
         Endpoint::get("/api/v1/schedules", read, get(schedules::list)),
-        Endpoint::get("/api/v1/cmdb/diff", read, get(files::cmdb_diff)),
         Endpoint::get("/api/v1/backup", Access::Listener(Need::Administer), get(backup::backup)),
+        Endpoint::get("/api/v1/cmdb/diff", read, get(cmdb::diff)),
+        Endpoint::get("/api/v1/cmdb/sources", read, get(cmdb::sources)),
+        Endpoint::post("/api/v1/cmdb/import", Access::Listener(Need::Administer), post(cmdb::import)),
         Endpoint::get("/api/v1/outbox", read, get(outbox::list)),
         Endpoint::get("/api/v1/outbox/{id}", read, get(outbox::show)),
         Endpoint::post("/api/v1/outbox/{id}/retry", operate, post(outbox::retry)),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::draft::{Draft, Drafts, ItemDraft};
-use super::{FILES, meant};
+use super::meant;
 use crate::cmdb::names::fold;
 use crate::cmdb::{Ci, Edge, Inventory, MinUp};
 use crate::ids::CiNo;
@@ -14,14 +14,12 @@ use crate::text::{cut, one_line};
 use crate::words::Relation;
 
 /// Reports all contradictions to `found` and builds what remains without them.
-pub(super) fn build(drafts: Drafts, files: &[SourceFile], base: &Inventory, found: &mut Vec<Diagnostic>) -> Inventory {
+pub(super) fn build(drafts: Drafts, files: &[&SourceFile], base: &Inventory, found: &mut Vec<Diagnostic>) -> Inventory {
     let mut check = Check { files, found, listed: 0, left_out: 0, looked: 0 };
     let people = check.unique(&drafts.people, "person");
     let teams = check.unique(&drafts.teams, "team");
     check.unique(&drafts.contracts, "contract");
-    let of_files: BTreeSet<String> = drafts.items.iter().map(|draft| fold(&draft.id.value)).collect();
-    let kept: Vec<&Ci> = base.items.values().filter(|ci| ci.source != FILES && !of_files.contains(&fold(&ci.id))).collect();
-    let names = check.names(&drafts.items, &kept);
+    let names = check.names(&drafts.items);
 
     let mut inventory = Inventory { next_no: base.next_no, ..Inventory::default() };
     for mut draft in drafts.teams {
@@ -39,7 +37,7 @@ pub(super) fn build(drafts: Drafts, files: &[SourceFile], base: &Inventory, foun
         inventory.people.entry(draft.id.value).or_insert(draft.record);
     }
 
-    let mut members: BTreeMap<Holder, u32> = BTreeMap::new();
+    let mut members: BTreeMap<usize, u32> = BTreeMap::new();
     let mut items = Vec::new();
     for (n, draft) in drafts.items.iter().enumerate() {
         let mut ci = draft.record.ci.clone();
@@ -48,17 +46,11 @@ pub(super) fn build(drafts: Drafts, files: &[SourceFile], base: &Inventory, foun
         ci.relations = check.relations(n, draft, &names, &mut members);
         items.push(ci);
     }
-    for edge in kept.iter().flat_map(|ci| &ci.relations).filter(|edge| edge.relation == Relation::MemberOf) {
-        if let Some(group) = names.get(&fold(&edge.to)) {
-            *members.entry(group.holder).or_default() += 1;
-        }
-    }
     for (n, draft) in drafts.items.iter().enumerate() {
-        check.min_up(draft, members.get(&Holder::Draft(n)).copied().unwrap_or(0));
+        check.min_up(draft, members.get(&n).copied().unwrap_or(0));
     }
     check.finish();
 
-    inventory.items = kept.into_iter().map(|ci| (ci.no, ci.clone())).collect();
     number(&mut inventory, items, base);
     inventory
 }
@@ -83,29 +75,19 @@ fn aliases(item: &ItemDraft, id: &str) -> Vec<String> {
     item.aliases.iter().filter(|alias| seen.insert(fold(&alias.value))).map(|alias| alias.value.clone()).collect()
 }
 
-/// Whose a name is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Holder {
-    /// An item of the files, by its place among the drafts.
-    Draft(usize),
-    /// An item that another source brought.
-    Kept(CiNo),
-}
-
 /// A name that is taken.
 #[derive(Debug, Clone)]
 struct Named<'a> {
-    holder: Holder,
+    /// Whose it is: an item by its place among the drafts.
+    holder: usize,
     /// The id of the holder.
     id: &'a str,
-    /// Where the name stands; nowhere for an item of another source.
-    place: Option<(usize, &'a Range<usize>)>,
-    /// Which source brought it.
-    source: &'a str,
+    /// Where the name stands: the file, and its bytes there.
+    place: (usize, &'a Range<usize>),
 }
 
 struct Check<'a> {
-    files: &'a [SourceFile],
+    files: &'a [&'a SourceFile],
     found: &'a mut Vec<Diagnostic>,
     listed: usize,
     left_out: usize,
@@ -125,7 +107,7 @@ impl<'a> Check<'a> {
                 }
                 Some(first) => {
                     let message = format!("a second {what} has the id `{}`", shown(&draft.id.value));
-                    self.taken_twice(draft.file, &draft.id.span, message, Some((first.file, &first.id.span)), "");
+                    self.taken_twice(draft.file, &draft.id.span, message, (first.file, &first.id.span));
                 }
             }
         }
@@ -133,13 +115,8 @@ impl<'a> Check<'a> {
     }
 
     /// Every id and alias of items. Ids come first, so that an alias is at fault where it is somebody's id.
-    fn names<'i>(&mut self, drafts: &'i [Draft<ItemDraft>], kept: &[&'i Ci]) -> BTreeMap<String, Named<'i>> {
+    fn names<'i>(&mut self, drafts: &'i [Draft<ItemDraft>]) -> BTreeMap<String, Named<'i>> {
         let mut names: BTreeMap<String, Named<'i>> = BTreeMap::new();
-        for ci in kept {
-            for name in std::iter::once(&ci.id).chain(&ci.aliases) {
-                names.entry(fold(name)).or_insert(Named { holder: Holder::Kept(ci.no), id: &ci.id, place: None, source: &ci.source });
-            }
-        }
         for (n, draft) in drafts.iter().enumerate() {
             self.claim(&mut names, n, draft, &draft.id);
         }
@@ -153,13 +130,11 @@ impl<'a> Check<'a> {
 
     fn claim<'i>(&mut self, names: &mut BTreeMap<String, Named<'i>>, n: usize, draft: &'i Draft<ItemDraft>, name: &'i Spanned<String>) {
         let key = fold(&name.value);
-        let holder = Holder::Draft(n);
         match names.get(&key) {
             None => {
-                let place = Some((draft.file, &name.span));
-                names.insert(key, Named { holder, id: &draft.id.value, place, source: FILES });
+                names.insert(key, Named { holder: n, id: &draft.id.value, place: (draft.file, &name.span) });
             }
-            Some(first) if first.holder == holder => {}
+            Some(first) if first.holder == n => {}
             Some(first) => {
                 let message = format!(
                     "the name `{}` belongs to two items, `{}` and `{}`",
@@ -167,18 +142,15 @@ impl<'a> Check<'a> {
                     shown(first.id),
                     shown(&draft.id.value)
                 );
-                self.taken_twice(draft.file, &name.span, message, first.place, first.source);
+                self.taken_twice(draft.file, &name.span, message, first.place);
             }
         }
     }
 
-    fn taken_twice(&mut self, file: usize, span: &Range<usize>, message: String, first: Option<(usize, &Range<usize>)>, source: &str) {
+    fn taken_twice(&mut self, file: usize, span: &Range<usize>, message: String, (first, at): (usize, &Range<usize>)) {
         self.report(|files| {
-            let first = match first {
-                Some((file, span)) => format!("{}:{}", files[file].path, files[file].place(span.start)),
-                None => format!("an item that the source `{}` brought", shown(source)),
-            };
-            Diagnostic::error(&files[file], span, message)
+            let first = format!("{}:{}", files[first].path, files[first].place(at.start));
+            Diagnostic::error(files[file], span, message)
                 .label("here again")
                 .help(format!("it stands first at {first}; ids and aliases ignore case, so rename one or leave it out"))
         });
@@ -206,7 +178,7 @@ impl<'a> Check<'a> {
         self.looked += 1;
         self.report(|files| {
             let label = if looks { meant(&name.value, known()) } else { None };
-            Diagnostic::error(&files[file], &name.span, format!("unknown {what} `{}`", shown(&name.value)))
+            Diagnostic::error(files[file], &name.span, format!("unknown {what} `{}`", shown(&name.value)))
                 .label(label.unwrap_or_default())
                 .help(format!("add the {what} `{}` to these files, or use the id of one that is there", shown(&name.value)))
         });
@@ -217,14 +189,14 @@ impl<'a> Check<'a> {
         n: usize,
         draft: &Draft<ItemDraft>,
         names: &BTreeMap<String, Named<'_>>,
-        members: &mut BTreeMap<Holder, u32>,
+        members: &mut BTreeMap<usize, u32>,
     ) -> Vec<Edge> {
         let mut edges = BTreeSet::new();
         for (relation, to) in &draft.record.relations {
             let Some(named) = self.item(draft.file, to, names) else { continue };
-            if named.holder == Holder::Draft(n) {
+            if named.holder == n {
                 let message = format!("`{}` {} itself", shown(&draft.id.value), relation.verb());
-                self.report(|files| Diagnostic::error(&files[draft.file], &to.span, message).help("leave this relation out"));
+                self.report(|files| Diagnostic::error(files[draft.file], &to.span, message).help("leave this relation out"));
                 continue;
             }
             if edges.insert(Edge { relation: *relation, to: named.id.to_owned() }) && *relation == Relation::MemberOf {
@@ -239,18 +211,18 @@ impl<'a> Check<'a> {
         let id = shown(&draft.id.value);
         match draft.record.ci.min_up {
             _ if members == 0 => self.report(|files| {
-                Diagnostic::error(&files[draft.file], span, format!("`{id}` has `min_up` and no members"))
+                Diagnostic::error(files[draft.file], span, format!("`{id}` has `min_up` and no members"))
                     .help(format!("give its members the relation `member_of: {id}`, or leave `min_up` out"))
             }),
             MinUp::Count(count) if count > members => self.report(|files| {
-                Diagnostic::warning(&files[draft.file], span, format!("`{id}` needs {count} members up and has {members}"))
+                Diagnostic::warning(files[draft.file], span, format!("`{id}` needs {count} members up and has {members}"))
                     .label("the first member that fails takes it down")
             }),
             MinUp::Count(_) | MinUp::Percent(_) => {}
         }
     }
 
-    fn report(&mut self, diagnostic: impl FnOnce(&[SourceFile]) -> Diagnostic) {
+    fn report(&mut self, diagnostic: impl FnOnce(&[&SourceFile]) -> Diagnostic) {
         if self.listed < limits::CMDB_FAULTS_MAX {
             self.listed += 1;
             self.found.push(diagnostic(self.files));

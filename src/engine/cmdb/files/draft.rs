@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
-use super::{CONTRACT, FILE, FILES, ITEM, PERSON, RELATION, TEAM, meant};
+use super::{CONTRACT, FILE, ITEM, PERSON, RELATION, TEAM, meant};
 use crate::cmdb::{Ci, Contract, MinUp, Person, SERVICE_CLASS, Team};
 use crate::ids::CiNo;
 use crate::limits;
@@ -55,8 +55,8 @@ pub(super) struct ContractDraft {
 }
 
 impl Drafts {
-    /// Reads the sections under `root`.
-    pub(super) fn read(&mut self, file: usize, root: &Node, reading: &Reading<'_>) {
+    /// Reads the sections under `root`, a file of `source`.
+    pub(super) fn read(&mut self, file: usize, source: &str, root: &Node, reading: &Reading<'_>) {
         let Some(sections) = reading.keys(root, &FILE) else { return };
         each(&sections, "people", &PERSON, |id, keys| {
             let record = Person { id: id.value.clone(), mail: addresses(keys, "mail") };
@@ -67,7 +67,7 @@ impl Drafts {
             self.teams.push(Draft { file, id, record });
         });
         each(&sections, "items", &ITEM, |id, keys| {
-            let record = item(id.value.clone(), keys);
+            let record = item(id.value.clone(), source, keys);
             self.items.push(Draft { file, id, record });
         });
         each(&sections, "contracts", &CONTRACT, |id, keys| {
@@ -113,7 +113,7 @@ fn team(id: String, keys: &Keys<'_, '_>) -> TeamDraft {
     TeamDraft { team, lead: keys.get("lead") }
 }
 
-fn item(id: String, keys: &Keys<'_, '_>) -> ItemDraft {
+fn item(id: String, source: &str, keys: &Keys<'_, '_>) -> ItemDraft {
     let reading = keys.reading();
     let class: Option<Spanned<String>> = keys.get("class");
     if let Some(class) = class.as_ref().filter(|class| class.value != SERVICE_CLASS && class.value.eq_ignore_ascii_case(SERVICE_CLASS)) {
@@ -137,7 +137,7 @@ fn item(id: String, keys: &Keys<'_, '_>) -> ItemDraft {
         min_up: min_up.as_ref().map_or(MinUp::Count(1), |min_up| min_up.0),
         relations: Vec::new(),
         note: text(keys, "note"),
-        source: FILES.to_owned(),
+        source: source.to_owned(),
     };
     ItemDraft { ci, owner: keys.get("owner"), aliases, relations: relations(keys), min_up: min_up.map(|min_up| min_up.1) }
 }

@@ -1,6 +1,7 @@
 //! CMDB files: YAML and CSV read into an inventory, with every fault of all files at once.
 //!
-//! The files are one source: what leaves them is retired. Items keep their numbers by id; a number is never given twice.
+//! The files are one source, and each import is another: what leaves a source is retired, and all of them are checked as one. Items keep their numbers by id;
+//! a number is never given twice.
 
 mod check;
 mod csv;
@@ -17,20 +18,39 @@ use crate::words::{Level, Relation};
 /// The source of what CMDB files hold.
 pub const FILES: &str = "files";
 
-/// Reads all CMDB files: `*.yaml` and `*.yml` with the sections `people`, `teams`, `items` and `contracts`, `*.csv` with one kind a file.
-///
-/// The result holds what the files hold and the items of other sources in `base`. An id that `base` knows, whatever its case, keeps its number;
-/// new ids get the next ones in id order. `Ok` brings the warnings along, `Err` everything that was found.
+/// What one source brings.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Its name, kept with its items; [`FILES`] for the folder that operators edit.
+    pub name: &'a str,
+    /// Its files.
+    pub files: &'a [SourceFile],
+}
+
+/// Reads the files of one source, [`FILES`], where there is no other: see [`read_sources`].
 pub fn read(files: &[SourceFile], base: &Inventory) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
+    read_sources(&[Source { name: FILES, files }], base)
+}
+
+/// Reads all CMDB files of all sources: `*.yaml` and `*.yml` with the sections `people`, `teams`, `items` and `contracts`, `*.csv` with one kind a file.
+///
+/// The result holds what they hold and nothing else; they may name each other's records, and a name that two of them claim is a fault that names both
+/// places. An id that `base` knows, whatever its case, keeps its number; new ids get the next ones in id order. `Ok` brings the warnings along, `Err`
+/// everything that was found.
+pub fn read_sources(sources: &[Source<'_>], base: &Inventory) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut found = Vec::new();
     let mut drafts = Drafts::default();
-    for (at, file) in files.iter().enumerate() {
-        let Some(root) = tree(file, &mut found) else { continue };
-        let reading = Reading::new(file);
-        drafts.read(at, &root, &reading);
-        found.extend(reading.finish());
+    let mut files = Vec::new();
+    for source in sources {
+        for file in source.files {
+            files.push(file);
+            let Some(root) = tree(file, &mut found) else { continue };
+            let reading = Reading::new(file);
+            drafts.read(files.len() - 1, source.name, &root, &reading);
+            found.extend(reading.finish());
+        }
     }
-    let inventory = check::build(drafts, files, base, &mut found);
+    let inventory = check::build(drafts, &files, base, &mut found);
     source::sort(&mut found);
     if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((inventory, found)) }
 }
@@ -41,9 +61,9 @@ pub fn read_inline(node: &Node, reading: &Reading<'_>) -> Option<Inventory> {
     // A reading of its own, because the caller's may hold errors about other things.
     let own = Reading::new(file);
     let mut drafts = Drafts::default();
-    drafts.read(0, node, &own);
+    drafts.read(0, FILES, node, &own);
     let mut found = own.finish();
-    let inventory = check::build(drafts, std::slice::from_ref(file), &Inventory::default(), &mut found);
+    let inventory = check::build(drafts, &[file], &Inventory::default(), &mut found);
     let is_good = !found.iter().any(Diagnostic::is_error);
     found.into_iter().for_each(|finding| reading.report(finding));
     is_good.then_some(inventory)

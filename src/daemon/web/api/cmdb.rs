@@ -1,0 +1,131 @@
+//! `/api/v1/cmdb/…`: what a reload of the files would change, which sources the CMDB has, and imports of further ones.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use watchkeeper_engine::cmdb::diff::{Diff, DiffRow};
+use watchkeeper_engine::cmdb::files::FILES;
+use watchkeeper_engine::limits::SOURCE_BYTES_MAX;
+
+use crate::diagnostics::{Colour, Findings, Format};
+use crate::ingest::http::read_body;
+use crate::web::App;
+use crate::web::problem::Problem;
+use crate::web::query::{Query, Switch, unknown};
+use crate::world::{Confirmed, IMPORTS_MAX, Import, ImportFormat, ImportWish, Imported, Refusal, Run};
+
+/// Formats of an import.
+const FORMATS: [&str; 2] = ["yaml", "csv"];
+
+/// Lines of a difference that an answer about an import lists; the rest is counted.
+const ROWS_SHOWN: usize = 1_000;
+
+/// `GET /api/v1/cmdb/diff`: what a reload would change in the CMDB; changes nothing. 422 with all faults where the files have some.
+pub(super) async fn diff(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    Query::of(&uri, &[])?;
+    Ok(match app.files.compare().await {
+        Ok(comparison) => {
+            let items: Vec<Value> = comparison.diff.rows().into_iter().map(row).collect();
+            axum::Json(json!({ "summary": comparison.diff.summary(), "items": items, "next": null })).into_response()
+        }
+        Err(findings) => (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(findings.json())).into_response(),
+    })
+}
+
+/// `GET /api/v1/cmdb/sources`: who brought the items, and how many.
+pub(super) async fn sources(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+    Query::of(&uri, &[])?;
+    let world = app.world.load();
+    let mut sources: BTreeMap<&str, usize> = BTreeMap::from([(FILES, 0)]);
+    for ci in world.cmdb.items() {
+        *sources.entry(ci.source.as_str()).or_default() += 1;
+    }
+    let items: Vec<Value> = sources.into_iter().map(|(source, items)| json!({ "source": source, "items": items })).collect();
+    Ok(axum::Json(json!({ "version": world.cmdb.version(), "items": items, "next": null })))
+}
+
+/// `POST /api/v1/cmdb/import`: the body is all that a source holds, and replaces what it brought before.
+pub(super) async fn import(State(app): State<App>, uri: Uri, request: Request<Body>) -> Result<axum::Json<Value>, Problem> {
+    let query = Query::of(&uri, &["source", "format", "dry_run", "confirm"])?;
+    let format = match query.get("format").unwrap_or(FORMATS[0]) {
+        "yaml" => ImportFormat::Yaml,
+        "csv" => ImportFormat::Csv,
+        other => return Err(unknown("value of format", other, &FORMATS)),
+    };
+    let run = if query.flag("dry_run", Switch::Off)? == Switch::On { Run::Dry } else { Run::Real };
+    let confirmed = if query.flag("confirm", Switch::Off)? == Switch::On { Confirmed::Yes } else { Confirmed::No };
+    let source = query.get("source").ok_or_else(|| Problem::bad("source: expected the name of the source").with("place", "source"))?;
+    // The name is judged before the body is taken in.
+    let import = Import::new(source, format, String::new()).map_err(|expected| wrong_name(&expected))?;
+    let bytes_max = app.config.limits.body_bytes.min(SOURCE_BYTES_MAX);
+    let body = read_body(request, bytes_max, &app.bytes_in_flight).await?;
+    let text = String::from_utf8(body.bytes.to_vec()).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Problem::bad(format!("body: expected UTF-8, byte {at} is none")).with("place", "body")
+    })?;
+    let import = Import { file: watchkeeper_engine::source::SourceFile::new(import.file.path, text), source: import.source };
+    let wish = ImportWish { import, run, confirmed };
+    match app.files.import(wish).await {
+        Ok(imported) => Ok(axum::Json(answer(source, run, &imported))),
+        Err(refusal) => Err(refused(&refusal)),
+    }
+}
+
+fn answer(source: &str, run: Run, imported: &Imported) -> Value {
+    let (items, left_out) = rows(&imported.diff);
+    json!({
+        "source": source,
+        "dry_run": run == Run::Dry,
+        "changed": imported.changed,
+        "version": imported.cmdb,
+        "summary": imported.diff.summary(),
+        "items": items,
+        "left_out": left_out,
+        "unconfirmed": imported.unconfirmed.as_ref().map(ToString::to_string),
+        "warnings": imported.warnings.json()["findings"],
+    })
+}
+
+fn refused(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::Faulty(findings) => faulty(findings),
+        Refusal::Unconfirmed { loss, diff } => {
+            let (items, left_out) = rows(diff);
+            Problem::new(StatusCode::CONFLICT, format!("{loss}: with confirm=true, or --confirm on the command line; nothing was changed"))
+                .with("confirm", "confirm=true")
+                .with("summary", diff.summary())
+                .with("items", items)
+                .with("left_out", left_out)
+        }
+        Refusal::TooManySources => {
+            Problem::new(StatusCode::CONFLICT, format!("there are {IMPORTS_MAX} sources already; empty one that is not kept any more"))
+        }
+        Refusal::Busy(full) => (*full).into(),
+    }
+}
+
+/// 422 with all faults, each with its place.
+fn faulty(findings: &Findings) -> Problem {
+    let drawn = findings.render(Format::Text, Colour::Plain);
+    let detail = format!("{drawn}{}; nothing was changed", findings.counted());
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with("findings", findings.json()["findings"].clone())
+}
+
+fn wrong_name(expected: &str) -> Problem {
+    Problem::bad(format!("source: expected {expected}")).with("place", "source").with("expected", expected)
+}
+
+fn rows(diff: &Diff) -> (Vec<Value>, usize) {
+    let rows = diff.rows();
+    let left_out = rows.len().saturating_sub(ROWS_SHOWN);
+    (rows.into_iter().take(ROWS_SHOWN).map(row).collect(), left_out)
+}
+
+fn row(row: DiffRow) -> Value {
+    json!({ "kind": row.kind, "what": row.what, "id": row.id, "details": row.details })
+}
