@@ -123,7 +123,7 @@ async fn obey(app: &App, who: &Principal, incident: &Incident, word: &str, known
     let version: u64 = form.get("version").and_then(|text| text.parse().ok()).ok_or_else(|| Problem::bad("version: expected a number"))?;
     let fields = Fields::of_form(form, known);
     let action = commands::action(incident.id, word, &fields, live::now(&app.writer).await?)?;
-    match app.command(who, Some(version), action).await? {
+    match app.command(who, None, Some(version), action).await? {
         Reply::Done { .. } => Ok(()),
         Reply::Stale { .. } => {
             Err(Problem::new(StatusCode::PRECONDITION_FAILED, "it has changed meanwhile and nothing was done; this is how it is now"))

@@ -135,7 +135,7 @@ impl Opened {
         let actor = self.who.actor(form.get("name").unwrap_or_default());
         let who = Principal { name: actor, role: Role::Operator };
         for action in self.actions(&who.name, form)? {
-            match app.command(&who, None, action).await? {
+            match app.command(&who, None, None, action).await? {
                 Reply::Done { .. } => {}
                 Reply::NotAllowed { state, allowed } => return Err(commands::conflict(state, allowed)),
                 Reply::NotFound { .. } => return Err(commands::conflict(self.incident().state.word(), &[])),

@@ -41,8 +41,9 @@ use crate::mail::Links;
 use crate::read::{ReadError, Records};
 use crate::telemetry::Metrics;
 use crate::world::{Comparison, Confirmed, ImportWish, Imported, Refusal};
-use crate::writer::{Full, Lane, WriterHandle};
+use crate::writer::{Beside, Full, Lane, WriterHandle};
 
+use api::idempotency::Once;
 use problem::{Problem, mark};
 
 /// Bytes of an actor's name that a client at the socket gives.
@@ -256,13 +257,18 @@ impl App {
         format!("{}/i/{id}", self.config.server.external_url)
     }
 
-    /// Has the writer do what an operator wants; the answer comes after the commit.
+    /// Has the writer do what an operator wants; the answer comes after the commit. With an `Idempotency-Key` that it is done stands in the same transaction,
+    /// and what was done before is not done again.
     ///
     /// # Errors
     /// 503: there is no room, or the daemon stops.
-    pub async fn command(&self, who: &Principal, expected: Option<u64>, action: Action) -> Result<Reply, Problem> {
+    pub async fn command(&self, who: &Principal, once: Option<&Once>, expected: Option<u64>, action: Action) -> Result<Reply, Problem> {
+        if let Some(done) = once.and_then(Once::done) {
+            return Ok(done);
+        }
         let command = Command { actor: who.name.clone(), expected, action };
-        let told = self.writer.submit(Lane::Operators, Event::Command(command))?;
+        let beside = Beside { of_reply: once.map(Once::receipt), ..Beside::default() };
+        let told = self.writer.submit_with(Lane::Operators, Event::Command(command), beside)?;
         Ok(told.await.map_err(|_| Full::Stopping)?)
     }
 

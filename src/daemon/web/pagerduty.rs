@@ -107,7 +107,7 @@ async fn obey(app: &App, who: &Principal, door: &Door<'_>, event: pagerduty::Eve
         Action::Resolve => drop(commit(app, vec![pagerduty::resolved(door, &key)], Vec::new()).await?),
         Action::Acknowledge => {
             if let Some(id) = incident_of(app, pagerduty::resolved(door, &key)).await? {
-                app.command(who, None, Command::Acknowledge { id }).await?;
+                app.command(who, None, None, Command::Acknowledge { id }).await?;
             }
         }
     }

@@ -16,7 +16,7 @@ use watchkeeper_engine::time::Time;
 use watchkeeper_store::limits::DEAD_LETTER_FAULTS_MAX;
 use watchkeeper_store::{RowChange, SourceFile, SourceKind};
 
-use super::lanes::{Adoption, Beside, Kept, Submission, Work};
+use super::lanes::{Adoption, Beside, Kept, RowsOfReply, Submission, Work};
 use super::letters::{DeadInput, Form, Letters, Origin};
 use super::own_alert;
 use super::suspects::{InputHash, Suspects};
@@ -81,7 +81,7 @@ impl Batch {
         }
         for Submission { work, beside, reply, since, .. } in submissions {
             batch.events += work.events();
-            let kept = batch.take_beside(letters, beside, now);
+            let (kept, of_reply) = batch.take_beside(letters, beside, now);
             let what = match work {
                 Work::Adopt(adoption) => {
                     let Adoption { world: next, rows, sources } = *adoption;
@@ -103,6 +103,7 @@ impl Batch {
             };
             batch.keep_refused(letters, kept, what.as_ref(), now);
             if let Some(what) = what {
+                batch.rows.extend(of_reply.map_or_else(Vec::new, |of_reply| of_reply(&what)));
                 batch.answers.push(Answer { reply, what, since });
             }
         }
@@ -146,13 +147,14 @@ impl Batch {
         out.reply
     }
 
-    /// What goes into the transaction of an event beside what the event itself changes.
-    fn take_beside(&mut self, letters: &mut Letters, beside: Beside, now: Time) -> Vec<Kept> {
-        self.rows.extend(beside.rows);
-        for input in beside.letters {
+    /// What goes into the transaction of an event beside what the event itself changes; what waits for what it comes to is handed back.
+    fn take_beside(&mut self, letters: &mut Letters, beside: Beside, now: Time) -> (Vec<Kept>, Option<RowsOfReply>) {
+        let Beside { rows, letters: inputs, kept, of_reply } = beside;
+        self.rows.extend(rows);
+        for input in inputs {
             self.letters_dropped += letters.keep(input, now, &mut self.rows);
         }
-        beside.kept
+        (kept, of_reply)
     }
 
     /// Keeps the records of which the engine refused something: what came in is on disk either way.

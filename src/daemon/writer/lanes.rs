@@ -98,8 +98,11 @@ impl Submission {
     }
 }
 
+/// The rows that follow from what an event came to.
+pub type RowsOfReply = Box<dyn FnOnce(&Reply) -> Vec<RowChange> + Send>;
+
 /// What goes into the transaction of an event beside what the event itself changes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Beside {
     /// Rows that no event changes, such as the position of a Kafka partition.
     pub rows: Vec<RowChange>,
@@ -107,6 +110,8 @@ pub struct Beside {
     pub letters: Vec<DeadInput>,
     /// What becomes a row where the engine refuses something of it, in the order of the event's alerts.
     pub kept: Vec<Kept>,
+    /// Gives rows once it is decided: the receipt of a command that was done. Must be quick; the writer waits for it.
+    pub of_reply: Option<RowsOfReply>,
 }
 
 /// A record that was understood, until the engine has taken its alerts.

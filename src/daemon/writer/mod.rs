@@ -33,7 +33,7 @@ use crate::health::Health;
 use crate::supervisor::Watchdog;
 use crate::telemetry::Telemetry;
 
-pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Beside, Full, Kept, Lane};
+pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Beside, Full, Kept, Lane, RowsOfReply};
 pub use letters::{DeadInput, DeadLetter, Form, Origin};
 pub use load::load;
 pub use suspects::{PanicNote, Suspects};

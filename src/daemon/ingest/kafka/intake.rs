@@ -125,7 +125,7 @@ impl Intake {
         let rows = positions.values().map(Position::row).collect();
         Closed {
             event: Event::Alerts { inputs, refused },
-            beside: Beside { rows, letters, kept },
+            beside: Beside { rows, letters, kept, ..Beside::default() },
             positions: positions.into_iter().collect(),
             bytes,
             counts,

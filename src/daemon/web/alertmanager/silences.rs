@@ -116,7 +116,7 @@ pub(super) async fn set(
         comment: posted.comment.unwrap_or_default(),
     };
     let who = creator(who, posted.created_by.as_deref());
-    match app.command(&who, None, action).await? {
+    match app.command(&who, None, None, action).await? {
         Reply::Done { id, .. } => Ok(axum::Json(json!({"silenceID": id}))),
         Reply::NotFound { id } => Err(no_silence(&id)),
         Reply::Invalid(refused) => Err(Problem::from(refused).into()),
@@ -143,7 +143,7 @@ pub(super) async fn expire(
 ) -> Result<(), AmError> {
     let id = path.get("id").map(String::as_str).unwrap_or_default();
     let number = named(&app, id).await?;
-    match app.command(&who, None, Action::ExpireSilence { id: number }).await? {
+    match app.command(&who, None, None, Action::ExpireSilence { id: number }).await? {
         Reply::NotFound { .. } => Err(no_silence(id)),
         Reply::Done { .. } | Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Invalid(_) | Reply::Taken(_) | Reply::Adopted => {
             Ok(())

@@ -13,6 +13,7 @@ use watchkeeper_engine::words::HOLD_REASONS;
 use watchkeeper_engine::words::Priority;
 
 use super::fields::Fields;
+use super::idempotency::Once;
 use super::incidents::{json_of, whole};
 use super::{expected, no_id, record};
 use crate::ingest::trust::Principal;
@@ -41,6 +42,7 @@ const CLOSED_ALLOWED: [&str; 0] = [];
 pub(super) async fn incident(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
+    once: Option<Extension<Once>>,
     Path((id, command)): Path<(String, String)>,
     headers: HeaderMap,
     request: Request<Body>,
@@ -54,7 +56,7 @@ pub(super) async fn incident(
     let fields = Fields::read(&app, request, known).await?;
     let now = live::now(&app.writer).await?;
     let action = action(number, word, &fields, now)?;
-    let reply = app.command(&who, expected, action).await?;
+    let reply = app.command(&who, once.as_deref(), expected, action).await?;
     answer(&app, &id, word, reply).await
 }
 

@@ -1,10 +1,10 @@
 //! `Idempotency-Key`: a POST that is sent again gets the answer that the first one got, for 24 hours and over restarts.
 //!
-//! The answer is kept in a commit of its own, right after what it answers and before it is given. Where the daemon stops between the two the key is new again: that
-//! is safe for commands, whose state holds by then; a note alone would be written twice.
+//! That a command was done stands in its own transaction, under the key; the answer replaces that in a commit of its own before it is given. Where the daemon stops
+//! between the two, the next request with the key does nothing again and is answered with the record as it is then. A request that goes away is done to its end.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, State};
@@ -14,6 +14,7 @@ use axum::response::IntoResponse;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
+use watchkeeper_engine::event::Reply;
 use watchkeeper_engine::state::rows::{decode, encode};
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_store::{Direction, Reader, RowChange, Table};
@@ -23,7 +24,7 @@ use crate::ingest::trust::Principal;
 use crate::read::{ReadError, live};
 use crate::web::App;
 use crate::web::problem::Problem;
-use crate::writer::Full;
+use crate::writer::{Full, RowsOfReply};
 
 /// How long an answer is kept.
 const KEPT_FOR: Span = Span::hours(24);
@@ -61,12 +62,22 @@ struct Kept {
 enum Entry {
     /// The first request is not answered yet.
     Running,
+    /// It was answered, or at least done, and is kept until then.
+    Done(Time, Receipt),
+}
+
+/// How a request begins.
+enum Begun {
+    /// Its key is new.
+    New,
+    /// It was done, and its answer is not known.
+    Done(Time, Receipt),
     /// It was answered.
-    Done(Receipt),
+    Answered(Receipt),
 }
 
 /// An answer as its row keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 struct Receipt {
     /// Whose key it is.
     #[n(0)]
@@ -91,6 +102,46 @@ struct Receipt {
     #[n(6)]
     #[cbor(with = "minicbor::bytes")]
     body: Vec<u8>,
+    /// What the command was about, where it was done and its answer is not kept yet; the status is 0 then.
+    #[n(7)]
+    done_id: Option<String>,
+    /// The version of that then.
+    #[n(8)]
+    done_version: Option<u64>,
+}
+
+/// The key of a request, on its way to the command that it carries. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Once(Arc<OnceState>);
+
+#[derive(Debug)]
+struct OnceState {
+    /// The receipt without an answer.
+    unanswered: Receipt,
+    expiry: Time,
+    /// The same once the command was done, in this run or the one before.
+    done: OnceLock<Receipt>,
+}
+
+impl Once {
+    /// What the command came to, where it was done before.
+    pub(in crate::web) fn done(&self) -> Option<Reply> {
+        let receipt = self.0.done.get()?;
+        Some(Reply::Done { id: receipt.done_id.clone()?, version: receipt.done_version?, changed: true })
+    }
+
+    /// Makes the row that stands in the command's transaction where it is done; what was refused may be sent again.
+    pub(in crate::web) fn receipt(&self) -> RowsOfReply {
+        let once = Arc::clone(&self.0);
+        Box::new(move |reply| {
+            let Reply::Done { id, version, changed: true } = reply else { return Vec::new() };
+            let receipt = Receipt { done_id: Some(id.clone()), done_version: Some(*version), ..once.unanswered.clone() };
+            let row = receipt.row(once.expiry);
+            // A request carries one command; of several the first counts.
+            once.done.set(receipt).ok();
+            vec![row]
+        })
+    }
 }
 
 /// Answers a request as its first sending was answered, or lets it through and keeps the answer.
@@ -107,7 +158,10 @@ pub(in crate::web) async fn once(
             return Problem::bad(format!("Idempotency-Key: expected 1 to {KEY_BYTES_MAX} bytes of ASCII")).into_response();
         }
     };
-    keep(&app, key, request, next).await.unwrap_or_else(Problem::into_response)
+    // In a task of its own: a client that goes away must not leave a key half used.
+    let kept = tokio::spawn(async move { keep(&app, key, request, next).await }).await;
+    let stopping = Err(Problem::from(Full::Stopping));
+    kept.unwrap_or(stopping).unwrap_or_else(Problem::into_response)
 }
 
 async fn keep(app: &App, key: Key, request: Request<Body>, next: Next) -> Result<Response<Body>, Problem> {
@@ -122,13 +176,19 @@ async fn keep(app: &App, key: Key, request: Request<Body>, next: Next) -> Result
     }
     let hash = hash.finalize().to_vec();
     let now = live::now(&app.writer).await?;
-    if let Some(receipt) = app.answers.begin(&key, &hash, now)? {
-        return receipt.answer(Replayed::Yes);
-    }
-    let running = Running { answers: &app.answers, key: Some(key.clone()) };
+    let unanswered = Receipt { who: key.0.clone(), key: key.1.clone(), request: hash.clone(), ..Receipt::default() };
+    let (state, replayed) = match app.answers.begin(&key, &hash, now)? {
+        Begun::Answered(receipt) => return receipt.answer(Replayed::Yes),
+        Begun::Done(expiry, receipt) => (OnceState { unanswered, expiry, done: OnceLock::from(receipt) }, Replayed::Yes),
+        Begun::New => (OnceState { unanswered, expiry: now + KEPT_FOR, done: OnceLock::new() }, Replayed::No),
+    };
+    let once = Once(Arc::new(state));
+    let running = Running { answers: &app.answers, key: Some(key.clone()), once: once.clone() };
     let bytes = body.bytes.clone();
     drop(body);
-    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    let mut request = Request::from_parts(parts, Body::from(bytes));
+    request.extensions_mut().insert(once.clone());
+    let response = next.run(request).await;
     if response.status().is_server_error() {
         return Ok(response);
     }
@@ -145,17 +205,20 @@ async fn keep(app: &App, key: Key, request: Request<Body>, next: Next) -> Result
         content_type: text(header::CONTENT_TYPE),
         etag: text(header::ETAG),
         body: bytes.to_vec(),
+        done_id: None,
+        done_version: None,
     };
-    let expiry = now + KEPT_FOR;
+    let expiry = once.0.expiry;
     app.writer.keep(vec![receipt.row(expiry)])?.await.map_err(|_| Full::Stopping)?;
     running.done(expiry, receipt.clone());
-    receipt.answer(Replayed::No)
+    receipt.answer(replayed)
 }
 
-/// Takes the key out again where the request ends without an answer to keep, whichever way it ends.
+/// Where the request ends without an answer to keep, whichever way it ends, the key is new again; but not where the command was done.
 struct Running<'a> {
     answers: &'a Answers,
     key: Option<Key>,
+    once: Once,
 }
 
 impl Running<'_> {
@@ -167,8 +230,11 @@ impl Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
-            self.answers.lock().answers.remove(&key);
+        let Some(key) = self.key.take() else { return };
+        let mut kept = self.answers.lock();
+        kept.answers.remove(&key);
+        if let Some(receipt) = self.once.0.done.get() {
+            kept.keep(self.once.0.expiry, receipt.clone());
         }
     }
 }
@@ -195,8 +261,8 @@ impl Answers {
         }
     }
 
-    /// The answer that is kept for a key; `None`: this request is the first and runs.
-    fn begin(&self, key: &Key, request: &[u8], now: Time) -> Result<Option<Receipt>, Problem> {
+    /// Begins a request: with what is kept for its key, or as the first that runs.
+    fn begin(&self, key: &Key, request: &[u8], now: Time) -> Result<Begun, Problem> {
         let mut kept = self.lock();
         while kept.order.front().is_some_and(|(expiry, _)| *expiry <= now) {
             kept.forget_first();
@@ -205,13 +271,20 @@ impl Answers {
         match kept.answers.get(key) {
             None => {
                 kept.answers.insert(key.clone(), Entry::Running);
-                Ok(None)
+                Ok(Begun::New)
             }
             Some(Entry::Running) => {
                 Err(Problem::new(StatusCode::CONFLICT, "the first request with this Idempotency-Key is not answered yet"))
             }
-            Some(Entry::Done(receipt)) if receipt.request == request => Ok(Some(receipt.clone())),
-            Some(Entry::Done(_)) => {
+            Some(Entry::Done(expiry, receipt)) if receipt.request == request => {
+                let (expiry, receipt) = (*expiry, receipt.clone());
+                if receipt.done_id.is_none() {
+                    return Ok(Begun::Answered(receipt));
+                }
+                kept.answers.insert(key.clone(), Entry::Running);
+                Ok(Begun::Done(expiry, receipt))
+            }
+            Some(Entry::Done(..)) => {
                 Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "this Idempotency-Key was used for another request"))
             }
         }
@@ -227,7 +300,7 @@ impl Kept {
         let key = (receipt.who.clone(), receipt.key.clone());
         self.bytes += receipt.body.len();
         self.order.push_back((expiry, key.clone()));
-        self.answers.insert(key, Entry::Done(receipt));
+        self.answers.insert(key, Entry::Done(expiry, receipt));
     }
 
     fn bound(&mut self) {
@@ -238,7 +311,7 @@ impl Kept {
 
     fn forget_first(&mut self) {
         let Some((_, key)) = self.order.pop_front() else { return };
-        if let Some(Entry::Done(receipt)) = self.answers.remove(&key) {
+        if let Some(Entry::Done(_, receipt)) = self.answers.remove(&key) {
             self.bytes -= receipt.body.len();
         }
     }

@@ -10,6 +10,7 @@ use watchkeeper_engine::ids::MessageId;
 use watchkeeper_engine::model::message::{Message, MessageState};
 use watchkeeper_engine::words::Reason;
 
+use super::idempotency::Once;
 use super::paging::{LIST, Paging, split};
 use super::{no_id, record, text_or_null, time, time_or_null};
 use crate::ingest::trust::Principal;
@@ -56,6 +57,7 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
 pub(super) async fn retry(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
+    once: Option<Extension<Once>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let known = message(&app, &id).await?;
@@ -63,7 +65,7 @@ pub(super) async fn retry(
         MessageState::Dead => Action::ReviveMessage { message: Box::new(known) },
         MessageState::Planned | MessageState::Rendered | MessageState::Delivered => Action::RetryMessage { id: known.id },
     };
-    let reply = app.command(&who, None, action).await?;
+    let reply = app.command(&who, once.as_deref(), None, action).await?;
     if let Reply::Invalid(refused) = reply {
         return Err(refused.into());
     }
