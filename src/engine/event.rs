@@ -11,7 +11,7 @@ use crate::model::message::Message;
 use crate::model::silence::StoredMatcher;
 use crate::policy::Policy;
 use crate::time::Time;
-use crate::words::Priority;
+use crate::words::{Level, Priority};
 
 /// What `step` decides by: immutable, swapped whole.
 #[derive(Debug, Clone)]
@@ -235,6 +235,65 @@ pub enum Action {
         #[n(0)]
         message: Box<Message>,
     },
+    /// Somebody reports a fault that no alert tells of.
+    #[n(14)]
+    ReportIncident {
+        /// What they say.
+        #[n(0)]
+        report: Report,
+    },
+    /// Other incidents are the same fault: they become its children, and their alerts its own.
+    #[n(15)]
+    MergeIncidents {
+        /// The one that stays.
+        #[n(0)]
+        id: IncidentId,
+        /// The others.
+        #[n(1)]
+        children: Vec<IncidentId>,
+    },
+}
+
+/// A fault that somebody has seen, on the phone or on a screen.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Report {
+    /// What is wrong, in a sentence.
+    #[n(0)]
+    pub title: String,
+    /// The item, by its id or an alias; one that the CMDB does not know is taken as it is.
+    #[n(1)]
+    pub ci: String,
+    /// How bad it is.
+    #[n(2)]
+    pub grade: Grade,
+    /// What else they said; may be empty.
+    #[n(3)]
+    pub words: String,
+}
+
+/// How bad a reported fault is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Grade {
+    /// As its item says: its criticality, with medium urgency.
+    #[n(0)]
+    ByItem,
+    /// The matrix of these.
+    #[n(1)]
+    Levels {
+        /// Impact.
+        #[n(0)]
+        impact: Level,
+        /// Urgency.
+        #[n(1)]
+        urgency: Level,
+    },
+    /// This.
+    #[n(2)]
+    Priority {
+        /// Which.
+        #[n(0)]
+        priority: Priority,
+    },
 }
 
 impl Action {
@@ -254,6 +313,8 @@ impl Action {
             Action::SetSilence { .. } => "silence",
             Action::ExpireSilence { .. } => "expire",
             Action::RetryMessage { .. } | Action::ReviveMessage { .. } => "retry",
+            Action::ReportIncident { .. } => "open",
+            Action::MergeIncidents { .. } => "merge",
         }
     }
 }

@@ -35,6 +35,8 @@ pub const DUE_TIMERS_MAX: usize = 1_000;
 pub const TOLD_MAX: usize = 256;
 /// Bytes of an operator's note or resolution; a longer one is refused.
 pub const NOTE_BYTES_MAX: usize = 8_192;
+/// Incidents that one command merges into another; more are refused.
+pub const MERGED_MAX: usize = 100;
 /// CIs that one walk visits. A larger reach is reported as "more than".
 pub const WALK_MAX: usize = 100_000;
 /// Bytes of a mail address; RFC 5321 allows a path of 256 with its brackets, so no server takes a longer one.

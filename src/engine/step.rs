@@ -183,6 +183,8 @@ impl Turn<'_> {
             Then::Closed(id) => self.closed(id),
             Then::Attach(alert) => self.attach(alert, None),
             Then::Send(id) => self.revived(id),
+            Then::Open(report, because) => self.open_reported(&report, because),
+            Then::Merge(id, children, because) => self.merge(id, &children, &because),
             Then::Sweep => self.sweep_from_start(),
         }
     }

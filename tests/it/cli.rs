@@ -205,3 +205,28 @@ fn rule_tests_end_with_1_where_one_fails() {
     assert_eq!(failed.code(), 1);
     assert!(failed.out().contains("FAILED a switch goes down") && failed.err().contains("0 of 1 tests passed"), "{}", failed.out());
 }
+
+#[test]
+fn somebody_at_the_phone_opens_an_incident_and_merges_what_is_the_same() {
+    let folder = Folder::new();
+    let _daemon = folder.start();
+    folder.cli(&ALERT).well();
+    let opened = folder.cli(&["incident", "open", "the", "hall", "is", "dark", "--ci", "db-1", "--priority", "P1", "--words", "three calls"]).well();
+    assert!(opened.contains("INC0000002 P1 is new: the hall is dark"), "{opened}");
+    folder.cli(&["incident", "merge", "INC0000002", "INC0000001"]).well();
+    let shown = folder.cli(&["incident", "show", "INC0000002"]).well();
+    assert!(shown.contains("INC0000001") && shown.contains("anna: opened as P1"), "{shown}");
+    assert_eq!(folder.cli(&["incident", "open", "x", "--ci", "db-1", "--impact", "high"]).code(), 64);
+}
+
+#[test]
+fn what_was_refused_is_listed_and_shown() {
+    let folder = Folder::new();
+    let _daemon = folder.start();
+    assert!(folder.cli(&["dead-letter", "list"]).well().contains("nothing was refused"));
+    folder.post("/api/v2/alerts", "[{\"labels\": 7}]").unwrap();
+    let list = folder.cli(&["dead-letter", "list"]).well();
+    assert!(list.contains("DLT0000001") && list.contains("alerts[0].labels"), "{list}");
+    let shown = folder.cli(&["dead-letter", "show", "DLT0000001"]).well();
+    assert!(shown.contains("[{\"labels\": 7}]") && shown.contains("/api/v2/alerts"), "{shown}");
+}

@@ -41,6 +41,35 @@ pub(super) enum Verb {
         /// Such as INC0000042.
         id: String,
     },
+    /// Opens one for a fault that no alert tells of: somebody phones.
+    Open {
+        /// What is wrong, in a sentence.
+        #[arg(required = true)]
+        title: Vec<String>,
+        /// The item, by its id or an alias.
+        #[arg(long)]
+        ci: String,
+        /// P1 to P5; by the item's criticality unless given.
+        #[arg(long, conflicts_with_all = ["impact", "urgency"])]
+        priority: Option<String>,
+        /// high, medium or low.
+        #[arg(long, requires = "urgency")]
+        impact: Option<String>,
+        /// high, medium or low.
+        #[arg(long, requires = "impact")]
+        urgency: Option<String>,
+        /// What else they said.
+        #[arg(long)]
+        words: Option<String>,
+    },
+    /// Others are the same fault: they become its children.
+    Merge {
+        #[command(flatten)]
+        id: Id,
+        /// The others, such as INC0000043.
+        #[arg(required = true)]
+        children: Vec<String>,
+    },
     /// You have it.
     #[command(visible_alias = "acknowledge")]
     Ack(Id),
@@ -140,6 +169,17 @@ pub(super) fn run(client: &Client, output: Output, verb: Verb, now: Time) -> Res
             print(&if output == Output::Json { json_text(&record) } else { shown(&record, now) });
             Ok(())
         }
+        Verb::Open { title, ci, priority, impact, urgency, words } => {
+            let mut body = json!({ "title": joined(title), "ci": ci });
+            for (name, value) in [("priority", priority), ("impact", impact), ("urgency", urgency), ("words", words)] {
+                if let Some(value) = value {
+                    body[name] = value.into();
+                }
+            }
+            said(output, &client.post("/api/v1/incidents", &body)?);
+            Ok(())
+        }
+        Verb::Merge { id, children } => command(client, output, &id, "merge", &json!({ "children": children })),
         Verb::Ack(id) => command(client, output, &id, "acknowledge", &json!({})),
         Verb::Assign { id, to } => command(client, output, &id, "assign", &json!({ "to": to })),
         Verb::Note { id, text } => command(client, output, &id, "note", &json!({ "text": joined(text) })),
@@ -164,18 +204,21 @@ pub(super) fn run(client: &Client, output: Output, verb: Verb, now: Time) -> Res
 }
 
 fn command(client: &Client, output: Output, id: &Id, word: &str, body: &Value) -> Result<(), Failure> {
-    let record = client.command(&format!("/api/v1/incidents/{}/{word}", part(&id.id)), body, id.if_version)?;
-    let said = match output {
-        Output::Json => json_text(&record),
-        Output::Table => {
-            let holder = text(&record, "assignee");
-            let has_it = if holder.is_empty() { String::new() } else { format!(", {holder} has it") };
-            let state = text(&record, "state").replace('_', " ");
-            format!("{} {} is {state}{has_it}: {}\n", text(&record, "id"), text(&record, "priority"), text(&record, "title"))
-        }
-    };
-    print(&said);
+    said(output, &client.command(&format!("/api/v1/incidents/{}/{word}", part(&id.id)), body, id.if_version)?);
     Ok(())
+}
+
+/// Says how an incident is after a command.
+fn said(output: Output, record: &Value) {
+    print(&match output {
+        Output::Json => json_text(record),
+        Output::Table => {
+            let holder = text(record, "assignee");
+            let has_it = if holder.is_empty() { String::new() } else { format!(", {holder} has it") };
+            let state = text(record, "state").replace('_', " ");
+            format!("{} {} is {state}{has_it}: {}\n", text(record, "id"), text(record, "priority"), text(record, "title"))
+        }
+    });
 }
 
 fn listed(list: &Value, none: &str, now: Time) -> String {

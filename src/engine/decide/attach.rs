@@ -2,10 +2,10 @@
 
 use crate::decide::cause::Cause;
 use crate::decide::rate::Rating;
-use crate::event::World;
+use crate::event::{Grade, Report, World};
 use crate::expr::View;
 use crate::ids::IncidentId;
-use crate::model::alert::Alert;
+use crate::model::alert::{Alert, CiRef};
 use crate::model::incident::clock::begun;
 use crate::model::incident::{Incident, Times};
 use crate::policy::correlate::Correlate;
@@ -134,32 +134,67 @@ pub struct Opening<'a> {
 /// The record of a new incident, with the next number.
 pub fn opened(state: &State, world: &World, view: &View<'_>, opening: Opening<'_>, now: Time) -> Incident {
     let Opening { alert, rule, group, title, rating, recurrence_of, because, notify_as } = opening;
-    let team = alert.ci.known().and_then(|no| world.cmdb.ci(no)).map(|ci| ci.owner.clone()).unwrap_or_default();
     Incident {
-        id: IncidentId(state.counters.incidents + 1),
         group,
-        rule: rule.name.clone(),
-        state: IncidentState::New,
         ci: alert.ci.clone(),
         item: sight::item_name(world, &alert.ci).to_owned(),
         title,
+        team: owner(world, &alert.ci),
+        cause: Some(alert.id),
+        because,
+        began_at: alert.started_at,
+        notify_at: Some(now + rule.group_wait),
+        notify_as,
+        recurrence_of,
+        realm: alert.realm.clone(),
+        runbook: rule.runbook.as_ref().map(|template| template.render(view)).unwrap_or_default(),
+        ..record(state, rule, rating, now)
+    }
+}
+
+/// The record of an incident on `ci` that somebody reports: no alert is its cause, none joins it, and its mail waits for no company. It keeps the times of the
+/// built-in rule.
+pub fn reported(state: &State, world: &World, report: &Report, ci: CiRef, rating: Rating, because: Because, now: Time) -> Incident {
+    let blank = record(state, world.policy.correlate.default_rule(), rating, now);
+    Incident {
+        group: format!("reported={}", blank.id),
+        item: sight::item_name(world, &ci).to_owned(),
+        team: owner(world, &ci),
+        ci,
+        title: report.title.clone(),
+        because,
+        priority_by_hand: matches!(report.grade, Grade::Priority { .. }),
+        ..blank
+    }
+}
+
+/// What every new incident begins with, due to be told at once.
+fn record(state: &State, rule: &Correlate, rating: Rating, now: Time) -> Incident {
+    Incident {
+        id: IncidentId(state.counters.incidents + 1),
+        group: String::new(),
+        rule: rule.name.clone(),
+        state: IncidentState::New,
+        ci: CiRef::Unknown(String::new()),
+        item: String::new(),
+        title: String::new(),
         subject: String::new(),
         impact: rating.impact,
         urgency: rating.urgency,
         priority: rating.priority,
-        team,
+        team: String::new(),
         assignee: String::new(),
         services: rating.services,
-        cause: Some(alert.id),
-        because,
+        cause: None,
+        because: Because::OwnIncident,
         opened_at: now,
-        began_at: alert.started_at,
+        began_at: now,
         acknowledged_at: None,
         resolved_at: None,
         closed_at: None,
         updated_at: now,
-        notify_at: Some(now + rule.group_wait),
-        notify_as,
+        notify_at: Some(now),
+        notify_as: Reason::Opened,
         settle_at: None,
         close_at: None,
         times: Times {
@@ -170,7 +205,7 @@ pub fn opened(state: &State, world: &World, view: &View<'_>, opening: Opening<'_
             group_wait: rule.group_wait,
         },
         parent: None,
-        recurrence_of,
+        recurrence_of: None,
         reopened: 0,
         hold_reason: String::new(),
         hold_until: None,
@@ -181,8 +216,8 @@ pub fn opened(state: &State, world: &World, view: &View<'_>, opening: Opening<'_
         timeline_len: 0,
         muted: false,
         version: 0,
-        realm: alert.realm.clone(),
-        runbook: rule.runbook.as_ref().map(|template| template.render(view)).unwrap_or_default(),
+        realm: MAIN_REALM.to_owned(),
+        runbook: String::new(),
         priority_by_hand: false,
         release_at: None,
         reopened_at: None,
@@ -192,3 +227,10 @@ pub fn opened(state: &State, world: &World, view: &View<'_>, opening: Opening<'_
         earlier: None,
     }
 }
+
+fn owner(world: &World, ci: &CiRef) -> String {
+    ci.known().and_then(|no| world.cmdb.ci(no)).map(|ci| ci.owner.clone()).unwrap_or_default()
+}
+
+/// The realm of what belongs to no source.
+const MAIN_REALM: &str = "main";

@@ -2,7 +2,7 @@
 
 use crate::cmdb::health::HealthMap;
 use crate::cmdb::walk;
-use crate::event::World;
+use crate::event::{Grade, World};
 use crate::ids::CiNo;
 use crate::model::alert::{Alert, CiRef};
 use crate::model::incident::ServiceHit;
@@ -73,6 +73,22 @@ pub fn rate(health: &HealthMap, world: &World, ci: &CiRef, burden: Burden) -> Ra
         Some(ServiceHit { id: service.id.clone(), tier: service.tier.clone(), health: hit.health })
     });
     Rating { impact, because, urgency, priority: world.policy.matrix.priority(impact, urgency), services: services.collect() }
+}
+
+/// Rates an incident on `ci` that somebody reports: nothing fires there, so no service but the item itself is known to be hurt.
+pub fn reported(health: &HealthMap, world: &World, ci: &CiRef, grade: Grade) -> Rating {
+    let by_item = rate(health, world, ci, std::iter::empty());
+    let (impact, urgency) = match grade {
+        Grade::Levels { impact, urgency } => (impact, urgency),
+        Grade::ByItem | Grade::Priority { .. } => (by_item.impact, Level::Medium),
+    };
+    let priority = match grade {
+        Grade::Priority { priority } => priority,
+        Grade::ByItem | Grade::Levels { .. } => world.policy.matrix.priority(impact, urgency),
+    };
+    let service = ci.known().filter(|no| world.cmdb.is_service(*no)).and_then(|no| world.cmdb.ci(no));
+    let hit = service.map(|service| ServiceHit { id: service.id.clone(), tier: service.tier.clone(), health: Health::Degraded });
+    Rating { impact, urgency, priority, services: hit.into_iter().collect(), ..by_item }
 }
 
 fn impact(world: &World, ci: &CiRef, hits: &[walk::ServiceImpact]) -> (Level, String) {

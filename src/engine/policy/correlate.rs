@@ -142,7 +142,8 @@ impl CorrelateRules {
         &self.rules[..self.rules.len() - RECORDED.len() - 1]
     }
 
-    fn default_rule(&self) -> &Correlate {
+    /// The built-in rule.
+    pub fn default_rule(&self) -> &Correlate {
         self.rules.last().expect("the built-in rule stands last")
     }
 

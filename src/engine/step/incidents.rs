@@ -1,11 +1,12 @@
 //! Incidents on their way: opened, settled after whatever touched them, resolved, closed.
 
 use super::Turn;
-use crate::decide::{cause, rate};
+use crate::decide::{attach, cause, rate};
+use crate::event::Report;
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId};
 use crate::limits;
-use crate::model::alert::{self, Alert};
+use crate::model::alert::{self, Alert, CiRef};
 use crate::model::incident;
 use crate::sight;
 use crate::text::Because;
@@ -30,6 +31,32 @@ impl Turn<'_> {
         }
         self.settle_clocks(id);
         self.tell_newly_due(id);
+    }
+
+    /// Somebody reports a fault: an incident without alerts, which lives until an operator resolves it.
+    pub(super) fn open_reported(&mut self, report: &Report, because: Because) {
+        let ci = match self.world.cmdb.find(&report.ci) {
+            Some(no) => CiRef::Known(no),
+            None => CiRef::Unknown(report.ci.clone()),
+        };
+        let rating = rate::reported(self.state.health(), self.world, &ci, report.grade);
+        let incident = attach::reported(self.state, self.world, report, ci, rating, because, self.now);
+        self.put(incident::Fact::Opened { incident: Box::new(incident) });
+    }
+
+    /// Others are the same fault: their alerts join it in the roles they have, and without alerts they become its children.
+    pub(super) fn merge(&mut self, id: IncidentId, children: &[IncidentId], because: &Because) {
+        for child in children {
+            let alerts: Vec<(AlertId, Role)> = self.state.alerts_in(*child).map(|cell| (cell.alert.id, cell.alert.role)).collect();
+            for (alert, role) in alerts {
+                let role = if role == Role::Symptom { role } else { Role::Member };
+                self.join(alert, id, role, because.clone());
+            }
+            if self.is_open(*child) {
+                self.put(incident::Fact::Emptied { id: *child, by: id });
+            }
+        }
+        self.incidents.insert(id);
     }
 
     /// Its cause is the earliest alert that is no symptom, where the one named left it; until the first mail, also where another one means worse.

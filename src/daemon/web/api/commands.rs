@@ -2,15 +2,14 @@
 
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
 
-use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::event::{Action, Grade, Reply, Report};
 use watchkeeper_engine::ids::{AlertId, IncidentId};
 use watchkeeper_engine::time::{Span, Time};
-use watchkeeper_engine::words::HOLD_REASONS;
-use watchkeeper_engine::words::Priority;
+use watchkeeper_engine::words::{HOLD_REASONS, Level, Priority};
 
 use super::fields::Fields;
 use super::idempotency::Once;
@@ -23,7 +22,7 @@ use crate::web::problem::Problem;
 use crate::web::query::unknown;
 
 /// Commands to an incident, with the fields that each knows.
-pub(in crate::web) const COMMANDS: [(&str, &[&str]); 10] = [
+pub(in crate::web) const COMMANDS: [(&str, &[&str]); 11] = [
     ("acknowledge", &[]),
     ("assign", &["to"]),
     ("note", &["text"]),
@@ -34,7 +33,11 @@ pub(in crate::web) const COMMANDS: [(&str, &[&str]); 10] = [
     ("close", &[]),
     ("detach", &["alert"]),
     ("priority", &["priority", "words"]),
+    ("merge", &["children"]),
 ];
+
+/// Fields of a report.
+const REPORT: [&str; 6] = ["title", "ci", "impact", "urgency", "priority", "words"];
 
 /// Every command but one changes nothing on an incident that is history.
 const CLOSED_ALLOWED: [&str; 0] = [];
@@ -60,6 +63,49 @@ pub(super) async fn incident(
     answer(&app, &id, word, reply).await
 }
 
+/// `POST /api/v1/incidents`: somebody reports a fault that no alert tells of.
+pub(super) async fn open(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    once: Option<Extension<Once>>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let fields = Fields::read(&app, request, &REPORT).await?;
+    let report = Report {
+        title: fields.required("title", "what is wrong, in a sentence")?,
+        ci: fields.required("ci", "the item it is about")?,
+        grade: grade(&fields)?,
+        words: fields.text("words")?,
+    };
+    match app.command(&who, once.as_deref(), None, Action::ReportIncident { report }).await? {
+        Reply::Done { id, .. } => {
+            let whole = whole(&app, &id).await?;
+            let mut response = record(whole.incident.version, json_of(&app, &whole).await?);
+            *response.status_mut() = StatusCode::CREATED;
+            let place = HeaderValue::from_str(&format!("/api/v1/incidents/{id}")).expect("an id is a header");
+            response.headers_mut().insert(header::LOCATION, place);
+            Ok(response)
+        }
+        Reply::Invalid(refused) => Err(refused.into()),
+        Reply::NotFound { .. } | Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Taken(_) | Reply::Adopted => {
+            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else"))
+        }
+    }
+}
+
+/// `priority`, or `impact` and `urgency`, or neither.
+fn grade(fields: &Fields) -> Result<Grade, Problem> {
+    let given = |name: &str| fields.text(name).map(|text| !text.is_empty());
+    let level = |name: &str| fields.parsed(name, "one of high, medium, low", Level::from_word);
+    match (given("priority")?, given("impact")?, given("urgency")?) {
+        (false, false, false) => Ok(Grade::ByItem),
+        (true, false, false) => Ok(Grade::Priority { priority: fields.parsed("priority", "one of P1 to P5", Priority::from_word)? }),
+        (false, true, true) => Ok(Grade::Levels { impact: level("impact")?, urgency: level("urgency")? }),
+        (true, _, _) => Err(Problem::bad("priority: expected either `priority`, or `impact` and `urgency`").with("place", "priority")),
+        (false, _, _) => Err(Problem::bad("impact: expected `impact` and `urgency` together").with("place", "impact")),
+    }
+}
+
 /// The action of a command and its fields.
 pub(in crate::web) fn action(id: IncidentId, word: &str, fields: &Fields, now: Time) -> Result<Action, Problem> {
     Ok(match word {
@@ -75,6 +121,7 @@ pub(in crate::web) fn action(id: IncidentId, word: &str, fields: &Fields, now: T
         "resolve" => Action::Resolve { id, words: fields.text("words")? },
         "reopen" => Action::Reopen { id, words: fields.text("words")? },
         "close" => Action::Close { id },
+        "merge" => Action::MergeIncidents { id, children: fields.ids("children", "a list of incidents such as [\"INC0000043\"]")? },
         "detach" => {
             Action::Detach { id, alert: fields.parsed("alert", "an alert such as ALR0000042", |text| text.parse::<AlertId>().ok())? }
         }

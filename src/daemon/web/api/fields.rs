@@ -1,5 +1,7 @@
 //! Bodies of commands: a JSON object whose keys are all known, or nothing.
 
+use std::str::FromStr;
+
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Map, Value};
@@ -57,6 +59,17 @@ impl Fields {
     pub(in crate::web) fn time(&self, name: &str) -> Result<Option<Time>, Problem> {
         let text = self.text(name)?;
         moment(&text).ok_or_else(|| wrong(name, "a time such as 2026-11-24T03:02:00Z", &format!("{text:?}")))
+    }
+
+    /// A list of ids, or one as a text with commas between them.
+    pub(in crate::web) fn ids<T: FromStr>(&self, name: &str, what: &str) -> Result<Vec<T>, Problem> {
+        let parse = |text: &str| text.trim().parse().map_err(|_| wrong(name, what, &format!("{text:?}")));
+        match self.0.get(name) {
+            Some(Value::Array(items)) => {
+                items.iter().map(|item| item.as_str().map_or_else(|| Err(wrong(name, what, kind(item))), parse)).collect()
+            }
+            Some(_) | None => self.required(name, what)?.split(',').map(parse).collect(),
+        }
     }
 
     /// A field that `parse` understands, if it is given.

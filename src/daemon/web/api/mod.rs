@@ -38,6 +38,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::get("/api/v1/openapi.json", read, get(openapi::document)),
         Endpoint::get("/api/v1/incidents", read, get(incidents::list)),
+        Endpoint::post("/api/v1/incidents", operate, post(commands::open)),
         Endpoint::get("/api/v1/incidents/{id}", read, get(incidents::show)),
         Endpoint::get("/api/v1/incidents/{id}/explain", read, get(incidents::explain)),
         Endpoint::post("/api/v1/incidents/{id}/{command}", operate, post(commands::incident)),

@@ -1,16 +1,18 @@
 //! What an operator can want of an incident.
 
 use super::{Answer, Asked, Decision, Subject, Then, bad_text, invalid, too_long};
+use crate::event::Report;
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId};
+use crate::limits;
 use crate::model::alert;
 use crate::model::incident::{self, Incident};
-use crate::text::Because;
+use crate::text::{Because, one_line};
 use crate::time::Time;
 use crate::words::{HOLD_REASONS, IncidentState, Priority, Reason};
 
-const OPEN: &[&str] = &["acknowledge", "assign", "note", "hold", "resolve", "priority", "detach"];
-const ON_HOLD: &[&str] = &["assign", "note", "hold", "resume", "resolve", "priority", "detach"];
+const OPEN: &[&str] = &["acknowledge", "assign", "note", "hold", "resolve", "priority", "detach", "merge"];
+const ON_HOLD: &[&str] = &["assign", "note", "hold", "resume", "resolve", "priority", "detach", "merge"];
 const RESOLVED: &[&str] = &["note", "reopen", "close"];
 const CHILD: &[&str] = &["note"];
 
@@ -185,6 +187,47 @@ pub(super) fn set_priority(asked: Asked<'_>, id: IncidentId, priority: Priority,
             let then = if raised { Then::TellRaised(id, incident.priority) } else { Then::Nothing };
             Answer::Does { facts: vec![Fact::Incident(rated)], then }
         }
+    })
+}
+
+/// Somebody reports a fault.
+pub(super) fn report(asked: Asked<'_>, report: &Report) -> Decision {
+    let subject = Subject::Incident(IncidentId(asked.state.counters.incidents + 1));
+    let long = |place: &str, text: &str| {
+        (text.len() > limits::NAME_BYTES_MAX).then(|| invalid(place, format!("at most {} bytes", limits::NAME_BYTES_MAX)))
+    };
+    let report = Report { title: one_line(&report.title), ci: one_line(&report.ci), ..report.clone() };
+    let fault = bad_text("title", &report.title)
+        .or_else(|| long("title", &report.title))
+        .or_else(|| bad_text("ci", &report.ci))
+        .or_else(|| long("ci", &report.ci))
+        .or_else(|| too_long("words", &report.words));
+    let because = asked.said(&report.words);
+    let answer = fault.unwrap_or(Answer::Does { facts: Vec::new(), then: Then::Open(report, because) });
+    Decision { subject, answer }
+}
+
+/// Others are the same fault. What is a child of it already stays so.
+pub(super) fn merge(asked: Asked<'_>, id: IncidentId, children: &[IncidentId]) -> Decision {
+    on(asked, id, |incident| {
+        if !incident.state.is_open() {
+            return not_allowed(incident);
+        }
+        let mut joining = Vec::new();
+        for child in children {
+            match asked.state.incidents.get(child) {
+                Some(other) if other.parent == Some(id) => {}
+                Some(other) if other.is_open() && *child != id => joining.push(*child),
+                Some(_) | None => return invalid("children", format!("open incidents other than {id}, none of them a child; {child} is none")),
+            }
+        }
+        if children.is_empty() || children.len() > limits::MERGED_MAX {
+            return invalid("children", format!("1 to {} incidents", limits::MERGED_MAX));
+        }
+        if joining.is_empty() {
+            return Answer::Holds;
+        }
+        Answer::Does { facts: Vec::new(), then: Then::Merge(id, joining, asked.said("")) }
     })
 }
 

@@ -4,7 +4,7 @@ mod incident;
 mod message;
 mod silence;
 
-use crate::event::Action;
+use crate::event::{Action, Report};
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId, MessageId, SilenceId};
 use crate::input::Refused;
@@ -60,7 +60,7 @@ pub enum Answer {
 }
 
 /// What follows from a command beside its facts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Then {
     /// Nothing that settling does not see to.
     Nothing,
@@ -76,6 +76,10 @@ pub enum Then {
     Attach(AlertId),
     /// A message goes out again.
     Send(MessageId),
+    /// An incident is opened for what somebody reports.
+    Open(Report, Because),
+    /// These become children of the first, and their alerts its own.
+    Merge(IncidentId, Vec<IncidentId>, Because),
     /// Mutes are judged again for everything that fires.
     Sweep,
 }
@@ -100,6 +104,8 @@ pub fn decide(state: &State, action: &Action, actor: &str, now: Time) -> Decisio
         Action::ExpireSilence { id } => silence::expire(asked, *id),
         Action::RetryMessage { id } => message::retry(asked, *id),
         Action::ReviveMessage { message } => message::revive(asked, message),
+        Action::ReportIncident { report } => incident::report(asked, report),
+        Action::MergeIncidents { id, children } => incident::merge(asked, *id, children),
     }
 }
 

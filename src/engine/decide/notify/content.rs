@@ -168,6 +168,8 @@ fn what(state: &State, world: &World, incident: &Incident) -> String {
         _ if group_down => format!("{} down", incident.item),
         Some(Means::Down) => format!("{} down", incident.item),
         Some(Means::Degraded) => format!("{} degraded", incident.item),
+        // Somebody reported it: their own words say what it is.
+        None if incident.cause.is_none() => incident.title.clone(),
         Some(Means::Nothing) | None => {
             let name = cause.map_or("", |cell| cell.alert.name.as_str());
             if name.is_empty() || name == incident.item { incident.item.clone() } else { format!("{} {name}", incident.item) }
