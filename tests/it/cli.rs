@@ -211,7 +211,8 @@ fn somebody_at_the_phone_opens_an_incident_and_merges_what_is_the_same() {
     let folder = Folder::new();
     let _daemon = folder.start();
     folder.cli(&ALERT).well();
-    let opened = folder.cli(&["incident", "open", "the", "hall", "is", "dark", "--ci", "db-1", "--priority", "P1", "--words", "three calls"]).well();
+    let opened =
+        folder.cli(&["incident", "open", "the", "hall", "is", "dark", "--ci", "db-1", "--priority", "P1", "--words", "three calls"]).well();
     assert!(opened.contains("INC0000002 P1 is new: the hall is dark"), "{opened}");
     folder.cli(&["incident", "merge", "INC0000002", "INC0000001"]).well();
     let shown = folder.cli(&["incident", "show", "INC0000002"]).well();

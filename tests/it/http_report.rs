@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use serde_json::{Value, json};
 use watchkeeper_engine::ids::IncidentId;
+use watchkeeper_engine::state::State;
 use watchkeeper_engine::time::Span;
 
 use super::http_support::{Doors, Told};
@@ -28,7 +29,10 @@ async fn somebody_phones_and_an_incident_without_alerts_is_opened_told_and_resol
     let told = report(&doors, json!({"title": "Orders take a minute", "ci": "SHOP", "words": "three customers called"})).await;
     assert_eq!((told.status, told.header("location")), (201, Some("/api/v1/incidents/INC0000001")), "{told:?}");
     let incident = told.json();
-    assert_eq!((&incident["title"], &incident["ci"], &incident["ci_known"]), (&json!("Orders take a minute"), &json!("shop"), &json!(true)));
+    assert_eq!(
+        (&incident["title"], &incident["ci"], &incident["ci_known"]),
+        (&json!("Orders take a minute"), &json!("shop"), &json!(true))
+    );
     assert_eq!((&incident["impact"], &incident["urgency"], &incident["priority"]), (&json!("high"), &json!("medium"), &json!("P2")));
     assert_eq!(incident["services"], json!([{"id": "shop", "tier": "gold", "health": "degraded"}]));
     assert_eq!((&incident["alerts"], &incident["cause"]), (&json!([]), &Value::Null));
@@ -38,7 +42,7 @@ async fn somebody_phones_and_an_incident_without_alerts_is_opened_told_and_resol
     doors.pass(Span::minutes(1)).await;
     let mails = doors.get("/api/v1/outbox?incident=INC0000001").await.json();
     assert_eq!(mails["items"][0]["reason"], json!("opened"), "{mails}");
-    assert_eq!(mails["items"][0]["subject"], json!("P2 Orders take a minute: shop [INC0000001]"));
+    assert_eq!(mails["items"][0]["subject"], json!("P2 Orders take a minute [INC0000001]"));
     doors.pass(Span::days(2)).await;
     assert_eq!(doors.get("/api/v1/incidents/INC0000001").await.json()["state"], json!("new"), "nothing that clears ends it");
     for path in ["/api/v1/incidents/INC0000001/explain", "/i/INC0000001"] {
@@ -114,8 +118,50 @@ async fn merged_incidents_are_children_and_their_alerts_the_parents() {
     }
 }
 
+#[tokio::test]
+async fn a_batch_does_one_command_to_as_many_incidents_as_were_expected_or_to_none() {
+    let doors = Doors::open("").await;
+    for host in ["db-1", "db-2", "h-3", "h-4"] {
+        down(&doors, host).await;
+    }
+    doors.post("/api/v1/incidents/INC0000004/resolve", "").await;
+    let batch = async |query: &str, body: Value| doors.post(&format!("/api/v1/incidents:batch{query}"), &body.to_string()).await;
+    let refused = batch("?state=open", json!({"command": "acknowledge", "expect_count": 4})).await;
+    assert_eq!((refused.status, &refused.json()["count"]), (409, &json!(3)), "{refused:?}");
+    assert_eq!(doors.get("/api/v1/incidents?state=new").await.json()["items"].as_array().unwrap().len(), 3, "nothing was done");
+
+    let done = batch("?state=open&owner=dba", json!({"command": "note", "text": "reboot tonight", "expect_count": 2})).await.json();
+    assert_eq!((&done["count"], &done["changed"]), (&json!(2), &json!(2)), "{done}");
+    for (id, notes) in [("INC0000001", 1), ("INC0000002", 1), ("INC0000003", 0)] {
+        let incident = doors.get(&format!("/api/v1/incidents/{id}")).await.json();
+        assert_eq!(whats(&incident).iter().filter(|what| *what == "note").count(), notes, "{id}");
+    }
+    let some = batch("", json!({"command": "acknowledge", "ids": ["INC0000003", "INC0000004", "INC0000099"]})).await.json();
+    assert_eq!(some["changed"], json!(1));
+    assert_eq!(some["items"][0]["done"], json!(true));
+    assert_eq!((&some["items"][1]["why"], &some["items"][2]["why"]), (&json!("it is resolved"), &json!("no such incident lives")));
+
+    for (query, body, said) in [
+        ("", json!({"command": "acknowledge"}), "either `ids`, or filters"),
+        ("?state=open", json!({"command": "acknowledge", "ids": ["INC0000001"]}), "either `ids`, or filters"),
+        ("?state=open", json!({"command": "acknowledge"}), "expect_count: expected how many"),
+        ("?state=open", json!({"command": "acknowledge", "expect_count": "3"}), "expect_count: expected a number"),
+        ("?stat=open", json!({"command": "acknowledge", "expect_count": 3}), "did you mean `state`?"),
+        ("", json!({"command": "acknowlege", "ids": ["INC0000001"]}), "did you mean `acknowledge`?"),
+        ("", json!({"command": "merge", "ids": ["INC0000001"]}), "unknown command"),
+        ("", json!({"command": "note", "ids": ["INC0000001"]}), "text: expected some text"),
+        ("", json!({"command": "note", "ids": ["INC1", "x"], "text": "y"}), "ids: expected a list of incidents"),
+    ] {
+        let told = batch(query, body.clone()).await;
+        assert_eq!(told.status, 400, "{query} {body}: {told:?}");
+        assert!(told.json()["detail"].as_str().unwrap().contains(said), "{query} {body}: {told:?}");
+    }
+}
+
 /// Holds the writer between the commit of a note and whatever comes after it, and copies the store there.
 async fn crash_after_the_note(doors: &Arc<Doors>, send: impl Future<Output = Told>) -> (tempfile::TempDir, Told) {
+    let entries = |state: &State| state.incidents.get(&IncidentId(1)).map_or(0, |incident| incident.timeline_len);
+    let before = doors.writer.ask(move |state, _, _| entries(state)).await.unwrap();
     let (reached, at_the_note) = mpsc::channel();
     let (go_on, waits) = mpsc::channel::<()>();
     let (waits, over) = (Arc::new(Mutex::new(Some(waits))), Arc::new(AtomicBool::new(false)));
@@ -125,8 +171,8 @@ async fn crash_after_the_note(doors: &Arc<Doors>, send: impl Future<Output = Tol
             tokio::task::spawn(async move {
                 while !over.load(Ordering::Relaxed) {
                     let (waits, reached) = (waits.clone(), reached.clone());
-                    let look = move |state: &watchkeeper_engine::state::State, _: &_, _| {
-                        if state.incidents.get(&IncidentId(1)).is_some_and(|incident| incident.timeline_len > 1)
+                    let look = move |state: &State, _: &_, _| {
+                        if entries(state) > before
                             && let Some(waits) = waits.lock().unwrap().take()
                         {
                             reached.send(()).unwrap();

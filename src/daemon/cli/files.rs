@@ -175,7 +175,11 @@ fn import(client: &Client, output: Output, file: &Path, source: Option<String>, 
                 Some(more) => format!("and {more} further lines\n"),
             };
             let in_force = if run == Run::Real { format!("CMDB {} is in force\n", text(&imported, "version")) } else { String::new() };
-            changes(&imported) + &more + &warnings.map(warning).collect::<String>() + &line("refused", &text(&imported, "unconfirmed")) + &in_force
+            changes(&imported)
+                + &more
+                + &warnings.map(warning).collect::<String>()
+                + &line("refused", &text(&imported, "unconfirmed"))
+                + &in_force
         }
     });
     Ok(())

@@ -102,7 +102,8 @@ impl Sources {
             findings.extend(reading.findings);
             reading.files
         };
-        let sources = Sources { rules: read(Kind::Rules), templates: read(Kind::Templates), cmdb: read(Kind::Cmdb), imports: before.imports.clone() };
+        let sources =
+            Sources { rules: read(Kind::Rules), templates: read(Kind::Templates), cmdb: read(Kind::Cmdb), imports: before.imports.clone() };
         if findings.found.is_empty() { Ok(sources) } else { Err(findings) }
     }
 }

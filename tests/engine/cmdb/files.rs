@@ -302,7 +302,10 @@ fn sources_are_one_cmdb_whose_items_know_who_brought_them() {
 #[test]
 fn what_two_sources_claim_is_a_fault_that_names_both_places() {
     let files = [file("cmdb.yaml", "people: [{id: anna}]\nitems:\n  - {id: a}\n  - {id: b, aliases: [10.0.0.1]}")];
-    let netbox = [file("netbox:items.yaml", "people: [{id: Anna}]\nitems:\n  - {id: A}\n  - {id: c, aliases: [x, 10.0.0.1]}\n  - {id: d, relations: [{depends_on: gone}]}")];
+    let netbox = [file(
+        "netbox:items.yaml",
+        "people: [{id: Anna}]\nitems:\n  - {id: A}\n  - {id: c, aliases: [x, 10.0.0.1]}\n  - {id: d, relations: [{depends_on: gone}]}",
+    )];
     let found = files::read_sources(&two(&files, &netbox), &Inventory::default()).unwrap_err();
     let sources = [files[0].clone(), netbox[0].clone()];
     assert_eq!(
@@ -310,12 +313,15 @@ fn what_two_sources_claim_is_a_fault_that_names_both_places() {
         [
             "netbox:items.yaml:1:15 a second person has the id `Anna` [here again]",
             "netbox:items.yaml:3:10 the name `A` belongs to two items, `a` and `A` [here again]",
-            "netbox:items.yaml:4:25 the name `10.0.0.1` belongs to two items, `b` and `c` [here again]",
+            "netbox:items.yaml:4:26 the name `10.0.0.1` belongs to two items, `b` and `c` [here again]",
             "netbox:items.yaml:5:38 unknown item `gone`",
         ]
     );
     let firsts: Vec<&str> = found.iter().filter_map(|fault| fault.help.as_deref()?.split(';').next()).collect();
-    assert_eq!(firsts[..3], ["it stands first at cmdb.yaml:1:15", "it stands first at cmdb.yaml:3:10", "it stands first at cmdb.yaml:4:24"]);
+    assert_eq!(
+        firsts[..3],
+        ["it stands first at cmdb.yaml:1:15", "it stands first at cmdb.yaml:3:10", "it stands first at cmdb.yaml:4:23"]
+    );
 }
 
 #[test]

@@ -61,6 +61,22 @@ impl Fields {
         moment(&text).ok_or_else(|| wrong(name, "a time such as 2026-11-24T03:02:00Z", &format!("{text:?}")))
     }
 
+    /// Whether a field is there.
+    pub(in crate::web) fn is_given(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// A number of things, if it is given.
+    pub(in crate::web) fn count(&self, name: &str) -> Result<Option<usize>, Problem> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
+                number.map(Some).ok_or_else(|| wrong(name, "a number from 0 on", &value.to_string()))
+            }
+        }
+    }
+
     /// A list of ids, or one as a text with commas between them.
     pub(in crate::web) fn ids<T: FromStr>(&self, name: &str, what: &str) -> Result<Vec<T>, Problem> {
         let parse = |text: &str| text.trim().parse().map_err(|_| wrong(name, what, &format!("{text:?}")));

@@ -1,5 +1,7 @@
 //! `/api/v1/incidents`: lists and records.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Response;
@@ -15,7 +17,7 @@ use watchkeeper_engine::words::{IncidentState, Priority, Role};
 use super::paging::{LIST, Paging, split};
 use super::{alerts, no_id, record, sla, text_or_null, time, time_or_null};
 use crate::read::live::{self, IncidentNow};
-use crate::read::{Span, Wanted, WholeIncident};
+use crate::read::{Order, Span, Wanted, WholeIncident};
 use crate::web::App;
 use crate::web::problem::Problem;
 use crate::web::query::{Query, Switch, unknown};
@@ -26,8 +28,11 @@ const SORTS: [&str; 6] = ["-opened_at", "opened_at", "priority", "-priority", "-
 /// Words of `state`: those of incidents, and two that mean several.
 const STATES: [&str; 8] = ["open", "all", "new", "acknowledged", "in_progress", "on_hold", "resolved", "closed"];
 
+/// Parameters of the filters.
+pub(super) const FILTERS: [&str; 9] = ["state", "priority", "service", "ci", "owner", "rule", "assignee", "children", "q"];
+
 /// Filters of the list.
-struct Filter {
+pub(super) struct Filter {
     states: Vec<IncidentState>,
     children: Switch,
     priorities: Vec<Priority>,
@@ -41,8 +46,7 @@ struct Filter {
 
 /// `GET /api/v1/incidents`.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
-    let known = [&LIST[..], &["state", "priority", "service", "ci", "owner", "rule", "assignee", "children", "q"]].concat();
-    let query = Query::of(&uri, &known)?;
+    let query = Query::of(&uri, &[&LIST[..], &FILTERS].concat())?;
     let paging = Paging::of(&query, &SORTS)?;
     let filter = Filter::of(&query)?;
     let span = filter.span();
@@ -56,6 +60,22 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     let key = move |incident: &Incident| key_of(sort, incident);
     let (incidents, next) = split(app.records.sorted(span, paging.after_key()?, paging.limit, keep, key).await?);
     Ok(axum::Json(paging.by_keys(items(&app, &incidents).await?, next.as_deref())))
+}
+
+/// The ids of all incidents that a filter keeps, oldest first, at most `limit`.
+pub(super) async fn matching(app: &App, filter: Filter, limit: usize) -> Result<Vec<IncidentId>, Problem> {
+    let filter = Arc::new(filter);
+    let (mut ids, mut from) = (Vec::new(), None);
+    loop {
+        let kept = Arc::clone(&filter);
+        let wanted = Wanted { span: filter.span(), order: Order::OldestFirst, from, limit: limit - ids.len() };
+        let page = app.records.list(wanted, move |incident: &Incident| kept.keeps(incident)).await?;
+        ids.extend(page.items.iter().map(|incident| incident.id));
+        from = page.next;
+        if from.is_none() || ids.len() >= limit {
+            return Ok(ids);
+        }
+    }
 }
 
 /// `GET /api/v1/incidents/ID`.
@@ -213,7 +233,7 @@ fn key_of(sort: &str, incident: &Incident) -> Vec<u8> {
 }
 
 impl Filter {
-    fn of(query: &Query) -> Result<Filter, Problem> {
+    pub(super) fn of(query: &Query) -> Result<Filter, Problem> {
         let mut states = Vec::new();
         for word in query.all("state") {
             match (word, IncidentState::from_word(word)) {

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod backup;
+mod batch;
 mod cis;
 mod clock;
 mod cmdb;
@@ -39,6 +40,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/openapi.json", read, get(openapi::document)),
         Endpoint::get("/api/v1/incidents", read, get(incidents::list)),
         Endpoint::post("/api/v1/incidents", operate, post(commands::open)),
+        Endpoint::post("/api/v1/incidents:batch", operate, post(batch::batch)),
         Endpoint::get("/api/v1/incidents/{id}", read, get(incidents::show)),
         Endpoint::get("/api/v1/incidents/{id}/explain", read, get(incidents::explain)),
         Endpoint::post("/api/v1/incidents/{id}/{command}", operate, post(commands::incident)),

@@ -218,7 +218,9 @@ pub(super) fn merge(asked: Asked<'_>, id: IncidentId, children: &[IncidentId]) -
             match asked.state.incidents.get(child) {
                 Some(other) if other.parent == Some(id) => {}
                 Some(other) if other.is_open() && *child != id => joining.push(*child),
-                Some(_) | None => return invalid("children", format!("open incidents other than {id}, none of them a child; {child} is none")),
+                Some(_) | None => {
+                    return invalid("children", format!("open incidents other than {id}, none of them a child; {child} is none"));
+                }
             }
         }
         if children.is_empty() || children.len() > limits::MERGED_MAX {
