@@ -472,9 +472,9 @@ impl Sim {
                 assert!(state.alerts_in(incident.id).all(|cell| !cell.alert.is_active()), "the child {} has alerts", incident.id);
             }
             if incident.is_open() {
-                // Whoever reopened it by hand says that it is not over, whatever its alerts say.
+                // Whoever reported it, or reopened it by hand, says that it is not over, whatever its alerts say.
                 let last = state.alerts_in(incident.id).filter_map(|cell| cell.alert.cleared_at).max();
-                let by_hand = incident.reopened_at > last;
+                let by_hand = incident.reopened_at > last || incident.cause.is_none();
                 assert!(by_hand || state.alerts_in(incident.id).next().is_some(), "{} is open and has no alert", incident.id);
                 let fires = state.alerts_in(incident.id).any(|cell| cell.alert.is_active());
                 assert!(by_hand || fires || incident.settle_at.is_some(), "{} is open, quiet, and never resolves", incident.id);

@@ -74,7 +74,7 @@ pub static ROOT: &[Variable] = &[
     var("by", Kind::Text, "once it is over, who resolved it, empty where it resolved itself; before that, who has it"),
     var("words", Kind::Text, "their words, or why it resolved itself, without a full stop; in `held` for what it waits"),
     var("item", Kind::One(ITEM), "the item at fault"),
-    var("quote", Kind::One(QUOTE), "the cause's alert as its sender wrote it"),
+    var("quote", Kind::One(QUOTE), "the cause's alert as its sender wrote it; of a reported incident, who reported it and their words"),
     var("hurts", Kind::Many(HURT), "the services it hurts, worst first; at most 4"),
     var("hurts_more", Kind::Count, "services beyond those"),
     var("services", Kind::Texts, "the ids of the services it hurts; at most 4"),

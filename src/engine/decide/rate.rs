@@ -77,7 +77,7 @@ pub fn rate(health: &HealthMap, world: &World, ci: &CiRef, burden: Burden) -> Ra
 
 /// Rates an incident on `ci` that somebody reports: nothing fires there, so no service but the item itself is known to be hurt.
 pub fn reported(health: &HealthMap, world: &World, ci: &CiRef, grade: Grade) -> Rating {
-    let by_item = rate(health, world, ci, std::iter::empty());
+    let by_item = rate(health, world, ci, Burden { urgency: Level::Low, faults: Vec::new() });
     let (impact, urgency) = match grade {
         Grade::Levels { impact, urgency } => (impact, urgency),
         Grade::ByItem | Grade::Priority { .. } => (by_item.impact, Level::Medium),

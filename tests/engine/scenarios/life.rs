@@ -1,6 +1,6 @@
 //! The life of an incident: joined, adopted, released, resolved, reopened, closed, and who hears of it.
 
-use watchkeeper_engine::event::{Action, Event, Lasts, Reply};
+use watchkeeper_engine::event::{Action, Event, Grade, Lasts, Reply, Report};
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::model::message::MessageState;
 use watchkeeper_engine::time::Span;
@@ -16,6 +16,31 @@ items:
   - {id: db-2, class: host, owner: platform, relations: [{depends_on: sw-1}]}
   - {id: alone, class: host, owner: platform}
 ";
+
+#[test]
+fn what_somebody_reports_is_told_in_their_words_and_ends_by_hand_only() {
+    let mut sim = Sim::new("{}", SWITCH);
+    let report = Report {
+        title: "The hall is dark".to_owned(),
+        ci: "SW-1".to_owned(),
+        grade: Grade::Priority { priority: Priority::P1 },
+        words: "smells\nburnt".to_owned(),
+    };
+    assert!(matches!(sim.command(Action::ReportIncident { report }), Reply::Done { changed: true, .. }));
+    sim.run("1s");
+    let mails = sim.mails();
+    assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["net@example.org"]);
+    assert_eq!((mails[0].content.quote.source.as_str(), mails[0].content.quote.summary.as_str()), ("anna", "smells burnt"));
+    sim.restart("1h");
+    sim.run("2d");
+    sim.fire(alert("DeviceDown", "sw-1"));
+    sim.clear(alert("DeviceDown", "sw-1"));
+    sim.run("1h");
+    assert_eq!(sim.said(), ["sw-1 new P1", "sw-1 resolved P1"], "what alerts of its item do is not its own");
+    let id = sim.open()[0].id;
+    sim.command(Action::Resolve { id, words: "fuse".to_owned() });
+    assert_eq!(sim.mails().last().map(|mail| (mail.reason, mail.content.words.clone())), Some((Reason::Resolved, "fuse".to_owned())));
+}
 
 #[test]
 fn a_mail_that_was_given_up_is_tried_again_as_it_was() {

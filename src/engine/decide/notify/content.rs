@@ -13,7 +13,7 @@ use crate::model::incident::clock::Promise;
 use crate::model::message::{Before, ClockLine, Content, DigestLine, Hurt, Item, Quote};
 use crate::sight;
 use crate::state::{AlertCell, State};
-use crate::text::{Because, cut};
+use crate::text::{Because, cut, one_line};
 use crate::time::{Span, Time};
 use crate::words::{AlertState, ClockState, IncidentState, Means, Priority, Reason, Role};
 
@@ -57,7 +57,7 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         holder: incident.assignee.clone(),
         item: item(world, incident),
         title: incident.title.clone(),
-        quote: cause.map(|cell| quote(state, cell)).unwrap_or_default(),
+        quote: cause.map(|cell| quote(state, cell)).unwrap_or_else(|| reported(incident)),
         hurts: hurts(incident),
         cause: cause_sentence(incident, symptoms.len()),
         symptoms: count(members.iter().filter(counts).count()),
@@ -232,6 +232,15 @@ fn quote(state: &State, cell: &AlertCell) -> Quote {
         source: state.source(cell.alert.source).to_owned(),
         url: cell.alert.said.url.clone(),
     }
+}
+
+/// What was said by whoever reported an incident that has no alerts.
+fn reported(incident: &Incident) -> Quote {
+    let Because::Operator { actor, words } = &incident.because else { return Quote::default() };
+    if incident.cause.is_some() {
+        return Quote::default();
+    }
+    Quote { summary: cut(&one_line(words), QUOTE_BYTES_MAX), source: actor.clone(), ..Quote::default() }
 }
 
 fn hurts(incident: &Incident) -> Vec<Hurt> {
