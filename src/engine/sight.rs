@@ -6,6 +6,7 @@ use crate::ids::CiNo;
 use crate::input::AlertInput;
 use crate::model::alert::CiRef;
 use crate::model::incident::Incident;
+use crate::model::incident::clock::{Clock, Promise};
 use crate::state::{AlertCell, State};
 use crate::time::Time;
 use crate::words::{Health, Role};
@@ -74,7 +75,11 @@ pub fn of_incident<'a>(
     let view = cell.map_or_else(|| View { at: now, ..View::default() }, |cell| alert(state, cell, now));
     let ci = cell.filter(|cell| cell.alert.role == Role::Symptom).map_or(&incident.ci, |cell| &cell.alert.ci);
     let view = with_incident(with_ci(view, state, world, ci), state, incident, texts, now);
-    if world.policy.notify_sees_clocks { View { sla: sla_view(state, incident, now), ..view } } else { view }
+    if !world.policy.notify_sees_clocks {
+        return view;
+    }
+    // The promise that presses most; mails about promises are judged by their own.
+    incident.pressing(&state.terms, now).map_or(view, |promise| with_promise(view, &promise))
 }
 
 /// `view` with another service than the most critical one.
@@ -132,16 +137,20 @@ pub fn item_name<'a>(world: &'a World, ci: &'a CiRef) -> &'a str {
     }
 }
 
-/// The clock that presses most.
-fn sla_view<'a>(state: &State, incident: &'a Incident, now: Time) -> SlaView<'a> {
-    let Some((name, target, percent)) = incident
-        .pressing(&state.terms, now)
-        .map(|promise| (promise.clock.name.clone(), promise.target, u64::from(promise.standing.percent)))
-    else {
-        return SlaView::default();
-    };
-    let clock = incident.clocks.iter().find(|clock| clock.name == name);
-    clock.map_or_else(SlaView::default, |clock| SlaView { name: &clock.name, kind: clock.kind, target, percent, service: &clock.service })
+/// `view` with a promise of the incident's, where it stands.
+pub fn with_promise<'a>(view: View<'a>, promise: &Promise<'a>) -> View<'a> {
+    View { sla: sla_view(promise), ..view }
+}
+
+fn sla_view<'a>(promise: &Promise<'a>) -> SlaView<'a> {
+    let clock: &'a Clock = promise.clock;
+    SlaView {
+        name: &clock.name,
+        kind: clock.kind,
+        target: promise.target,
+        percent: promise.standing.percent.into(),
+        service: &clock.service,
+    }
 }
 
 fn ci_view<'a>(state: &State, world: &'a World, no: CiNo) -> CiView<'a> {

@@ -9,7 +9,7 @@ use crate::policy::slas::{Sla, Terms};
 use crate::sight::{self, IncidentTexts};
 use crate::state::State;
 use crate::time::Time;
-use crate::words::{ClockState, SlaTarget};
+use crate::words::{ClockState, Reason, SlaTarget};
 
 /// The clocks that an incident should have and has not: for each service that it hurts the first SLA of each kind that holds, each SLA once.
 pub fn wanted<'w>(state: &State, world: &'w World, incident: &Incident, now: Time) -> Vec<(Clock, &'w Terms)> {
@@ -60,9 +60,10 @@ pub struct Due {
 }
 
 impl Due {
-    /// Whether the promise is broken.
-    pub fn is_breach(&self) -> bool {
-        self.reached.iter().any(|reached| reached.percent == BREACH)
+    /// What it is told as: a breach, or a warning before it.
+    pub fn reason(&self) -> Reason {
+        let is_breach = self.reached.iter().any(|reached| reached.percent == BREACH);
+        if is_breach { Reason::SlaBreached } else { Reason::SlaWarning }
     }
 }
 

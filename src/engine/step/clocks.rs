@@ -7,7 +7,7 @@ use crate::ids::IncidentId;
 use crate::model::incident::Incident;
 use crate::model::{incident, terms};
 use crate::time::Time;
-use crate::words::{Reason, Role};
+use crate::words::Role;
 
 /// What a fact means for the clocks of its incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,9 +125,8 @@ impl Turn<'_> {
             let at = incident.notify_at;
             self.put(incident::Fact::NotifyArmed { id, at, subject });
         }
-        let reason = if due.iter().any(clock::Due::is_breach) { Reason::SlaBreached } else { Reason::SlaWarning };
         let Some(incident) = self.state.incidents.get(&id) else { return };
-        let planned = notify::of_clocks(self.state, self.world, incident, reason, due, self.now);
+        let planned = notify::of_clocks(self.state, self.world, incident, due, self.now);
         self.carry_out(id, planned);
     }
 }

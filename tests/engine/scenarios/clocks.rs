@@ -286,6 +286,45 @@ notify:
     assert_eq!(clock_mails(&mut sim), [""; 0], "half of the time is none of theirs");
     sim.run("2h");
     assert_eq!(clock_mails(&mut sim), ["net@example.org sla_breached resolution 100", "net@example.org sla_warning resolution 75"]);
+    // The same where nobody has it: that the answer is overdue for hours is another promise.
+    let mut sim = Sim::new(&format!("{GOLD}{notify}"), SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("2h");
+    assert_eq!(clock_mails(&mut sim), [""; 0], "neither the broken response nor half of the time is theirs");
+    sim.run("2h");
+    assert_eq!(clock_mails(&mut sim), ["net@example.org sla_breached resolution 100", "net@example.org sla_warning resolution 75"]);
+}
+
+#[test]
+fn a_rule_hears_of_the_promises_that_it_asks_for_and_one_person_of_all_in_one_mail() {
+    let notify = "
+notify:
+  - {name: owner, to: [owner], send: [opened]}
+  - {name: late, when: sla.target == 'resolution', send: [sla_warning], to: [team:network]}
+  - {name: answer, when: sla.target == 'response' && sla.percent >= 100, send: [sla_breached], to: [team:platform]}
+  - {name: rest, when: sla.target == 'resolution' && sla.percent >= 75, send: [sla_warning], to: [team:platform]}
+";
+    let mut sim = Sim::new(&format!("{GOLD}{notify}"), SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("2m");
+    sim.mails();
+    sim.restart("3h");
+    sim.run("0s");
+    let mails = sim.mails();
+    let told: Vec<_> = mails
+        .iter()
+        .map(|mail| {
+            let lines = mail.content.clocks.iter().filter(|line| !line.reached.is_empty());
+            (mail.to.as_str(), mail.reason, lines.map(|line| (line.target.as_str(), line.reached.clone())).collect::<Vec<_>>())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("platform@example.org", Reason::SlaBreached, vec![("response", vec![50, 75, 100]), ("resolution", vec![50, 75])]),
+            ("net@example.org", Reason::SlaWarning, vec![("resolution", vec![50, 75])]),
+        ]
+    );
 }
 
 #[test]

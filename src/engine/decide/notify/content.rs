@@ -30,7 +30,7 @@ pub(super) struct Told<'a> {
     pub(super) others: Vec<String>,
     pub(super) first: bool,
     pub(super) priority_before: Priority,
-    pub(super) due: &'a [Due],
+    pub(super) due: &'a [&'a Due],
     pub(super) now: Time,
 }
 

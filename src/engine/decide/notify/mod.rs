@@ -144,16 +144,24 @@ pub fn of_command(state: &State, world: &World, incident: &Incident, reason: Rea
     round.planned()
 }
 
-/// Who hears that the time of a promise is used up: every rule that names that reason, folded where it folds.
-pub fn of_clocks(state: &State, world: &World, incident: &Incident, reason: Reason, due: &[Due], now: Time) -> Vec<Planned> {
+/// Who hears that the time of promises is used up: of each promise every rule that names that reason and holds for it, folded where it folds.
+///
+/// A person gets one mail about all the promises that they hear of, which is one about a breach where one of these is broken.
+pub fn of_clocks(state: &State, world: &World, incident: &Incident, due: &[Due], now: Time) -> Vec<Planned> {
     let texts = IncidentTexts::of(incident);
     let mut round = Round::new(state, world, incident, now);
-    round.due = due;
     let view = sight::of_incident(state, world, incident, &texts, cause_of(state, incident), now);
-    for rule in &world.policy.notify {
-        if rule.sends(reason) && rule.condition.holds(&view).is_yes() {
-            for to in recipients::of(world, incident, &view, rule) {
-                round.tell(to, rule, reason, None);
+    let promises = incident.promises(&state.terms, now);
+    let seen = |due: &Due| {
+        let promise = promises.iter().find(|promise| promise.clock.name == due.name && promise.target == due.target);
+        promise.map_or(view, |promise| sight::with_promise(view, promise))
+    };
+    for reason in [Reason::SlaBreached, Reason::SlaWarning] {
+        for rule in world.policy.notify.iter().filter(|rule| rule.sends(reason)) {
+            for one in due.iter().filter(|one| one.reason() == reason && rule.condition.holds(&seen(one)).is_yes()) {
+                for to in recipients::of(world, incident, &view, rule) {
+                    round.tell_clock(to, rule, one);
+                }
             }
         }
     }
@@ -215,6 +223,21 @@ fn heard_at(incident: &Incident, address: &str) -> Option<Time> {
     told.map(Told::heard_at)
 }
 
+/// A mail on its way to being written.
+struct Draft<'a> {
+    mail: Mail,
+    /// The alerts of the recipient's that are symptoms, in `affected`.
+    symptoms: Vec<&'a AlertCell>,
+    /// The promises whose time is used up, where it is about those.
+    due: Vec<&'a Due>,
+}
+
+impl Draft<'_> {
+    fn of(mail: Mail) -> Self {
+        Draft { mail, symptoms: Vec::new(), due: Vec::new() }
+    }
+}
+
 /// One event of one incident: each address once, the soonest first.
 struct Round<'a> {
     state: &'a State,
@@ -222,9 +245,7 @@ struct Round<'a> {
     incident: &'a Incident,
     now: Time,
     priority_before: Priority,
-    /// The promises whose time is used up, where the mails are about those.
-    due: &'a [Due],
-    mails: BTreeMap<String, (Mail, Vec<&'a AlertCell>)>,
+    mails: BTreeMap<String, Draft<'a>>,
     order: Vec<String>,
     folds: BTreeMap<String, Planned>,
     nobody: Option<String>,
@@ -238,7 +259,6 @@ impl<'a> Round<'a> {
             incident,
             now,
             priority_before: incident.priority,
-            due: &[],
             mails: BTreeMap::new(),
             order: Vec::new(),
             folds: BTreeMap::new(),
@@ -258,9 +278,9 @@ impl<'a> Round<'a> {
             self.folds.entry(to.address).or_insert(fold);
             return;
         }
-        if let Some((mail, symptoms)) = self.mails.get_mut(&to.address) {
-            if mail.reason == Reason::Affected {
-                symptoms.extend(symptom);
+        if let Some(draft) = self.mails.get_mut(&to.address) {
+            if draft.mail.reason == Reason::Affected {
+                draft.symptoms.extend(symptom);
             }
             return;
         }
@@ -274,7 +294,17 @@ impl<'a> Round<'a> {
             subject: (reason == Reason::SlaBreached).then(|| content::breached_subject(self.state, self.world, self.incident)),
         };
         self.order.push(to.address.clone());
-        self.mails.insert(to.address, (mail, symptom.into_iter().collect()));
+        self.mails.insert(to.address, Draft { symptoms: symptom.into_iter().collect(), ..Draft::of(mail) });
+    }
+
+    /// A promise goes into the one mail that a person gets of this moment.
+    fn tell_clock(&mut self, to: recipients::To, rule: &Notify, due: &'a Due) {
+        let address = to.address.clone();
+        self.tell(to, rule, due.reason(), None);
+        let draft = self.mails.get_mut(&address);
+        if let Some(draft) = draft.filter(|draft| !draft.due.contains(&due)) {
+            draft.due.push(due);
+        }
     }
 
     fn tell_again(&mut self, told: &Told, rule: Option<&Notify>, reason: Reason) {
@@ -288,7 +318,7 @@ impl<'a> Round<'a> {
             subject: (reason == Reason::Raised).then(|| content::raised_subject(self.state, self.world, self.incident)),
         };
         self.order.push(told.address.clone());
-        self.mails.insert(told.address.clone(), (mail, Vec::new()));
+        self.mails.insert(told.address.clone(), Draft::of(mail));
     }
 
     fn last_resort(&mut self, reason: Reason, moment: Moment) {
@@ -306,7 +336,7 @@ impl<'a> Round<'a> {
                 subject: None,
             };
             self.order.push(address.clone());
-            self.mails.insert(address.clone(), (mail, Vec::new()));
+            self.mails.insert(address.clone(), Draft::of(mail));
         }
     }
 
@@ -316,7 +346,7 @@ impl<'a> Round<'a> {
         let mut out: Vec<Planned> = Vec::new();
         let mut new = 0;
         for address in &known {
-            let Some((mut mail, symptoms)) = self.mails.remove(address) else { continue };
+            let Some(Draft { mut mail, symptoms, due }) = self.mails.remove(address) else { continue };
             let told_before = self.incident.told.iter().any(|told| &told.address == address && told.reason != Reason::Digest);
             if !told_before {
                 new += 1;
@@ -335,7 +365,7 @@ impl<'a> Round<'a> {
                 others,
                 first: !told_before,
                 priority_before: self.priority_before,
-                due: self.due,
+                due: &due,
                 now: self.now,
             });
             out.push(Planned::Mail(Box::new(mail)));
