@@ -23,7 +23,7 @@ use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::Row;
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::Time;
-use watchkeeper_engine::words::{AlertState, IncidentState, Priority};
+use watchkeeper_engine::words::{AlertState, IncidentState, Priority, SlaTarget};
 
 use crate::config::{Log, LogFormat};
 
@@ -129,7 +129,7 @@ impl Metrics {
         let seconds = HistogramOpts::new("watchkeeper_http_request_seconds", "Seconds of HTTP requests.").buckets(SECONDS.to_vec());
         let build = gauges("watchkeeper_build_info", "1, with the version as label.", &["version"]);
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        Metrics {
+        let metrics = Metrics {
             events_received: counters("watchkeeper_events_received_total", "Alerts that came in.", &["source"]),
             events_accepted: counters("watchkeeper_events_accepted_total", "Alerts that were taken.", &["source"]),
             events_rejected: counters("watchkeeper_events_rejected_total", "Alerts that were refused.", &["source", "reason"]),
@@ -167,6 +167,23 @@ impl Metrics {
             http_requests: counters("watchkeeper_http_requests_total", "HTTP requests.", &["path", "status"]),
             http_seconds: register(&registry, HistogramVec::new(seconds, &["path"])),
             registry: with_process(registry),
+        };
+        metrics.at_zero();
+        metrics
+    }
+
+    /// Every outcome is there from the start, at zero: `increase` sees a first one only where there was something before it.
+    fn at_zero(&self) {
+        let outcomes: [(&IntCounterVec, &[&str]); 3] = [
+            (&self.mails, &["delivered", "failed", "dead", "fallback"]),
+            (&self.reloads, &["adopted", "unchanged", "refused"]),
+            (&self.imports, &["adopted", "unchanged", "refused"]),
+        ];
+        for (counters, outcomes) in outcomes {
+            outcomes.iter().for_each(|outcome| counters.with_label_values(&[*outcome]).inc_by(0));
+        }
+        for target in SlaTarget::ALL {
+            ["warned", "breached"].iter().for_each(|outcome| self.sla_reached.with_label_values(&[target.word(), *outcome]).inc_by(0));
         }
     }
 

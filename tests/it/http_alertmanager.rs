@@ -147,6 +147,21 @@ async fn silences_are_made_listed_changed_and_expired_over_the_wire() {
     changed["id"] = json!(id);
     changed["endsAt"] = json!("2026-11-24T06:00:00Z");
     assert_eq!(doors.post("/api/v2/silences", &changed.to_string()).await.json()["silenceID"], json!(id));
+    changed["matchers"][0]["value"] = json!("HostDown|Other");
+    changed["matchers"][0]["isRegex"] = json!(true);
+    let other = doors.post("/api/v2/silences", &changed.to_string()).await.json()["silenceID"].as_str().unwrap().to_owned();
+    assert_ne!(other, id, "it mutes something else");
+    assert_eq!(doors.get(&format!("/api/v2/silence/{id}")).await.json()["status"]["state"], json!("expired"));
+    let mut again = body.clone();
+    again["id"] = json!(id);
+    let id = doors.post("/api/v2/silences", &again.to_string()).await.json()["silenceID"].as_str().unwrap().to_owned();
+    assert!(id != other && id != again["id"].as_str().unwrap(), "what is over stays over");
+    let states = |list: serde_json::Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|one| one["status"]["state"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(states(doors.get("/api/v2/silences").await.json()), ["active", "active", "expired"]);
+    let told = doors.send("DELETE", &format!("/api/v2/silence/{other}"), &[], "").await;
+    assert_eq!(told.status, 200);
 
     for _ in 0..2 {
         let told = doors.send("DELETE", &format!("/api/v2/silence/{id}"), &[], "").await;

@@ -425,6 +425,9 @@ async fn probes_metrics_and_reload_answer_the_machinery() {
     for line in [
         "watchkeeper_events_accepted_total{source=\"default\"} 1",
         "watchkeeper_http_requests_total{path=\"/api/v2/alerts\",status=\"2xx\"} 1",
+        "watchkeeper_mails_total{outcome=\"dead\"} 0",
+        "watchkeeper_reloads_total{outcome=\"refused\"} 0",
+        "watchkeeper_sla_thresholds_total{outcome=\"breached\",target=\"resolution\"} 0",
     ] {
         assert!(metrics.body.contains(line), "{line} is missing in {}", metrics.body);
     }

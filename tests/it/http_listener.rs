@@ -6,12 +6,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
-use axum::routing::post;
+use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use watchkeeper::ingest::budget::Budget;
-use watchkeeper::ingest::http::{BODY_TIMEOUT, BodyFault, HEADER_TIMEOUT, IDLE_TIMEOUT, Listener, read_body, serve};
+use watchkeeper::ingest::http::{BODY_TIMEOUT, BodyFault, HEADER_TIMEOUT, IDLE_TIMEOUT, Listener, SPARE_CONNECTIONS, read_body, serve};
 
 const BODY_BYTES_MAX: usize = 4 << 20;
 
@@ -37,7 +37,7 @@ async fn served(connections: usize, bytes: usize) -> Served {
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = watch::channel(false);
     let bytes = Budget::new(bytes);
-    let router = Router::new().route("/", post(echo_length)).with_state(bytes.clone());
+    let router = Router::new().route("/", post(echo_length)).route("/-/healthy", get(async || "healthy")).with_state(bytes.clone());
     let task = tokio::spawn(serve(Listener::Tcp(listener), router, Budget::new(connections), stopping));
     Served { address, stop, bytes, task }
 }
@@ -164,7 +164,7 @@ async fn what_does_not_fit_into_the_bytes_in_flight_is_answered_at_once() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_closed_and_those_within_go_on() {
+async fn connections_beyond_the_limit_are_told_so_probes_are_answered_and_those_within_go_on() {
     let served = served(2, 1_000).await;
     let mut open = Vec::new();
     for _ in 0..2 {
@@ -174,7 +174,19 @@ async fn connections_beyond_the_limit_are_closed_and_those_within_go_on() {
         open.push(client);
     }
     let mut third = TcpStream::connect(served.address).await.unwrap();
-    assert_eq!(all(&mut third).await, "");
+    third.write_all(POST.as_bytes()).await.unwrap();
+    let told = all(&mut third).await;
+    assert!(told.starts_with("HTTP/1.1 503") && told.contains("retry-after: 1") && told.contains("connection: close"), "{told}");
+    let mut probe = TcpStream::connect(served.address).await.unwrap();
+    probe.write_all(b"GET /-/healthy HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let told = all(&mut probe).await;
+    assert!(told.starts_with("HTTP/1.1 200") && told.ends_with("healthy"), "{told}");
+    let mut silent = Vec::new();
+    for _ in 0..SPARE_CONNECTIONS {
+        silent.push(TcpStream::connect(served.address).await.unwrap());
+    }
+    let mut beyond = TcpStream::connect(served.address).await.unwrap();
+    assert_eq!(all(&mut beyond).await, "");
     open[0].write_all(POST.as_bytes()).await.unwrap();
     assert!(answer(&mut open[0]).await.starts_with("HTTP/1.1 200"));
 }

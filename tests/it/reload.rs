@@ -105,12 +105,15 @@ fn all_faults_of_all_files_are_answered_at_once() {
     folder.write("rules/late.yaml", "storms:\n  - {name: site}\n");
     folder.write("cmdb/items.yaml", "items:\n  - {id: sw-1, criticality: hihg}\n");
     folder.write("templates/opened.text.hbs", "{{#if incident}}\n");
+    std::fs::write(folder.path("cmdb/latin.yaml"), b"people:\n  - {id: ann, name: Andr\xe9, mail: ann@example.org}\n").unwrap();
     let mut answer = String::new();
     until("every file is closed", || {
         answer = folder.post("/-/reload", "").unwrap();
         !answer.contains("still being written")
     });
-    for fault in ["unknown key `mens`", "alert.nam", "`storms`", "not yet", "`hihg`", "templates/opened.text.hbs"] {
+    for fault in
+        ["unknown key `mens`", "alert.nam", "`storms`", "not yet", "`hihg`", "templates/opened.text.hbs", "byte 32 (0xe9) is not UTF-8"]
+    {
         assert!(answer.contains(fault), "{fault}: {answer}");
     }
     assert_eq!(folder.policy(), before);

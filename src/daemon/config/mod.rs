@@ -244,7 +244,7 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of requests that are not answered yet; beyond it they are 503 with Retry-After. Default 64 MiB.
     pub in_flight_bytes: usize,
-    /// Open connections; further ones wait to be accepted. Default 1,024.
+    /// Open connections; further ones are answered with 503, except for probes and metrics, and closed. Default 1,024.
     pub connections: usize,
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{Request, Response, header};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -50,6 +50,13 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Headers of a request. More are answered with 431.
 const HEADERS_MAX: usize = 100;
 
+/// Connections that are taken beyond the limit, each for one request: who asks whether the daemon lives is answered, everybody else is told to come again. What
+/// comes beyond these is closed.
+pub const SPARE_CONNECTIONS: usize = 32;
+
+/// What a connection beyond the limit may ask for.
+const PROBES: [&str; 3] = ["/-/healthy", "/-/ready", "/metrics"];
+
 /// How long an accept loop rests after the system had no more file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
@@ -64,9 +71,10 @@ pub enum Listener {
 
 /// Serves `router` until `stop` turns true, then finishes what is in flight, at most for [`DRAIN_TIMEOUT`].
 ///
-/// Each request carries its [`Peer`] as an extension. `connections` is shared by all listeners; a connection beyond it is closed.
+/// Each request carries its [`Peer`] as an extension. `connections` is shared by all listeners; [`SPARE_CONNECTIONS`] beyond it are told so.
 pub async fn serve(listener: Listener, router: Router, connections: Budget, mut stop: watch::Receiver<bool>) {
     let mut open: JoinSet<()> = JoinSet::new();
+    let spare = Budget::new(SPARE_CONNECTIONS);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener) => accepted,
@@ -82,14 +90,15 @@ pub async fn serve(listener: Listener, router: Router, connections: Budget, mut 
                 continue;
             }
         };
-        let Some(share) = connections.take(1) else {
+        let own = connections.take(1).map(|share| (Room::Own, share));
+        let Some((room, share)) = own.or_else(|| spare.take(1).map(|share| (Room::Spare, share))) else {
             debug!(open = open.len(), "A connection was closed because too many are open.");
             continue;
         };
         let router = router.clone();
         let stop = stop.clone();
         open.spawn(async move {
-            connection(stream, peer, router, stop).await;
+            connection(stream, Requests { router, peer, room, phase: Arc::default() }, stop).await;
             drop(share);
         });
     }
@@ -182,10 +191,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn connection(stream: Stream, peer: Peer, router: Router, mut stop: watch::Receiver<bool>) {
-    let phase = Arc::new(Phase::default());
-    let stream = Patient::new(stream, phase.clone());
-    let service = Requests { router, peer, phase };
+async fn connection(stream: Stream, service: Requests, mut stop: watch::Receiver<bool>) {
+    let stream = Patient::new(stream, service.phase.clone());
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEADER_BYTES_MAX).max_headers(HEADERS_MAX);
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
@@ -233,7 +240,17 @@ impl Phase {
 struct Requests {
     router: Router,
     peer: Peer,
+    room: Room,
     phase: Arc<Phase>,
+}
+
+/// Whether a connection is one of those that the limit allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// It is.
+    Own,
+    /// It is one of the few beyond.
+    Spare,
 }
 
 impl Service<Request<hyper::body::Incoming>> for Requests {
@@ -246,13 +263,30 @@ impl Service<Request<hyper::body::Incoming>> for Requests {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.peer);
         let router = self.router.clone();
-        let phase = self.phase.clone();
+        let (room, phase) = (self.room, self.phase.clone());
         Box::pin(async move {
-            let response = router.oneshot(request).await;
+            let response = match room {
+                Room::Own => router.oneshot(request).await,
+                Room::Spare if PROBES.contains(&request.uri().path()) => router.oneshot(request).await.map(closing),
+                Room::Spare => Ok(closing(too_many())),
+            };
             phase.set(IDLE);
             response
         })
     }
+}
+
+fn too_many() -> Response<Body> {
+    let mut response = Response::new(Body::from("too many connections are open ([limits] connections); try again\n"));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// The connection ends with this answer.
+fn closing(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// A stream that fails a read or a write which takes too long for what the connection is about.

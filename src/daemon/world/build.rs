@@ -56,7 +56,7 @@ impl Frame {
 /// # Errors
 /// Every finding of every file, warnings among them, where at least one is an error.
 pub fn build(frame: &Frame, base: &Arc<Cmdb>, sources: Sources) -> Result<Built, Findings> {
-    let mut findings = Findings::default();
+    let mut findings = sources.not_text.clone();
     let policy = part(&mut findings, sources.rules.iter(), || policy::load(&sources.rules).map(|loaded| (loaded.policy, loaded.warnings)));
     let all_of_cmdb = sources.cmdb.iter().chain(sources.imports.iter().map(|import| &import.file));
     let inventory = part(&mut findings, all_of_cmdb, || cmdb::files::read_sources(&sources.of_cmdb(), base.inventory()));

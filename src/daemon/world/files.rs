@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use watchkeeper_engine::limits::SOURCE_BYTES_MAX;
 use watchkeeper_engine::source::{Diagnostic, SourceFile, sort};
@@ -69,6 +70,8 @@ pub struct Sources {
     pub cmdb: Vec<SourceFile>,
     /// What other sources of the CMDB brought, by their names. No folder holds it; a reload leaves it as it is.
     pub imports: Vec<Import>,
+    /// Files that are not UTF-8, with what stands for them in the lists above: building reports them beside the faults of all others.
+    pub not_text: Findings,
 }
 
 /// Whether somebody said that a loss is meant.
@@ -93,17 +96,18 @@ impl Sources {
     /// Reads the three folders, and takes over the imports. `before` is what is in force: a folder that has lost all its files since is refused unless that is confirmed.
     ///
     /// # Errors
-    /// Everything that cannot be read.
+    /// Everything that cannot be read; a file that is not UTF-8 is read and told of in `not_text`.
     pub fn read(files: &Files, before: &Sources, confirmed: Confirmed) -> Result<Sources, Findings> {
-        let mut findings = Findings::default();
+        let (mut findings, mut not_text) = (Findings::default(), Findings::default());
         let mut read = |kind: Kind| {
-            let mut reading = FolderReading { folder: kind.folder(files), kind, files: Vec::new(), findings: Findings::default() };
+            let mut reading = FolderReading::of(kind.folder(files), kind);
             reading.read(before.of(kind), confirmed);
             findings.extend(reading.findings);
+            not_text.extend(reading.not_text);
             reading.files
         };
-        let sources =
-            Sources { rules: read(Kind::Rules), templates: read(Kind::Templates), cmdb: read(Kind::Cmdb), imports: before.imports.clone() };
+        let (rules, templates, cmdb) = (read(Kind::Rules), read(Kind::Templates), read(Kind::Cmdb));
+        let sources = Sources { rules, templates, cmdb, imports: before.imports.clone(), not_text };
         if findings.found.is_empty() { Ok(sources) } else { Err(findings) }
     }
 }
@@ -130,9 +134,14 @@ struct FolderReading<'f> {
     kind: Kind,
     files: Vec<SourceFile>,
     findings: Findings,
+    not_text: Findings,
 }
 
-impl FolderReading<'_> {
+impl<'f> FolderReading<'f> {
+    fn of(folder: &'f Folder, kind: Kind) -> Self {
+        FolderReading { folder, kind, files: Vec::new(), findings: Findings::default(), not_text: Findings::default() }
+    }
+
     fn read(&mut self, before: &[SourceFile], confirmed: Confirmed) {
         let path = &self.folder.path;
         let mut paths = Vec::new();
@@ -188,9 +197,25 @@ impl FolderReading<'_> {
         };
         match read.map(String::from_utf8) {
             Ok(Ok(text)) => Some(SourceFile::new(self.name(path), text)),
-            Ok(Err(_)) => self.refuse(path, "it is not UTF-8".to_owned(), "save it as UTF-8"),
+            Ok(Err(fault)) => Some(self.not_text(path, &fault)),
             Err(error) => self.refuse(path, error.to_string(), "make it readable for the daemon's user"),
         }
+    }
+
+    /// What stands for a file that is not UTF-8, so that what it names is not missed elsewhere.
+    fn not_text(&mut self, path: &Path, fault: &FromUtf8Error) -> SourceFile {
+        let at = fault.utf8_error().valid_up_to();
+        let file = SourceFile::new(self.name(path), String::from_utf8_lossy(fault.as_bytes()));
+        let byte = fault.as_bytes().get(at).copied().unwrap_or_default();
+        let message = format!("byte {at} (0x{byte:02x}) is not UTF-8");
+        let place = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
+        let shown = match self.kind {
+            Kind::Templates => SourceFile::new(format!("templates/{}", file.path), file.text.as_str()),
+            Kind::Rules | Kind::Cmdb => file.clone(),
+        };
+        self.not_text.found.push(Diagnostic::error(&shown, &place, message).help("save the file as UTF-8"));
+        self.not_text.files.push(shown);
+        file
     }
 
     /// What findings call a file: its folder's name and its path below, `/` between the parts.

@@ -150,7 +150,7 @@ fn a_reload_that_brings_a_silence_mutes_what_fires_and_one_that_takes_it_away_ju
     sim.run("1m");
     assert_eq!(states(&sim), [AlertState::Firing]);
     assert_eq!(sim.said(), ["db-2 new P2"]);
-    assert_eq!(sim.mails(), [], "whoever knows already is not told again");
+    assert_eq!(sim.mails(), [], "whoever knows is not told again");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{Answer, Asked, Decision, Subject, Then, invalid, too_long};
 use crate::expr::{AlertView, Matcher};
 use crate::fact::Fact;
 use crate::ids::SilenceId;
-use crate::model::silence::{self, Silence, StoredMatcher};
+use crate::model::silence::{self, Silence, SilenceState, StoredMatcher};
 use crate::state::State;
 use crate::time::Time;
 
@@ -18,14 +18,30 @@ pub(super) struct Wanted<'a> {
 }
 
 /// A silence is made, or changed where `id` names one.
+///
+/// A change goes as far as Alertmanager's `canUpdate` lets it: the matchers stay, and the start of what holds does. Anything else, and anything for a silence that
+/// is over, makes a new one with an id of its own, and ends the one named: what a silence muted stays true.
 pub(super) fn set(asked: Asked<'_>, id: Option<SilenceId>, wanted: Wanted<'_>) -> Decision {
-    let number = id.unwrap_or(SilenceId(asked.state.counters.silences + 1));
-    let known = id.and_then(|id| asked.state.silences.get(&id));
-    let answer = match (id, known) {
-        (Some(_), None) => Answer::NotFound,
-        (_, known) => refused(asked, wanted).unwrap_or_else(|| put(asked, number, wanted, known.map(|known| &known.record))),
+    let known = id.and_then(|id| asked.state.silences.get(&id)).map(|known| &known.record);
+    let changed = known.filter(|known| can_change(known, wanted, asked.now));
+    let number = changed.map_or(SilenceId(asked.state.counters.silences + 1), |known| known.id);
+    let (subject, answer) = match (id, known) {
+        (Some(id), None) => (id, Answer::NotFound),
+        (_, known) => {
+            let replaced = known.filter(|known| changed.is_none() && known.ends_at > asked.now);
+            (number, refused(asked, wanted).unwrap_or_else(|| put(asked, number, wanted, changed, replaced)))
+        }
     };
-    Decision { subject: Subject::Silence(number), answer }
+    Decision { subject: Subject::Silence(subject), answer }
+}
+
+fn can_change(known: &Silence, wanted: Wanted<'_>, now: Time) -> bool {
+    known.matchers == wanted.matchers
+        && match known.state(now) {
+            SilenceState::Active => known.starts_at == wanted.starts_at,
+            SilenceState::Pending => wanted.starts_at >= now,
+            SilenceState::Expired => false,
+        }
 }
 
 /// A silence ends.
@@ -62,7 +78,7 @@ fn refused(asked: Asked<'_>, wanted: Wanted<'_>) -> Option<Answer> {
     too_long("comment", wanted.comment)
 }
 
-fn put(asked: Asked<'_>, number: SilenceId, wanted: Wanted<'_>, known: Option<&Silence>) -> Answer {
+fn put(asked: Asked<'_>, number: SilenceId, wanted: Wanted<'_>, known: Option<&Silence>, replaced: Option<&Silence>) -> Answer {
     let record = Silence {
         id: number,
         uuid: known.map_or_else(|| uuid(asked.state, number), |record| record.uuid.clone()),
@@ -78,7 +94,9 @@ fn put(asked: Asked<'_>, number: SilenceId, wanted: Wanted<'_>, known: Option<&S
     if known.is_some_and(|known| says(known) == says(&record)) {
         return Answer::Holds;
     }
-    Answer::Does { facts: vec![Fact::Silence(silence::Fact::Set { silence: Box::new(record) })], then: Then::Sweep }
+    let ended = replaced.map(|known| silence::Fact::Expired { id: known.id, actor: asked.actor.to_owned() });
+    let facts = ended.into_iter().chain([silence::Fact::Set { silence: Box::new(record) }]).map(Fact::Silence).collect();
+    Answer::Does { facts, then: Then::Sweep }
 }
 
 /// A UUID of version 8 (RFC 9562): the store's id and the number, hashed.

@@ -193,7 +193,7 @@ pub fn look(world: &World, incident: &Incident, view: &View<'_>, reason: Reason)
         let to: Vec<String> = untold.map(|to| to.address.clone()).collect();
         let why = match (sends && holds, found.is_empty(), to.is_empty()) {
             (true, true, _) => "it reaches nobody".to_owned(),
-            (true, false, true) => "whom it reaches knows already".to_owned(),
+            (true, false, true) => "those it reaches know already".to_owned(),
             (true, false, false) | (false, _, _) => why,
         };
         let folded = rule.digest.as_ref().filter(|_| reason != Reason::Affected).map(Digest::to_string);
