@@ -56,8 +56,21 @@ fn every_metric_that_the_rules_and_the_dashboard_name_is_one_of_the_daemon() {
 }
 
 #[test]
-fn the_configuration_of_the_image_has_no_fault() {
-    let place = tempfile::tempdir().unwrap();
-    std::fs::copy(deploy("docker/daemon.toml"), place.path().join("daemon.toml")).unwrap();
-    run(env!("CARGO_BIN_EXE_watchkeeper"), &["check", place.path().to_str().unwrap()], ".");
+fn the_configurations_of_the_image_and_of_the_trial_installation_have_no_fault() {
+    for file in ["docker/daemon.toml", "docker/trial.toml"] {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::copy(deploy(file), place.path().join("daemon.toml")).unwrap();
+        run(env!("CARGO_BIN_EXE_watchkeeper"), &["check", place.path().to_str().unwrap()], ".");
+    }
+}
+
+#[test]
+fn what_the_trial_installation_mounts_is_there() {
+    let compose = std::fs::read_to_string(deploy("docker/compose.yaml")).unwrap();
+    let mounted: Vec<&str> = compose.lines().filter_map(|line| line.trim().strip_prefix("- ")?.strip_suffix(":ro")).collect();
+    assert_eq!(mounted.len(), 5, "{mounted:?}");
+    for mount in mounted {
+        let (from, to) = mount.split_once(':').unwrap();
+        assert!(deploy("docker").join(from).exists() && to.starts_with('/'), "{mount}");
+    }
 }
