@@ -60,6 +60,11 @@ pub struct Due {
 }
 
 impl Due {
+    fn of(promise: &Promise<'_>, reached: Vec<Reached>) -> Option<Due> {
+        let due = Due { terms: promise.clock.terms, name: promise.clock.name.clone(), target: promise.target, reached };
+        (!due.reached.is_empty()).then_some(due)
+    }
+
     /// What it is told as: a breach, or a warning before it.
     pub fn reason(&self) -> Reason {
         let is_breach = self.reached.iter().any(|reached| reached.percent == BREACH);
@@ -69,13 +74,21 @@ impl Due {
 
 /// What was used up by `now` and not said yet.
 pub fn due(state: &State, incident: &Incident, now: Time) -> Vec<Due> {
+    let waits = incident.notify_at.is_some();
     let of_promise = |promise: Promise<'_>| {
-        let period = promise.run.period;
+        let (target, period) = (promise.target, promise.run.period);
         let when = |percent: u8| promise.reaches(percent).filter(|at| *at <= now).map(|at| (percent, at));
-        let reached: Vec<Reached> =
-            promise.unsaid().filter_map(when).map(|(percent, at)| Reached { target: promise.target, period, percent, at }).collect();
-        let due = Due { terms: promise.clock.terms, name: promise.clock.name.clone(), target: promise.target, reached };
-        (!due.reached.is_empty()).then_some(due)
+        let reached = promise.unsaid().filter_map(when).map(|(percent, at)| Reached { target, period, percent, at, waits });
+        Due::of(&promise, reached.collect())
+    };
+    incident.promises(&state.terms, now).into_iter().filter_map(of_promise).collect()
+}
+
+/// What was used up while the first mail was waited for, and is told with that.
+pub fn waiting(state: &State, incident: &Incident, now: Time) -> Vec<Due> {
+    let of_promise = |promise: Promise<'_>| {
+        let waits = |reached: &&Reached| reached.waits && reached.target == promise.target && reached.period == promise.run.period;
+        Due::of(&promise, promise.clock.reached.iter().filter(waits).copied().collect())
     };
     incident.promises(&state.terms, now).into_iter().filter_map(of_promise).collect()
 }

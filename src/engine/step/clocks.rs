@@ -69,7 +69,8 @@ impl Turn<'_> {
         for one in &due {
             self.put(incident::Fact::ClockReached { id, name: one.name.clone(), reached: one.reached.clone() });
         }
-        if !due.is_empty() {
+        // Before the first mail nobody knows of the incident.
+        if due.iter().flat_map(|one| &one.reached).all(|reached| !reached.waits) {
             self.tell_clocks(id, &due);
         }
         let Some(incident) = self.state.incidents.get(&id) else { return };
@@ -117,8 +118,8 @@ impl Turn<'_> {
     }
 
     /// One mail a person for whatever is used up at this moment: what fell due while nobody looked is one mail too.
-    fn tell_clocks(&mut self, id: IncidentId, due: &[clock::Due]) {
-        let tells = |incident: &&Incident| !incident.muted && incident.parent.is_none();
+    pub(super) fn tell_clocks(&mut self, id: IncidentId, due: &[clock::Due]) {
+        let tells = |incident: &&Incident| !due.is_empty() && !incident.muted && incident.parent.is_none();
         let Some(incident) = self.state.incidents.get(&id).filter(tells) else { return };
         if incident.subject.is_empty() {
             let subject = notify::subject(self.state, self.world, incident);

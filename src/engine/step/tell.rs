@@ -1,8 +1,8 @@
 //! Telling people: what the notify judgement planned becomes messages, digest lines and timeline entries.
 
 use super::Turn;
-use crate::decide::cause;
 use crate::decide::notify::{self, Mail, Moment, Planned};
+use crate::decide::{cause, clock};
 use crate::effect::Effect;
 use crate::fact::Fact;
 use crate::ids::{IncidentId, MessageId};
@@ -34,9 +34,11 @@ impl Turn<'_> {
             self.put(incident::Fact::NotifyArmed { id, at: Some(at), subject });
             return;
         }
+        let waiting = clock::waiting(self.state, incident, self.now);
         self.put(incident::Fact::NotifyArmed { id, at: None, subject });
         if !muted {
             self.tell(id, reason, Moment::First);
+            self.tell_clocks(id, &waiting);
         }
     }
 

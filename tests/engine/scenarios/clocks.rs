@@ -328,6 +328,41 @@ notify:
 }
 
 #[test]
+fn a_promise_used_up_before_the_first_mail_is_told_right_after_it() {
+    let rules = "
+slas: [{name: quick, targets: {P1: {response: 20s}}, warn_at: [50%]}]
+notify: [{name: owner, to: [owner], send: [opened, resolved, sla_warning, sla_breached]}]
+";
+    let reasons = |sim: &mut Sim| -> Vec<(Reason, Vec<u32>)> {
+        let mails = sim.mails();
+        mails.iter().map(|mail| (mail.reason, mail.content.clocks.iter().flat_map(|line| line.reached.clone()).collect())).collect()
+    };
+    let mut sim = Sim::new(rules, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("29s");
+    let id = sim.on("web-1").id;
+    assert_eq!(reasons(&mut sim), []);
+    assert!(sim::timeline(&sim, id).iter().any(|line| line.starts_with("SLA quick breached")), "it is written down at its time");
+    // A restart forgets nothing of it.
+    sim.restart("0s");
+    sim.run("1s");
+    assert_eq!(reasons(&mut sim), [(Reason::Opened, vec![]), (Reason::SlaBreached, vec![50, 100])]);
+    sim.run("1h");
+    sim.clear(alert("HostDown", "web-1"));
+    sim.run("10m");
+    assert_eq!(reasons(&mut sim), [(Reason::Resolved, vec![])], "each once, and its end to whom was told");
+
+    // It comes and goes before anybody was told: nobody hears of its promise either.
+    let mut sim = Sim::new(&rules.replace("20s", "10s"), SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("20s");
+    let id = sim.on("web-1").id;
+    sim.command(Action::Resolve { id, words: "reseated".to_owned() });
+    sim.run("20s");
+    assert_eq!(reasons(&mut sim), []);
+}
+
+#[test]
 fn what_is_muted_is_measured_and_told_to_nobody() {
     let rules = format!("{GOLD}silences: [{{name: quiet, when: ci.id == 'web-1', from: 2026-03-24T10:05:00+01:00}}]\n");
     let mut sim = Sim::new(&rules, SHOP);

@@ -1,6 +1,6 @@
 //! How a fact about an incident changes its record.
 
-use super::clock::Moved;
+use super::clock::{Clock, Moved};
 use super::{Earlier, Fact, Incident};
 use crate::time::{Span, Time};
 use crate::words::{IncidentState, Reason};
@@ -105,6 +105,9 @@ impl Incident {
             Fact::SettleArmed { at, .. } => self.settle_at = *at,
             Fact::NotifyArmed { at, subject, .. } => {
                 self.notify_at = *at;
+                if at.is_none() {
+                    self.clocks.iter_mut().for_each(Clock::wait_no_more);
+                }
                 self.subject.clone_from(subject);
             }
             Fact::Told { told, .. } => {

@@ -100,6 +100,10 @@ pub struct Reached {
     /// When by the log.
     #[n(3)]
     pub at: Time,
+    /// Whether the first mail was waited for then, so that it is told with that.
+    #[n(4)]
+    #[cbor(default)]
+    pub waits: bool,
 }
 
 /// The share that is a breach.
@@ -391,6 +395,13 @@ impl Clock {
     /// When the promise was first broken, in whichever period.
     pub fn breached_at(&self, target: SlaTarget) -> Option<Time> {
         self.reached.iter().find(|known| known.target == target && known.percent == BREACH).map(|known| known.at)
+    }
+
+    /// The first mail went, or none will: nothing waits for it any more.
+    pub(super) fn wait_no_more(&mut self) {
+        for reached in &mut self.reached {
+            reached.waits = false;
+        }
     }
 
     /// Keeps what was reached. Of periods that are over only the first breach stays.
