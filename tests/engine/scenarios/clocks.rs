@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use watchkeeper_engine::event::Action;
 use watchkeeper_engine::ids::IncidentId;
+use watchkeeper_engine::limits::CLOCK_MARKS_MAX;
 use watchkeeper_engine::model::incident::clock::{LiveTerms, Mark, Moved, Run, Standing};
 use watchkeeper_engine::policy::slas::Terms;
 use watchkeeper_engine::time::{Span, Time};
@@ -363,6 +364,56 @@ notify: [{name: owner, to: [owner], send: [opened, resolved, sla_warning, sla_br
 }
 
 #[test]
+fn of_working_days_without_any_working_time_no_share_is_used_up_before_the_end() {
+    // From a closed Saturday morning until the office opens on Monday nobody works.
+    let mut sim = Sim::new(&GOLD.replace("P1: {response: 15m, resolution: 4h}", "P1: {resolution: 1bd}"), SHOP);
+    sim.run_until(t("2026-03-28T08:00:00+01:00"));
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("1h");
+    assert_eq!(clock_mails(&mut sim), [""; 0]);
+    let deadline = t("2026-03-30T09:00:00+02:00");
+    sim.run_until(Time(deadline.0 - 1));
+    let found = standing(&sim, "web-1", SlaTarget::Resolution);
+    assert_eq!((found.state, found.percent, found.deadline), (ClockState::Running, 0, Some(deadline)));
+    assert_eq!(clock_mails(&mut sim), [""; 0]);
+    sim.run("1h");
+    assert_eq!(clock_mails(&mut sim), ["platform@example.org sla_breached resolution 50,75,100"]);
+    assert_eq!(standing(&sim, "web-1", SlaTarget::Resolution).percent, 100);
+}
+
+#[test]
+fn a_full_log_tells_no_breach_twice_and_keeps_what_the_promise_to_answer_counts_from() {
+    let mut sim = Sim::new(GOLD, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("16m");
+    let id = sim.on("web-1").id;
+    for _ in 0..2 {
+        sim.command(Action::Resolve { id, words: "reseated".to_owned() });
+        sim.command(Action::Reopen { id, words: "no".to_owned() });
+        sim.run("16m");
+    }
+    let told = clock_mails(&mut sim);
+    assert_eq!(told.iter().filter(|mail| mail.ends_with("sla_breached response 100")).count(), 3, "{told:#?}");
+    let before = standing(&sim, "web-1", SlaTarget::Response);
+    for _ in 0..=CLOCK_MARKS_MAX / 2 {
+        sim.command(hold(id, "waiting_for_customer"));
+        sim.command(Action::Resume { id });
+    }
+    let incident = &sim.state.incidents[&id];
+    assert!((CLOCK_MARKS_MAX - 2..=CLOCK_MARKS_MAX).contains(&incident.log.len()), "it is full and bounded: {}", incident.log.len());
+    let after = standing(&sim, "web-1", SlaTarget::Response);
+    assert_eq!((after.period, after.start, after.deadline), (2, before.start, before.deadline));
+    sim.run("1h");
+    let told = clock_mails(&mut sim);
+    assert!(!told.iter().any(|mail| mail.contains("response")), "{told:#?}");
+    assert_eq!(
+        standing(&sim, "web-1", SlaTarget::Resolution).deadline,
+        Some(sim::start() + Span::hours(4)),
+        "what was forgotten counts as used"
+    );
+}
+
+#[test]
 fn what_is_muted_is_measured_and_told_to_nobody() {
     let rules = format!("{GOLD}silences: [{{name: quiet, when: ci.id == 'web-1', from: 2026-03-24T10:05:00+01:00}}]\n");
     let mut sim = Sim::new(&rules, SHOP);
@@ -414,7 +465,7 @@ fn deadlines_equal_the_independent_vectors() {
     assert_eq!(vectors.len(), 50);
     for vector in &vectors {
         let terms = LiveTerms::new(terms(vector));
-        let run = Run::of(&log(vector), &terms.record, SlaTarget::Resolution).unwrap();
+        let run = Run::of(&log(vector), 0, &terms.record, SlaTarget::Resolution).unwrap();
         assert_eq!(run.allowance.to_string(), vector["allowance"].as_str().unwrap(), "{vector}");
         let calendar = terms.calendar(run.allowance);
         for (percent, key) in [(100, "deadline"), (50, "at_50"), (75, "at_75")] {

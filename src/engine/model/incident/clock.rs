@@ -150,10 +150,10 @@ pub struct Standing {
 }
 
 impl Run {
-    /// The run of a promise by a log; `None`: nothing is promised at that priority.
-    pub fn of(log: &[Mark], terms: &Terms, target: SlaTarget) -> Option<Run> {
+    /// The run of a promise by the log of what came back `reopened` times; `None`: nothing is promised at that priority.
+    pub fn of(log: &[Mark], reopened: u32, terms: &Terms, target: SlaTarget) -> Option<Run> {
         match target {
-            SlaTarget::Response => response(log, terms),
+            SlaTarget::Response => response(log, reopened, terms),
             SlaTarget::Resolution => resolution(log, terms),
             SlaTarget::Update => None,
         }
@@ -162,10 +162,12 @@ impl Run {
     /// When the used time reaches `percent` of what is allowed: by the log so far and, where it still runs, if nothing more happens.
     /// `None`: it ended before, or waits.
     pub fn reaches(&self, calendar: &Calendar, percent: u8) -> Option<Time> {
-        let base = if percent >= BREACH {
+        let total = self.total(calendar);
+        // Working days without any working time, from a closed day on: no share of nothing is used up before the end.
+        let base = if percent >= BREACH || total == Span::ZERO {
             calendar.end(self.start, self.allowance)
         } else {
-            calendar.add(self.start, Span(self.total(calendar).0 * i64::from(percent) / i64::from(BREACH)))
+            calendar.add(self.start, Span(total.0 * i64::from(percent) / i64::from(BREACH)))
         };
         let mut at = base;
         for (from, until) in &self.pauses {
@@ -193,7 +195,7 @@ impl Run {
     /// Where it stands at `now`; `breached`: that it was broken is known already.
     pub fn standing(&self, calendar: &Calendar, breached: bool, now: Time) -> Standing {
         let until = self.ended.unwrap_or(now).min(now);
-        let total = self.total(calendar).0.max(1);
+        let total = self.total(calendar).0;
         let paused = self.paused(calendar, until);
         let used = Span((calendar.between(self.start, until).0 - paused.0).max(0));
         let deadline = match self.ended {
@@ -212,7 +214,8 @@ impl Run {
             (false, None, true) => ClockState::Paused,
             (false, None, false) => ClockState::Running,
         };
-        let share = u32::try_from(used.0.saturating_mul(i64::from(BREACH)) / total).unwrap_or(u32::MAX);
+        let share = used.0.saturating_mul(i64::from(BREACH)).checked_div(total).unwrap_or_default();
+        let share = u32::try_from(share).unwrap_or(u32::MAX);
         let percent = if breached { share.max(BREACH.into()) } else { share.min(u32::from(BREACH) - 1) };
         Standing {
             period: self.period,
@@ -247,8 +250,9 @@ pub fn start(log: &[Mark]) -> Option<Time> {
 }
 
 /// Until somebody has it; it never waits, except while another incident stands for this one.
-fn response(log: &[Mark], terms: &Terms) -> Option<Run> {
-    let mut run = Draft::new(start(log)?);
+fn response(log: &[Mark], reopened: u32, terms: &Terms) -> Option<Run> {
+    // Not counted by the log, which forgets.
+    let mut run = Draft { period: reopened, ..Draft::new(start(log)?) };
     for mark in log {
         match &mark.what {
             Moved::Rated(priority) => run.priority = *priority,
@@ -307,7 +311,7 @@ impl Draft {
     }
 
     fn start_over(&mut self, at: Time) {
-        *self = Draft { period: self.period + 1, priority: self.priority, ..Draft::new(at) };
+        *self = Draft { period: self.period, priority: self.priority, ..Draft::new(at) };
     }
 
     fn wait(&mut self, at: Time) {
@@ -423,7 +427,7 @@ impl Incident {
         let of_clock = |clock: &'a Clock| {
             let terms = terms.get(&clock.terms)?;
             Some(SlaTarget::ALL.iter().filter_map(move |target| {
-                let run = Run::of(&self.log, &terms.record, *target)?;
+                let run = Run::of(&self.log, self.reopened, &terms.record, *target)?;
                 let breached = clock.has_reached(*target, run.period, BREACH);
                 let standing = run.standing(terms.calendar(run.allowance), breached, now);
                 Some(Promise { clock, terms, target: *target, run, standing })
@@ -440,13 +444,19 @@ impl Incident {
         self.promises(terms, now).into_iter().min_by_key(rank)
     }
 
-    /// Writes down what moves its clocks. A full log forgets its oldest pause, which then counts as used.
+    /// Writes down what moves its clocks. A full log forgets its oldest pause, which then counts as used; never its last return, from which the
+    /// promise to answer counts, nor its priority.
     pub(super) fn mark(&mut self, at: Time, what: Moved) {
         if self.log.len() >= limits::CLOCK_MARKS_MAX {
             let begins = |mark: &Mark| matches!(mark.what, Moved::Held(_) | Moved::Resolved | Moved::Adopted);
             let ends = |mark: &Mark| matches!(mark.what, Moved::Resumed | Moved::Reopened | Moved::GivenBack);
-            let pair = self.log.windows(2).position(|pair| begins(&pair[0]) && ends(&pair[1]));
-            let rated = || self.log.iter().skip(2).position(|mark| matches!(mark.what, Moved::Rated(_))).map(|at| at + 2);
+            let last = |is: fn(&Moved) -> bool| self.log.iter().rposition(|mark| is(&mark.what));
+            let (returned, rated) = (last(|what| *what == Moved::Reopened), last(|what| matches!(what, Moved::Rated(_))));
+            let pair = (0..self.log.len() - 1).find(|at| {
+                let (from, until) = (&self.log[*at], &self.log[at + 1]);
+                begins(from) && ends(until) && returned != Some(at + 1)
+            });
+            let rated = || (2..self.log.len()).find(|at| matches!(self.log[*at].what, Moved::Rated(_)) && rated != Some(*at));
             match (pair, rated()) {
                 (Some(at), _) => drop(self.log.drain(at..at + 2)),
                 (None, Some(at)) => drop(self.log.remove(at)),
