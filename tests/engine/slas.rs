@@ -183,12 +183,29 @@ fn files_of_holidays_that_are_none_are_refused() {
         ("PK\u{3}\u{4}", "it does not begin with `BEGIN:VCALENDAR`"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260101\n", "`END:VEVENT` is missing"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:x\nEND:VEVENT\nEND:VCALENDAR\n", "an event without `DTSTART`"),
+        ("", "it does not begin with `BEGIN:VCALENDAR`"),
+        ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nEND:VEVENT\n", "`END:VCALENDAR` is missing"),
+        ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nEND:VEVENT\nEND:VCAL", "`END:VCALENDAR` is missing"),
+        ("BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n", "there is no event in it"),
+        ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nSTATUS:CANCELLED\nEND:VEVENT\nEND:VCALENDAR\n", "there is no event in it"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260230\nEND:VEVENT\nEND:VCALENDAR\n", "`DTSTART` is no date"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nDTEND:20260101\nEND:VEVENT\nEND:VCALENDAR\n", "ends before it begins"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nRRULE:FREQ=YEARLY;BYDAY=1MO\nEND:VEVENT\nEND:VCALENDAR\n", "only `FREQ=YEARLY`"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nRRULE:FREQ=YEARLY;BYMONTH=2\nEND:VEVENT\nEND:VCALENDAR\n", "only `FREQ=YEARLY`"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nEXDATE:20260102\nEND:VEVENT\nEND:VCALENDAR\n", "`EXDATE` is not read"),
         (
+        (
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nRECURRENCE-ID:20260101\nEND:VEVENT\nEND:VCALENDAR\n",
+            "`RECURRENCE-ID` is not read",
+        ),
+        (
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nRRULE:FREQ=YEARLY;UNTIL=2028\nEND:VEVENT\nEND:VCALENDAR\n",
+            "`UNTIL` is no date",
+        ),
+        (
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nRRULE:FREQ=YEARLY;UNTIL=20260101\nEND:VEVENT\nEND:VCALENDAR\n",
+            "`UNTIL` lies before `DTSTART`",
+        ),
             "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nDURATION:PT4H\nEND:VEVENT\nEND:VCALENDAR\n",
             "`DURATION` is not a number of days",
         ),
@@ -199,7 +216,10 @@ fn files_of_holidays_that_are_none_are_refused() {
     // One of three days by its length, and one of two years.
     let ics = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260105\nDURATION:P3D\nEND:VEVENT\n\
                BEGIN:VEVENT\nDTSTART:20260301\nRRULE:FREQ=YEARLY;COUNT=2\nEND:VEVENT\n\
-               BEGIN:VEVENT\nDTSTART:20240229\nRRULE:FREQ=YEARLY;UNTIL=20280301\nEND:VEVENT\nEND:VCALENDAR\n";
+               BEGIN:VEVENT\nDTSTART:20240229\nRRULE:FREQ=YEARLY;UNTIL=20280301\nEND:VEVENT\n\
+               BEGIN:VEVENT\nDTSTART:20201225\nRRULE:FREQ=YEARLY;UNTIL=20361224T235959Z\nEND:VEVENT\n\
+               BEGIN:VEVENT\nDTSTART:20400229\nRRULE:FREQ=YEARLY;COUNT=2\nEND:VEVENT\n\
+               BEGIN:VEVENT\nDTSTART:20260606\nSTATUS:Cancelled\nEND:VEVENT\nEND:VCALENDAR\n";
     let all = "calendars:\n  all: {zone: UTC, open: {mon-sun: \"00:00-24:00\"}, holidays: a}\n";
     let policy = policy(&[("rules/a.yaml", &format!("{rules}{all}")), ("rules/a.ics", ics)]);
     let closed = |from: &str, until: &str| {
@@ -208,7 +228,9 @@ fn files_of_holidays_that_are_none_are_refused() {
         Span((until - from).0 - policy.calendars["all"].between(from, until).0)
     };
     assert_eq!(closed("2026-01-01", "2026-02-01"), Span::days(3));
-    assert_eq!(closed("2026-02-15", "2035-01-01"), Span::days(3), "two Marches and the leap day of 2028");
+    assert_eq!(closed("2026-02-15", "2026-12-01"), Span::days(1), "one March; what was cancelled is worked");
+    assert_eq!(closed("2026-12-01", "2039-01-01"), Span::days(12), "another, the leap day of 2028, and Christmas until 2035");
+    assert_eq!(closed("2040-01-01", "2050-01-01"), Span::days(2), "the leap days of 2040 and 2044");
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) fn events(file: &SourceFile, found: &mut Vec<Diagnostic>) -> Vec<Even
     let mut open: Option<Draft> = None;
     let mut inner = 0;
     let lines = lines(&file.text);
+    let end = file.text.len()..file.text.len();
+    let is_whole = lines.last().is_some_and(|line| line.text.trim_end().eq_ignore_ascii_case("END:VCALENDAR"));
     if !lines.first().is_some_and(|line| line.text.eq_ignore_ascii_case("BEGIN:VCALENDAR")) {
         refuse(&(0..0), "this is no iCalendar file: it does not begin with `BEGIN:VCALENDAR`");
         return events;
@@ -48,14 +50,18 @@ pub(super) fn events(file: &SourceFile, found: &mut Vec<Diagnostic>) -> Vec<Even
                     refuse(&line.span, &format!("more than {EVENTS_MAX} events are no calendar of holidays"));
                     return events;
                 }
-                events.extend(open.take().map(|draft| draft.finish(file)));
+                events.extend(open.take().filter(|draft| !draft.is_cancelled).map(|draft| draft.finish(file)));
             }
             (name, Some(draft)) if inner == 0 => draft.take(name, value, line.span),
             _ => {}
         }
     }
     if open.is_some() {
-        refuse(&(file.text.len()..file.text.len()), "the last event does not end: `END:VEVENT` is missing");
+        refuse(&end, "the last event does not end: `END:VEVENT` is missing");
+    } else if !is_whole {
+        refuse(&end, "the file was cut off: `END:VCALENDAR` is missing at its end");
+    } else if events.is_empty() {
+        refuse(&(0..0), "this is no calendar of holidays: there is no event in it");
     }
     events
 }
@@ -68,9 +74,12 @@ struct Draft {
     /// The day after the last.
     end: Option<Date>,
     days: Option<i64>,
+    is_cancelled: bool,
     yearly: bool,
-    last_year: i16,
-    count: Option<i16>,
+    /// The day after which it does not come any more.
+    until: Option<Date>,
+    /// How often it comes.
+    count: Option<usize>,
     /// The month and the day that `RRULE` names, which must be those of `first`.
     month: Option<i8>,
     day: Option<i8>,
@@ -85,8 +94,9 @@ impl Draft {
             first: None,
             end: None,
             days: None,
+            is_cancelled: false,
             yearly: false,
-            last_year: YEAR_MAX,
+            until: None,
             count: None,
             month: None,
             day: None,
@@ -111,7 +121,10 @@ impl Draft {
                 Some(_) | None => fault("`DURATION` is not a number of days, such as P1D".to_owned()),
             },
             "RRULE" => self.repeat(value, span),
-            "RDATE" | "EXDATE" | "EXRULE" => fault(format!("`{name}` is not read; write each day as an event of its own")),
+            "STATUS" => self.is_cancelled = value.trim().eq_ignore_ascii_case("CANCELLED"),
+            "RDATE" | "EXDATE" | "EXRULE" | "RECURRENCE-ID" => {
+                fault(format!("`{name}` is not read; write each day as an event of its own"))
+            }
             _ => {}
         }
     }
@@ -123,13 +136,16 @@ impl Draft {
             match key.to_ascii_uppercase().as_str() {
                 "FREQ" => self.yearly = value.eq_ignore_ascii_case("YEARLY"),
                 "INTERVAL" => sound &= value == "1",
-                "COUNT" => match value.parse::<i16>() {
+                "COUNT" => match value.parse() {
                     Ok(count) if count > 0 => self.count = Some(count),
                     Ok(_) | Err(_) => sound = false,
                 },
-                "UNTIL" => match value.get(..4).and_then(|year| year.parse().ok()) {
-                    Some(year) => self.last_year = year,
-                    None => sound = false,
+                // A time of day in it does not matter to whole days.
+                "UNTIL" => match day(value.split('T').next().unwrap_or(value)) {
+                    Some(until) => self.until = Some(until),
+                    None => {
+                        self.fault.get_or_insert((span.clone(), "`UNTIL` is no date, such as 20281231".to_owned()));
+                    }
                 },
                 "WKST" => {}
                 // Some write the date of DTSTART once more; a list of months would mean other days.
@@ -160,6 +176,10 @@ impl Draft {
                 fault.get_or_insert((self.span, "an event that ends before it begins".to_owned()));
                 Vec::new()
             }
+            (Some(first), _, _) if self.until.is_some_and(|until| until < first) => {
+                fault.get_or_insert((self.span, "`UNTIL` lies before `DTSTART`".to_owned()));
+                Vec::new()
+            }
             (Some(first), _, _)
                 if self.month.is_some_and(|month| month != first.month()) || self.day.is_some_and(|day| day != first.day()) =>
             {
@@ -169,11 +189,12 @@ impl Draft {
             (Some(first), end, days) => {
                 // The end is the day after; an event of one day may write the same day twice.
                 let length = end.map_or(days.unwrap_or(1), |end| (end.duration_since(first).as_hours() / 24).max(1));
-                let last_year = if self.yearly { self.last_year.min(YEAR_MAX) } else { first.year() };
-                let count = self.count.map_or(i16::MAX, |count| first.year().saturating_add(count - 1));
-                (first.year()..=last_year.min(count).max(first.year()))
+                let last_year = if self.yearly { YEAR_MAX.max(first.year()) } else { first.year() };
+                (first.year()..=last_year)
                     // The 29th of February comes in its years only.
                     .filter_map(|year| Date::new(year, first.month(), first.day()).ok())
+                    .take_while(|day| self.until.is_none_or(|until| *day <= until))
+                    .take(self.count.unwrap_or(usize::MAX))
                     .filter_map(|first| Some((first, first.checked_add(jiff::SignedDuration::from_hours(24 * (length - 1))).ok()?)))
                     .collect()
             }
