@@ -162,6 +162,7 @@ fn each_planted_fault_of_calendars_and_slas_is_named_at_its_place() {
         sla("targets: {P1: {response: 1d, resolution: 2w}, P2: {response: soon, resolution: 4}, P3: {resolution: 0m}, P6: {resolution: 4h}}"),
         sla("targets: {P1: {respone: 15m, update: 1h}}, pause: [waiting_for_costumer, maintenance], warn_at: [75, 100%, 0%, half]"),
         sla("targets: {}"),
+        sla("targets: {P1: {resolution: 4h}, P2: {}, P3: null}"),
         "slas:\n  - {name: gold, targets: {P1: {response: 30bm, resolution: 2bd}}}\n  - {name: gold, calendar: offce, targets: {P1: {resolution: 8bh}}}\n".to_owned()
             + &calendar("closed: []"),
         "slas:\n  - {name: net, kind: ola, team: network, targets: {P1: {resolution: 2h}}}\n  - {name: x, kind: slo, targets: {P1: {resolution: 2h}}}\n".to_owned(),
@@ -182,18 +183,17 @@ fn files_of_holidays_that_are_none_are_refused() {
     for (ics, said) in [
         ("PK\u{3}\u{4}", "it does not begin with `BEGIN:VCALENDAR`"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260101\n", "`END:VEVENT` is missing"),
-        ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:x\nEND:VEVENT\nEND:VCALENDAR\n", "an event without `DTSTART`"),
         ("", "it does not begin with `BEGIN:VCALENDAR`"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nEND:VEVENT\n", "`END:VCALENDAR` is missing"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nEND:VEVENT\nEND:VCAL", "`END:VCALENDAR` is missing"),
         ("BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n", "there is no event in it"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nSTATUS:CANCELLED\nEND:VEVENT\nEND:VCALENDAR\n", "there is no event in it"),
+        ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:x\nEND:VEVENT\nEND:VCALENDAR\n", "an event without `DTSTART`"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260230\nEND:VEVENT\nEND:VCALENDAR\n", "`DTSTART` is no date"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nDTEND:20260101\nEND:VEVENT\nEND:VCALENDAR\n", "ends before it begins"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nRRULE:FREQ=YEARLY;BYDAY=1MO\nEND:VEVENT\nEND:VCALENDAR\n", "only `FREQ=YEARLY`"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nRRULE:FREQ=YEARLY;BYMONTH=2\nEND:VEVENT\nEND:VCALENDAR\n", "only `FREQ=YEARLY`"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nEXDATE:20260102\nEND:VEVENT\nEND:VCALENDAR\n", "`EXDATE` is not read"),
-        (
         (
             "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nRECURRENCE-ID:20260101\nEND:VEVENT\nEND:VCALENDAR\n",
             "`RECURRENCE-ID` is not read",
@@ -206,6 +206,7 @@ fn files_of_holidays_that_are_none_are_refused() {
             "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nRRULE:FREQ=YEARLY;UNTIL=20260101\nEND:VEVENT\nEND:VCALENDAR\n",
             "`UNTIL` lies before `DTSTART`",
         ),
+        (
             "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260102\nDURATION:PT4H\nEND:VEVENT\nEND:VCALENDAR\n",
             "`DURATION` is not a number of days",
         ),

@@ -229,6 +229,10 @@ fn targets<'a>(reading: &Reading<'a>, node: &'a Node) -> Vec<(Target, Named)> {
     for priority in Priority::ALL.iter().copied() {
         let Some(node) = by_priority.node(priority.word()) else { continue };
         let Some(keys) = reading.keys(node, &TARGETS) else { continue };
+        if keys.entries().is_empty() {
+            let error = Diagnostic::error(reading.file(), &reading.first_line(node), format!("this SLA promises nothing of {priority}"));
+            reading.report(error.help("write a target, such as {resolution: 4h}, or leave the priority out"));
+        }
         for target in [SlaTarget::Response, SlaTarget::Resolution] {
             let Some(text) = keys.get::<Spanned<String>>(target.word()) else { continue };
             if let Some(allowance) = allowance(reading, &text) {
