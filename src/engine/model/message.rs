@@ -64,7 +64,7 @@ pub struct Message {
     /// When it was delivered or given up.
     #[n(17)]
     pub done_at: Option<Time>,
-    /// When it is tried next, after a failure.
+    /// When it is tried next, after a failure or because an operator asked.
     #[n(18)]
     pub retry_at: Option<Time>,
     /// When an operator had it tried again after it was given up; `None` where nobody did.
@@ -435,6 +435,19 @@ pub enum Fact {
         #[n(0)]
         message: Box<Message>,
     },
+    /// An operator does not wait for its next try. It has not failed once more.
+    #[n(5)]
+    Hurried {
+        /// Which.
+        #[n(0)]
+        id: MessageId,
+        /// Who.
+        #[n(1)]
+        by: String,
+        /// When it is tried next.
+        #[n(2)]
+        retry_at: Time,
+    },
 }
 
 impl Message {
@@ -466,6 +479,7 @@ impl Message {
                 self.state = if self.bytes.is_empty() { MessageState::Planned } else { MessageState::Rendered };
                 (self.done_at, self.retry_at, self.revived_at) = (None, None, Some(at));
             }
+            Fact::Hurried { retry_at, .. } => self.retry_at = Some(*retry_at),
         }
     }
 

@@ -216,7 +216,10 @@ impl State {
                 touched.insert(Row::PastMessage(message.id));
                 message.id
             }
-            message::Fact::Rendered { id, .. } | message::Fact::Delivered { id } | message::Fact::Failed { id, .. } => *id,
+            message::Fact::Rendered { id, .. }
+            | message::Fact::Delivered { id }
+            | message::Fact::Failed { id, .. }
+            | message::Fact::Hurried { id, .. } => *id,
         };
         let Some(message) = self.messages.get_mut(&id) else { return };
         message.apply(fact, now);

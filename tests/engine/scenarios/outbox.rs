@@ -77,6 +77,29 @@ fn a_mail_that_does_not_leave_is_tried_less_and_less_often_and_is_dead_after_two
 }
 
 #[test]
+fn a_mail_that_an_operator_hurries_goes_at_once_and_has_not_failed_once_more() {
+    let mut sim = one_mail();
+    for _ in 0..2 {
+        failed(&mut sim, 1, Lasts::ForNow);
+        sim.run("1m");
+    }
+    failed(&mut sim, 1, Lasts::ForNow);
+    sent(&mut sim);
+    let failures = |sim: &Sim| sim.facts.iter().filter(|fact| matches!(fact, Fact::Message(message::Fact::Failed { .. }))).count();
+    let (before, failed_before) = (sim.state.messages[&MessageId(1)].clone(), failures(&sim));
+    sim.command(Action::RetryMessage { id: MessageId(1) });
+    sim.run("0s");
+    assert_eq!(sent(&mut sim), [1]);
+    let after = &sim.state.messages[&MessageId(1)];
+    assert_eq!(*after, message::Message { retry_at: Some(sim.now), ..before }, "nothing else of it changes");
+    assert_eq!(failures(&sim), failed_before);
+    // What fails now waits as long as it would have.
+    failed(&mut sim, 1, Lasts::ForNow);
+    assert_eq!(sim.state.messages[&MessageId(1)].retry_at, Some(sim.now + d("15m")));
+    sim.check();
+}
+
+#[test]
 fn a_refusal_for_good_is_dead_at_once_and_says_why() {
     let mut sim = one_mail();
     failed(&mut sim, 1, Lasts::ForGood);

@@ -10,8 +10,7 @@ pub(super) fn retry(asked: Asked<'_>, id: MessageId) -> Decision {
     let answer = match asked.state.messages.get(&id) {
         None => Answer::NotFound,
         Some(message) if message.state == MessageState::Rendered || message.state == MessageState::Planned => {
-            let error = format!("{} asked to try again at once", asked.actor);
-            Answer::does(vec![Fact::Message(message::Fact::Failed { id, error, retry_at: Some(asked.now) })])
+            Answer::does(vec![Fact::Message(message::Fact::Hurried { id, by: asked.actor.to_owned(), retry_at: asked.now })])
         }
         Some(_) => Answer::Holds,
     };
