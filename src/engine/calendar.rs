@@ -264,7 +264,8 @@ impl Calendar {
         Time::NEVER
     }
 
-    /// The same time of day on the `days`th working day after `start`; where it is closed then, the nearest open time of that day.
+    /// The same time of day on the `days`th working day after `start`; where it is closed then, the nearest open time of that day,
+    /// the earlier of two.
     pub fn add_days(&self, start: Time, days: u32) -> Time {
         let utc = TimeZone::UTC;
         let zone = self.zone.as_ref().unwrap_or(&utc);
@@ -283,11 +284,13 @@ impl Calendar {
                 left -= 1;
             }
         }
-        let spans = self.spans(zone, day);
-        match (left, spans.first(), spans.last()) {
-            (0, Some((opens, _)), Some((_, closes))) => first_at(zone, day.to_datetime(local.time())).clamp(*opens, *closes),
-            _ => Time::NEVER,
+        if left > 0 {
+            return Time::NEVER;
         }
+        let at = first_at(zone, day.to_datetime(local.time()));
+        let nearest =
+            self.spans(zone, day).into_iter().map(|(opens, closes)| at.clamp(opens, closes)).min_by_key(|open| (*open - at).0.abs());
+        nearest.unwrap_or(Time::NEVER)
     }
 
     /// The end of an allowance that begins at `start`.

@@ -121,6 +121,26 @@ fn a_working_day_ends_at_the_same_time_of_day() {
 }
 
 #[test]
+fn a_working_day_that_would_end_in_a_break_ends_at_the_nearest_open_time() {
+    let lunch = calendar("Europe/Berlin", WORKDAYS, &[(9.0, 12.0), (13.0, 18.0)], &[]);
+    let open = calendar("Europe/Berlin", ALL_DAYS, &[(0.0, 24.0)], &[]);
+    for (time, end) in [
+        ("08:00", "09:00"),
+        ("12:00", "12:00"),
+        ("12:29", "12:00"),
+        // As far from both: the earlier, which is the stricter.
+        ("12:30", "12:00"),
+        ("12:31", "13:00"),
+        ("13:00", "13:00"),
+        ("19:00", "18:00"),
+    ] {
+        let start = t(&format!("2026-11-24T{time}:00+01:00"));
+        assert_eq!(lunch.add_days(start, 1), t(&format!("2026-11-25T{end}:00+01:00")), "{time}");
+        assert_eq!(open.add_days(start, 1), t(&format!("2026-11-25T{time}:00+01:00")), "{time}");
+    }
+}
+
+#[test]
 fn what_is_open_and_when_it_opens_next() {
     let lunch = calendar("Europe/Berlin", WORKDAYS, &[(9.0, 12.0), (13.0, 18.0)], &[(date("2026-11-30"), date("2026-11-30"))]);
     for (at, open, opens) in [

@@ -1,4 +1,4 @@
-//! The terms of SLA clocks: kept by their content for as long as an incident, past ones among them, is measured by them.
+//! The terms of SLA clocks: kept by their content, each once and for good, because past incidents are shown by them.
 
 use minicbor::{Decode, Encode};
 

@@ -27,7 +27,7 @@ pub struct Sla {
     pub terms_id: TermsId,
 }
 
-/// What a clock keeps of the SLA that it was attached with, its calendar in it: rows keep it for as long as a clock runs by it.
+/// What a clock keeps of the SLA that it was attached with, its calendar in it: a row keeps it for good, because past incidents are shown by it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Terms {
     /// The SLA's name.

@@ -45,7 +45,7 @@ pub struct State {
     pub messages: BTreeMap<MessageId, Message>,
     /// Silences that are not forgotten.
     pub silences: BTreeMap<SilenceId, LiveSilence>,
-    /// The terms of SLA clocks.
+    /// The terms by which live or past incidents were ever measured. There are as many as an SLA or its calendar had different texts.
     pub terms: BTreeMap<TermsId, LiveTerms>,
     /// Digests by the job that sends them and the address.
     pub digests: BTreeMap<(String, String), Digest>,
