@@ -13,6 +13,7 @@ pub mod time;
 pub mod words;
 
 pub mod calendar;
+pub mod forecast;
 pub mod schedule;
 
 pub mod input;

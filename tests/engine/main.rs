@@ -7,6 +7,7 @@ mod cmdb;
 mod core;
 mod expr;
 mod expr_oracle;
+mod forecast;
 mod policy;
 mod recount;
 mod scenarios;

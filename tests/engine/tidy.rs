@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Groups of modules; each may name those of its own group and of the groups before it.
 const ORDER: &[&[&str]] = &[
     &["ids", "limits", "lookup", "text", "time", "words"],
-    &["calendar", "schedule"],
+    &["calendar", "forecast", "schedule"],
     &["input", "source"],
     &["expr"],
     &["cmdb", "policy"],
