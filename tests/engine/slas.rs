@@ -1,6 +1,7 @@
 //! `calendars`, `holidays` and `slas` of rule files: what they become, and every planted fault at its place.
 
-use watchkeeper_engine::calendar::Allowance;
+use watchkeeper_engine::calendar::{Allowance, Calendar};
+use watchkeeper_engine::model::incident::clock::{BREACH, Mark, Moved, Run};
 use watchkeeper_engine::policy::{Policy, load, schema};
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::time::{Span, Time};
@@ -247,4 +248,59 @@ fn editors_know_the_words_of_calendars_and_slas() {
     }
     let open = &schema["properties"]["calendars"]["additionalProperties"]["properties"]["open"];
     assert!(open["description"].as_str().unwrap().contains("24:00 is midnight"), "{open}");
+}
+
+/// Other people's history of a ticket: what waits and what is over does not count, from wherever it is looked at.
+#[test]
+fn a_promise_waits_as_the_vectors_of_zammad_say() {
+    let folder = std::env::var("WATCHKEEPER_CORPUS").expect("WATCHKEEPER_CORPUS names the folder of data made by others");
+    let text = std::fs::read_to_string(format!("{folder}/sla/zammad_pause_vectors.json")).expect("the vectors of zammad");
+    let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&vectors["calendar"], &vectors["pending_states_stop_the_clock"]), (&"24/7".into(), &true.into()));
+    let week = Span::days(7).0;
+    let moment = |text: &serde_json::Value| {
+        let parts = text.as_str().unwrap().replace('-', "+-");
+        let of = |part: &str| match (part, part.strip_suffix('m'), part.strip_suffix('w')) {
+            ("t0", ..) => 0,
+            (_, Some(minutes), _) => Span::minutes(minutes.parse().unwrap()).0,
+            (_, _, Some(weeks)) => weeks.parse::<i64>().unwrap() * week,
+            (other, None, None) => panic!("{other}"),
+        };
+        Time(week + parts.split('+').map(of).sum::<i64>())
+    };
+    // The ticket as one of ours that began at `start` with what was still to come.
+    let from = |start: Time| {
+        let mut log = vec![Mark { at: start, what: Moved::Started }, Mark { at: start, what: Moved::Rated(Priority::P1) }];
+        for step in vectors["ticket_history"].as_array().unwrap() {
+            let what = match step[1].as_str().unwrap() {
+                "new" | "open" => Moved::Resumed,
+                "pending close" => Moved::Held("waiting_for_customer".to_owned()),
+                "closed" => Moved::Resolved,
+                other => panic!("{other}"),
+            };
+            log.extend(Some(Mark { at: moment(&step[0]), what }).filter(|mark| mark.at >= start));
+        }
+        log
+    };
+    let slas = "slas:\n  - {name: s, targets: {P1: {resolution: 30m}}, pause: [waiting_for_customer]}\n";
+    let terms = &policy(&[("rules/a.yaml", slas)]).slas[0].terms;
+    let (run, always) = (|log: &[Mark]| Run::of(log, 0, terms, SlaTarget::Resolution).unwrap(), Calendar::always());
+    let spans = vectors["period_working_minutes"].as_array().unwrap();
+    for case in spans {
+        let used = run(&from(moment(&case["from"]).max(Time(week)))).standing(&always, false, moment(&case["to"])).used;
+        assert_eq!(used, Span::minutes(case["expected"].as_i64().unwrap()), "{case}");
+    }
+    let dues = vectors["destination_time_span_30m"].as_array().unwrap();
+    for case in dues {
+        // When it is due does not depend on its end.
+        let open: Vec<Mark> = from(moment(&case["start"])).into_iter().map(reopened).collect();
+        assert_eq!(run(&open).reaches(&always, BREACH), Some(moment(&case["expected"])), "{case}");
+    }
+    assert_eq!((spans.len(), dues.len()), (4, 3));
+}
+
+/// What ends it has it go on instead.
+fn reopened(mark: Mark) -> Mark {
+    let what = if mark.what == Moved::Resolved { Moved::Resumed } else { mark.what };
+    Mark { what, ..mark }
 }
