@@ -34,7 +34,7 @@ use crate::mail::{FileTransport, MailSettings, SmtpTransport, Templates, Transpo
 use crate::supervisor;
 use crate::telemetry::{Metrics, Telemetry, start_log};
 use crate::web;
-use crate::work::{self, MailWork};
+use crate::work::{self, CapacityWork, MailWork};
 use crate::world::{self, Built, Confirmed, Frame, Keeper, KeeperParts, Stored, on_deep_stack};
 use crate::writer::{self, Parts, Suspects, WriterHandle};
 
@@ -131,13 +131,19 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
         stop: CancellationToken::new(),
     };
 
+    let capacity = CapacityWork::new(&shared.config.prometheus, writer.clone(), Arc::clone(&shared.world), mail.stop.clone())
+        .map_err(|error| Failure { code: 78, text: format!("failed to {error}") })?;
+
     let runtime = tokio::runtime::Runtime::new().map_err(|error| bug(format!("no runtime: {error}")))?;
     let mut kafka = None;
     let served = runtime.block_on(async {
         adopt(&keeper, start.next).await?;
         let mut workers = JoinSet::new();
         let stop = mail.stop.clone();
-        workers.spawn(work::start(mail, effects));
+        // Holds at most one question for each run of a capacity rule.
+        let (queries, to_ask) = mpsc::unbounded_channel();
+        workers.spawn(work::start(mail, queries, effects));
+        workers.spawn(capacity.run(to_ask));
         // After the files: a topic may have a format that only they know.
         kafka = read_topics(&shared, &writer, &mut workers, &stop)?;
         let topics = kafka.as_ref().map(|running| running.handle());

@@ -18,7 +18,7 @@ use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId};
 use watchkeeper_engine::model::incident::clock::{BREACH, Reached};
 use watchkeeper_engine::model::message::MessageState;
-use watchkeeper_engine::model::{alert, digest, incident, job, message, silence, system, terms};
+use watchkeeper_engine::model::{alert, capacity, digest, incident, job, message, silence, system, terms};
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::Row;
 use watchkeeper_engine::text::one_line;
@@ -71,6 +71,8 @@ pub struct Metrics {
     pub sla_clocks: IntGaugeVec,
     /// Shares of promises' time that were used up, by target and outcome: `warned`, `breached`.
     pub sla_reached: IntCounterVec,
+    /// Questions of capacity rules by outcome: `answered`, `failed`.
+    pub capacity_queries: IntCounterVec,
     /// Messages that are not done, by state.
     pub outbox_messages: IntGaugeVec,
     /// When the oldest message that is not done was planned, seconds since 1970; 0 where there is none.
@@ -141,6 +143,7 @@ impl Metrics {
             block_bytes: counter("watchkeeper_block_bytes_total", "Bytes of blocks, before compression."),
             sla_clocks: gauges("watchkeeper_sla_clocks", "Promises of SLAs of open incidents.", &["state"]),
             sla_reached: counters("watchkeeper_sla_thresholds_total", "Shares of promises' time used up.", &["target", "outcome"]),
+            capacity_queries: counters("watchkeeper_capacity_queries_total", "Questions of capacity rules by outcome.", &["outcome"]),
             outbox_messages: gauges("watchkeeper_outbox_messages", "Messages that are not done.", &["state"]),
             outbox_oldest: gauge("watchkeeper_outbox_oldest_timestamp_seconds", "When the oldest unfinished message was planned."),
             mails: counters("watchkeeper_mails_total", "Mails by outcome.", &["outcome"]),
@@ -321,6 +324,8 @@ impl Telemetry {
                     metrics.sla_reached.with_label_values(&[one.target.word(), what]).inc();
                 }
             }
+            Fact::Capacity(capacity::Fact::Answered { .. }) => metrics.capacity_queries.with_label_values(&["answered"]).inc(),
+            Fact::Capacity(capacity::Fact::Unanswered { .. }) => metrics.capacity_queries.with_label_values(&["failed"]).inc(),
             Fact::Alert(_)
             | Fact::Incident(_)
             | Fact::Message(_)
@@ -328,6 +333,7 @@ impl Telemetry {
             | Fact::Digest(_)
             | Fact::System(_)
             | Fact::Job(_)
+            | Fact::Capacity(_)
             | Fact::Terms(_) => {}
         }
     }
@@ -357,6 +363,8 @@ impl Telemetry {
                 | Row::Job(..)
                 | Row::Aside(..)
                 | Row::Terms(_)
+                | Row::Check(_)
+                | Row::Forecast(..)
                 | Row::PastAlert(_)
                 | Row::PastIncident(_)
                 | Row::PastMessage(_)
@@ -452,6 +460,29 @@ fn log(fact: &Fact, batch: &Committed<'_>) {
         Fact::System(fact) => log_system(fact),
         Fact::Terms(terms::Fact::Kept { terms }) => debug!(sla = one_line(&terms.name), "Terms of an SLA are kept."),
         Fact::Job(fact) => log_job(fact),
+        Fact::Capacity(fact) => log_capacity(fact),
+    }
+}
+
+fn log_capacity(fact: &capacity::Fact) {
+    match fact {
+        capacity::Fact::Asked { rule } => debug!(rule = one_line(rule), "Capacity asked for."),
+        capacity::Fact::Answered { rule, left_out: 0, .. } => info!(rule = one_line(rule), "Capacity answered."),
+        capacity::Fact::Answered { rule, left_out, .. } => {
+            warn!(rule = one_line(rule), left_out, "Capacity answered; series beyond the bounds are left out.");
+        }
+        capacity::Fact::Unanswered { rule, error } => {
+            warn!(
+                rule = one_line(rule),
+                error = one_line(error),
+                "A capacity rule got no answer; its alerts stand, and its schedule asks again."
+            );
+        }
+        capacity::Fact::Made { forecast } => {
+            debug!(rule = one_line(&forecast.rule), series = one_line(&forecast.series), fires = forecast.fires, "Forecast made.");
+        }
+        capacity::Fact::Forgotten { rule, series } => debug!(rule = one_line(rule), series = one_line(series), "Series forgotten."),
+        capacity::Fact::Dropped { rule } => debug!(rule = one_line(rule), "Capacity rule dropped."),
     }
 }
 

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use crate::cmdb::Cmdb;
 use crate::ids::{AlertId, IncidentId, MessageId, SilenceId};
 use crate::input::{AlertInput, Refused};
+use crate::model::capacity::Answer;
 use crate::model::message::Message;
 use crate::model::silence::StoredMatcher;
 use crate::policy::Policy;
@@ -70,6 +71,8 @@ pub enum Event {
         /// Whether trying again is of use.
         lasts: Lasts,
     },
+    /// The series of a capacity rule came, or did not.
+    Forecast(Answer),
 }
 
 /// How long the cause of a failure lasts.

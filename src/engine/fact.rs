@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::model::{alert, digest, incident, job, message, silence, system, terms};
+use crate::model::{alert, capacity, digest, incident, job, message, silence, system, terms};
 
 /// What happened. Indices are never reused.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -31,4 +31,7 @@ pub enum Fact {
     /// To the terms of SLA clocks.
     #[n(7)]
     Terms(#[n(0)] terms::Fact),
+    /// To capacity.
+    #[n(8)]
+    Capacity(#[n(0)] capacity::Fact),
 }

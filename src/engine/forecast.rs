@@ -202,6 +202,19 @@ impl Line {
     }
 }
 
+/// The points that a server would give of a series which goes straight from each of `knots` (when before the end, value) to the next.
+pub fn between(knots: &[(Span, f64)], window: Window) -> Vec<(Time, f64)> {
+    let step = step(window.history).0;
+    let back = (0..=window.history.0 / step).rev().map(|steps| -steps * step);
+    let at = |at: i64| {
+        let after = knots.iter().position(|knot| knot.0.0 >= at)?;
+        let (to, from) = (knots[after], knots[after.saturating_sub(1)]);
+        let share = if to.0 == from.0 { (to.0.0 == at).then_some(1.0)? } else { (at - from.0.0) as f64 / (to.0.0 - from.0.0) as f64 };
+        Some((window.now + Span(at), from.1 + share * (to.1 - from.1)))
+    };
+    back.filter_map(at).collect()
+}
+
 /// A point: milliseconds before the end (so 0 or less), and the value times the sign of the side.
 type Point = (f64, f64);
 

@@ -14,6 +14,12 @@ pub const ANNOTATION_BYTES_MAX: usize = 4_096;
 pub const ANNOTATIONS_MAX: usize = 64;
 /// Bytes of an alert's name, key or source; a longer one refuses the alert.
 pub const NAME_BYTES_MAX: usize = 512;
+/// Series that one capacity rule takes of an answer; further ones are left out and counted.
+pub const SERIES_MAX: usize = 1_000;
+/// Bytes of a series' labels in Prometheus' form; one with more is left out and counted.
+pub const SERIES_NAME_BYTES_MAX: usize = 2_048;
+/// Forecasts of all capacity rules. When full, further series are left out and counted.
+pub const FORECASTS_MAX: usize = 50_000;
 /// Live alerts. When full, a new alert is refused with a reason and counted; what lives goes on.
 pub const ALERTS_MAX: usize = 2_000_000;
 /// Sources that say an alert fires. A further one is counted into the last.

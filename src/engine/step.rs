@@ -10,6 +10,7 @@
 //! ```
 
 mod alerts;
+mod capacity;
 mod clocks;
 mod incidents;
 mod jobs;
@@ -71,6 +72,7 @@ pub fn step(state: &mut State, world: &World, event: Event, now: Time, out: &mut
         Event::Rendered { id, bytes, fallback } => turn.rendered(id, bytes, fallback),
         Event::Delivered { id } => turn.delivered(id),
         Event::DeliveryFailed { id, error, lasts } => turn.delivery_failed(id, error, lasts),
+        Event::Forecast(answer) => turn.answered(&answer),
     }
     turn.settle();
 }
@@ -128,6 +130,7 @@ impl Turn<'_> {
         self.arm_jobs();
         self.take_timers_back();
         self.ask_for_messages();
+        self.ask_again();
     }
 
     /// Another World: silences and items are judged again for what fires, a slice at a time; attached alerts stay where they are.
@@ -138,6 +141,7 @@ impl Turn<'_> {
             silence_rules_at: mute::next_edge(self.world, self.now),
         });
         self.arm_jobs();
+        self.drop_unwanted();
         self.sweep_from_start();
         self.out.reply = Some(Reply::Adopted);
     }

@@ -310,5 +310,7 @@ words!(
     JobKind {
         /// A list of what was folded goes out.
         0 Digest "digest",
+        /// A capacity rule asks for its series.
+        1 Capacity "capacity",
     }
 );

@@ -49,7 +49,7 @@ pub struct Loaded {
 }
 
 /// Tables that are loaded whole, in this order; members come after incidents, of those alone.
-const WHOLE: [Table; 10] = [
+const WHOLE: [Table; 12] = [
     Table::named("counters"),
     Table::named("timers_aside"),
     Table::named("sources"),
@@ -60,13 +60,15 @@ const WHOLE: [Table; 10] = [
     Table::named("digests"),
     Table::named("jobs"),
     Table::named("terms"),
+    Table::named("checks"),
+    Table::named("forecasts"),
 ];
 const INCIDENTS: Table = Table::named("incidents");
 const MEMBERS: Table = Table::named("members");
 
 impl Store {
-    /// Reads what lives into `sink`: counters, timers set aside, sources, alerts, incidents and their members, messages, silences, digests, jobs, terms, pages, then the blocks after the
-    /// floor, checked by sequence and chain.
+    /// Reads what lives into `sink`: counters, timers set aside, sources, alerts, incidents and their members, messages, silences, digests, jobs, terms, capacity
+    /// rules and their series, pages, then the blocks after the floor, checked by sequence and chain.
     ///
     /// # Errors
     /// The database fails, the chain is broken, or the sink refuses bytes.

@@ -307,6 +307,7 @@ fn expressions_of_any_depth_and_length_are_refused_before_they_cost_a_stack() {
     }
     assert_eq!(check(&format!("true{}", " && true".repeat(1_000))), Ok(true));
     assert_eq!(check(&format!("false{}", " || false".repeat(700))), Ok(false));
+    assert_eq!(Expr::compile(Section::Notify, "alert.//ä").unwrap_err()[0].span, 8..10, "a fault stands within its text");
     assert!(faults(Section::Notify, &" ".repeat(8_193))[0].contains("at most 8192 are read"));
 }
 

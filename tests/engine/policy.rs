@@ -552,3 +552,33 @@ fn every_key_that_is_known_stands_on_the_languages_page() {
     let missing: Vec<_> = known.iter().filter(|key| !words.contains(key.as_str())).collect();
     assert!(known.len() > 50 && missing.is_empty(), "{missing:?}");
 }
+
+#[test]
+fn each_planted_fault_of_a_capacity_rule_is_named_at_its_place() {
+    let rule = |rest: &str| format!("capacity:\n  - {{name: full, every: {{cron: \"0 6 * * *\", zone: UTC}}, query: used, {rest}}}\n");
+    for (rest, at, said) in [
+        ("above: 90, below: 5", "5", "has `above` already"),
+        ("history: 28d", "name", "no limit"),
+        ("above: 90%", "90%", "`90%` is no number"),
+        ("above: 90, history: 7d, lead_time: 15d", "15d", "more than twice the history"),
+        ("above: 90, lead_time: 0s", "0s", "when it is too late"),
+        ("above: 90, history: 2y", "2y", "is no duration"),
+        ("above: 90, history: 5m", "5m", "from 1h to 366d"),
+        ("abov: 90", "abov", "did you mean `above`?"),
+    ] {
+        let found = faults(&rule(rest));
+        assert!(found.contains(said) && found.contains(&format!(" `{at}`")), "{rest}: {at} {said}\n{found}");
+    }
+    let twice = "capacity:\n  - {name: full, every: {cron: 0 6 * *, zone: Berlin}, query: ' ', above: 90}\n";
+    let found = faults(twice);
+    assert!(found.contains("`query` is empty") && found.contains("five fields") && found.contains("Area/City"), "{found}");
+    let (rule, step) =
+        (&policy(&rule("below: 5")).capacity[0], "tests: [{name: t, steps: [{at: 0s, query: full, series: {a: [[1d, 2]]}}]}]");
+    assert_eq!((rule.limit, rule.side.word(), rule.server.name.as_str(), rule.history), (5.0, "below", "main", Span::days(28)));
+    assert!(faults(step).contains("`a` is no label"), "{}", faults(step));
+    let late = step.replace("a:", "\"a=b\":");
+    assert!(faults(&late).contains("`1d` is no time before the step"), "{}", faults(&late));
+    let back = late.replace("[1d, 2]", "[-1d, 2], [-2d, 3]");
+    assert!(faults(&back).contains("not after the one before it"), "{}", faults(&back));
+    assert!(faults("tests: [{name: t, steps: [{at: 0s, query: full}]}]").contains("`query` needs `series`"));
+}

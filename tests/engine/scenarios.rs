@@ -1,5 +1,6 @@
 //! Scenarios: what becomes of alerts, incidents and people over the whole engine, on a virtual clock.
 
+mod capacity;
 mod chains;
 mod clocks;
 mod jobs;

@@ -386,7 +386,9 @@ impl Sim {
                 | Row::Digest(..)
                 | Row::Job(..)
                 | Row::Aside(..)
-                | Row::Terms(_) => {
+                | Row::Terms(_)
+                | Row::Check(_)
+                | Row::Forecast(..) => {
                     assert_eq!(loaded.row(row).as_ref(), Some(bytes), "{row:?} loads as another");
                     assert_eq!(state.row(row).as_ref(), Some(bytes), "{row:?} changed without being touched");
                 }
@@ -398,6 +400,8 @@ impl Sim {
         assert!(state.members.keys().all(|(incident, alert)| lives(&Row::Member(*incident, *alert))));
         assert!(state.digests.keys().all(|(job, address)| lives(&Row::Digest(job.clone(), address.clone()))));
         assert!(state.jobs.keys().all(|(kind, name)| lives(&Row::Job(*kind, name.clone()))));
+        assert!(state.checks.keys().all(|rule| lives(&Row::Check(rule.clone()))));
+        assert!(state.forecasts.keys().all(|(rule, series)| lives(&Row::Forecast(rule.clone(), series.clone()))));
         // Every list that waits has a job that sends it.
         assert!(state.digests.keys().all(|(job, _)| state.jobs.contains_key(&(JobKind::Digest, job.clone()))));
         for ci in self.world.cmdb.items() {

@@ -4,6 +4,7 @@
 
 mod amtool;
 mod browser;
+mod capacity;
 mod crash;
 mod demo;
 mod deploy;

@@ -8,6 +8,7 @@ mod dead;
 mod demo;
 mod doctor;
 mod files;
+mod forecast;
 mod incident;
 mod kafka;
 mod mail_test;
@@ -138,6 +139,9 @@ enum Verb {
     Clock(clock::Verb),
     /// Lists what comes again by the clock: when it last ran, and the next three times.
     Schedules,
+    /// Lists where the series of capacity rules are going.
+    #[command(subcommand)]
+    Forecast(forecast::Verb),
     /// Brings rules, templates and CMDB files into force, if they have no fault.
     Reload {
         /// Many items that vanish, or an emptied folder, are meant.
@@ -257,6 +261,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Rules => files::rules(&client()?, output),
         Verb::Clock(verb) => clock::run(&client()?, output, verb),
         Verb::Schedules => schedules::schedules(&client()?, output),
+        Verb::Forecast(verb) => forecast::run(&client()?, output, verb, now()),
         Verb::Reload { confirm } => files::reload(&client()?, confirm.into()),
         Verb::Backup { file } => copies::backup(&reach, &file, now()),
         Verb::Restore { file } => copies::restore(&reach, &file, now()),

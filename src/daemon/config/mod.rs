@@ -3,6 +3,7 @@
 //! Never decides what happens to an alert: that is in the rules.
 
 mod kafka;
+mod prometheus;
 mod read;
 mod secret;
 mod smtp;
@@ -19,6 +20,7 @@ use watchkeeper_engine::time::Span;
 use crate::diagnostics::Findings;
 
 pub use kafka::{Kafka, Property, Topic, Value};
+pub use prometheus::Prometheus;
 pub use secret::{Secret, SecretError, read_password, read_secret};
 
 /// The daemon's configuration. Paths are absolute, or relative to the working directory as the file's own path was.
@@ -38,6 +40,8 @@ pub struct Config {
     pub webhooks: Vec<Webhook>,
     /// Kafka topics, which are sources too; `None`: no Kafka.
     pub kafka: Option<Kafka>,
+    /// Whom capacity rules ask.
+    pub prometheus: Vec<Prometheus>,
     /// Bounds of the doors.
     pub limits: Limits,
     /// How long history is kept.

@@ -9,6 +9,7 @@ use watchkeeper_engine::source::{self, Diagnostic, Key, Keys, Kind, Node, OneOrM
 use watchkeeper_engine::time::Span;
 
 use super::kafka::KAFKA;
+use super::prometheus::PROMETHEUS;
 use super::secret::{Secret, read_password, read_secret};
 use super::{
     Config, Environment, Files, Folder, Limits, Log, LogFormat, Mail, Named, Retention, Role, Secrets, Server, Store, Token, Transport,
@@ -18,7 +19,7 @@ use super::{
 /// Characters of a name that stands in a path.
 const NAME_CHARS_MAX: usize = 64;
 /// Names of sources that are the daemon's own.
-const RESERVED_SOURCES: &[&str] = &["default", "watchkeeper"];
+const RESERVED_SOURCES: &[&str] = &["capacity", "default", "watchkeeper"];
 
 static FILE: Shape = Shape {
     what: "daemon.toml",
@@ -30,11 +31,12 @@ static FILE: Shape = Shape {
         Key::may("mail", Takes::Map(&MAIL), "mail."),
         Key::may("webhook", Takes::List(&Takes::Map(&WEBHOOK)), "sources below /hooks/NAME."),
         Key::may("kafka", Takes::Map(&KAFKA), "Kafka topics."),
+        Key::may("prometheus", Takes::List(&Takes::Map(&PROMETHEUS)), "whom capacity rules ask."),
         Key::may("limits", Takes::Map(&LIMITS), "bounds of the doors."),
         Key::may("retention", Takes::Map(&RETENTION), "how long history is kept."),
         Key::may("log", Takes::Map(&LOG), "the log."),
     ],
-    later: &["prometheus", "out"],
+    later: &["out"],
 };
 
 static SERVER: Shape = Shape {
@@ -166,6 +168,7 @@ impl<'a> Reader<'a> {
             mail: self.mail(&file),
             webhooks,
             kafka: self.kafka(&file, &sources),
+            prometheus: self.prometheus(&file),
             limits: self.limits(&file),
             retention: self.retention(&file),
             log: self.log(&file),

@@ -40,10 +40,10 @@ pub struct MailWork {
     pub stop: CancellationToken,
 }
 
-/// Works until `effects` is closed or the work is stopped.
+/// Works until `effects` is closed or the work is stopped. Questions of capacity rules are handed on to `queries`.
 ///
 /// The queues hold at most one id for each message of the outbox, because a message has one effect at a time.
-pub async fn start(work: MailWork, mut effects: mpsc::UnboundedReceiver<Effect>) {
+pub async fn start(work: MailWork, queries: mpsc::UnboundedSender<String>, mut effects: mpsc::UnboundedReceiver<Effect>) {
     let (renders, to_render) = mpsc::unbounded_channel();
     let (deliveries, to_deliver) = mpsc::unbounded_channel();
     let mut stages = JoinSet::new();
@@ -53,6 +53,11 @@ pub async fn start(work: MailWork, mut effects: mpsc::UnboundedReceiver<Effect>)
         let queued = match effect {
             Effect::Render(id) => renders.send(id),
             Effect::Deliver(id) => deliveries.send(id),
+            Effect::Query(rule) => {
+                // Where nobody asks, as in the demo, nothing is answered.
+                queries.send(rule).ok();
+                continue;
+            }
         };
         if queued.is_err() {
             // The daemon stops: the next start asks for what is left.

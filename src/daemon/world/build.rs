@@ -63,6 +63,7 @@ pub fn build(frame: &Frame, base: &Arc<Cmdb>, sources: Sources) -> Result<Built,
     let templates = templates(&mut findings, &sources.templates);
     if let Some(policy) = &policy {
         check_formats(frame, policy, &mut findings);
+        check_servers(frame, &sources.rules, policy, &mut findings);
     }
     if let (Some(policy), Some(templates)) = (&policy, &templates) {
         check_templates(&sources.rules, policy, templates, &mut findings);
@@ -131,6 +132,25 @@ fn check_formats(frame: &Frame, policy: &Policy, findings: &mut Findings) {
         let label = nearest(format, known.iter().copied()).map_or_else(String::new, |word| format!("did you mean `{word}`?"));
         let help = format!("known are {}; further ones are made in the rules, under `formats`", known.join(", "));
         note(findings, &frame.config_file, Diagnostic::error(&frame.config_file, span, message).label(label).help(help));
+    }
+}
+
+/// Every server that a capacity rule asks is in the configuration. Where that has none at all, the rules are for another machine, or it comes later.
+fn check_servers(frame: &Frame, rules: &[SourceFile], policy: &Policy, findings: &mut Findings) {
+    let known: Vec<&str> = frame.config.prometheus.iter().map(|server| server.name.as_str()).collect();
+    for rule in policy.capacity.iter().filter(|rule| !known.contains(&rule.server.name.as_str())) {
+        let Some(file) = rules.iter().find(|file| file.path == rule.server.path) else { continue };
+        let (name, span) = (&rule.server.name, &rule.server.span);
+        if known.is_empty() {
+            let message = format!("capacity rule `{}` asks nobody: daemon.toml has no [[prometheus]]", rule.name);
+            let help = format!("add [[prometheus]] with name = \"{name}\" and url");
+            note(findings, file, Diagnostic::warning(file, span, message).help(help));
+        } else {
+            let message = format!("capacity rule `{}` asks the unknown Prometheus `{name}`", rule.name);
+            let label = nearest(name, known.iter().copied()).map_or_else(String::new, |word| format!("did you mean `{word}`?"));
+            let help = format!("daemon.toml has {}", known.join(", "));
+            note(findings, file, Diagnostic::error(file, span, message).label(label).help(help));
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use watchkeeper_engine::block::Entry;
 use watchkeeper_engine::effect::Effect;
 use watchkeeper_engine::event::{Event, Reply, Taken, World};
 use watchkeeper_engine::input::{AlertInput, Refused};
+use watchkeeper_engine::model::capacity::Said;
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::{Row, encode};
 use watchkeeper_engine::step::{self, Outcome};
@@ -217,6 +218,16 @@ impl Batch {
                 }
                 suspects.doing_input(hash, format!("command {} of {}", command.action.word(), command.actor));
                 self.step(state, world, Event::Command(command), now)
+            }
+            Event::Forecast(mut answer) => {
+                let hash = InputHash::of(format!("forecast\0{}\0{}", answer.rule, answer.query).as_bytes());
+                if suspects.is_culprit(hash) {
+                    answer.said = Said::Nothing { error: "its answers stopped the daemon twice; change the rule or its query".to_owned() };
+                    suspects.doing_events();
+                } else {
+                    suspects.doing_input(hash, format!("answer to capacity rule {}", answer.rule));
+                }
+                self.step(state, world, Event::Forecast(answer), now)
             }
             Event::Started | Event::World(_) | Event::Rendered { .. } | Event::Delivered { .. } | Event::DeliveryFailed { .. } => {
                 suspects.doing_events();

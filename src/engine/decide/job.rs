@@ -16,7 +16,7 @@ pub type Key = (JobKind, String);
 
 /// Everything that is to be done by schedule. A kind of job is one line here, and one arm where it runs.
 pub fn wanted(world: &World) -> BTreeMap<Key, Schedule> {
-    digests(world).collect()
+    digests(world).chain(capacity(world)).collect()
 }
 
 /// What changes about jobs when a World has come into force: what is new or has another schedule is armed from `now` on, what nobody wants is dropped.
@@ -62,6 +62,7 @@ fn run(job: &Job, schedule: &Schedule, now: Time) -> Run {
 fn is_awaited(state: &State, key: &Key) -> bool {
     match key.0 {
         JobKind::Digest => state.digests.values().any(|digest| digest.job == key.1),
+        JobKind::Capacity => false,
     }
 }
 
@@ -73,4 +74,9 @@ fn digests(world: &World) -> impl Iterator<Item = (Key, Schedule)> {
         Digest::Morning => zones.iter().map(|zone| ((JobKind::Digest, digest.job(&rule.name, zone)), digest.schedule(zone))).collect(),
         Digest::Own(schedule) => vec![((JobKind::Digest, digest.job(&rule.name, "")), schedule.clone())],
     })
+}
+
+/// One job for each capacity rule.
+fn capacity(world: &World) -> impl Iterator<Item = (Key, Schedule)> {
+    world.policy.capacity.iter().map(|rule| ((JobKind::Capacity, rule.name.clone()), rule.every.clone()))
 }

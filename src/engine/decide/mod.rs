@@ -1,6 +1,7 @@
 //! Judgements: each reads State and World and returns what it found with its reason. None changes anything, none calls another.
 
 pub mod attach;
+pub mod capacity;
 pub mod cause;
 pub mod clock;
 pub mod command;

@@ -421,7 +421,9 @@ impl Parser<'_> {
         match &token.kind {
             TokenKind::End => {
                 let end = self.text.trim_end().len();
-                Fault::at(end.saturating_sub(1)..end, "the expression ends too early", label)
+                // A comment may end in any character.
+                let last = self.text[..end].char_indices().next_back().map_or(0, |(at, _)| at);
+                Fault::at(last..end, "the expression ends too early", label)
             }
             TokenKind::Name(name) => {
                 let fault = Fault::at(token.span.clone(), format!("`{name}` is not expected here"), label);

@@ -1,6 +1,7 @@
 //! What is remembered: one module a feature with its record, its facts, and how a fact is applied to the record.
 
 pub mod alert;
+pub mod capacity;
 pub mod digest;
 pub mod incident;
 pub mod job;

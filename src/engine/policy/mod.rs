@@ -3,6 +3,7 @@
 //! All faults of all files are found in one run, and a set of files with one error is refused whole. Nothing here decides about an alert.
 
 pub mod calendars;
+pub mod capacity;
 pub mod correlate;
 pub mod formats;
 mod ics;
@@ -25,6 +26,7 @@ use crate::calendar::Calendar;
 pub use crate::expr::{Condition, Path, TextTemplate};
 pub use crate::schedule::Schedule;
 use crate::source::{self, Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, SourceFile, Takes};
+use capacity::Capacity;
 use correlate::CorrelateRules;
 use formats::Formats;
 use identify::Identify;
@@ -54,6 +56,8 @@ pub struct Policy {
     pub calendars: BTreeMap<String, Arc<Calendar>>,
     /// Which clocks run for an incident; in order.
     pub slas: Vec<Sla>,
+    /// Which series are asked for by schedule.
+    pub capacity: Vec<Capacity>,
     /// Who hears what; in order. The built-in rules only where no file has one.
     pub notify: Vec<Notify>,
     /// Whether a rule of `notify` looks at SLA clocks: where none does, none is measured for it.
@@ -91,6 +95,7 @@ impl Policy {
             is_builtin: correlate::is_builtin(&rule.name),
         }));
         rules.extend(self.silences.iter().map(|rule| own("silences", &rule.name)));
+        rules.extend(self.capacity.iter().map(|rule| own("capacity", &rule.name)));
         rules.extend(self.notify.iter().map(|rule| RuleName { section: "notify", name: &rule.name, is_builtin: rule.is_builtin }));
         rules.extend(self.tests.iter().map(|test| own("tests", &test.name)));
         rules
@@ -142,10 +147,15 @@ static FILE: Shape = Shape {
             Takes::List(&Takes::Map(&slas::RULE)),
             "which clocks run for an incident; the first that matches for each service.",
         ),
+        Key::may(
+            "capacity",
+            Takes::List(&Takes::Map(&capacity::RULE)),
+            "which series are asked for by schedule, and which limit they shall not reach.",
+        ),
         Key::may("notify", Takes::List(&Takes::Map(&notify::RULE)), "who hears what; all that match."),
         Key::may("tests", Takes::List(&Takes::Map(&tests::TEST)), "what must stay true."),
     ],
-    later: &["rotas", "enrich", "inhibit", "maintenance", "storms", "majors", "problems", "capacity", "heartbeats", "reports"],
+    later: &["rotas", "enrich", "inhibit", "maintenance", "storms", "majors", "problems", "heartbeats", "reports"],
 };
 
 impl Policy {
@@ -189,6 +199,7 @@ pub fn load(files: &[SourceFile]) -> Result<Loaded, Vec<Diagnostic>> {
         silences: sections.silences.finish(),
         calendars,
         slas,
+        capacity: sections.capacity.finish(),
         notify_sees_clocks: notify.iter().any(|rule| rule.condition.exprs().iter().any(|expr| expr.source().contains("sla"))),
         notify,
         formats: sections.formats.finish(&severities),
@@ -220,6 +231,7 @@ struct Sections {
     silences: silences::SilencesSection,
     calendars: calendars::CalendarsSection,
     slas: slas::SlasSection,
+    capacity: capacity::CapacitySection,
     notify: notify::NotifySection,
     tests: tests::TestsSection,
 }
@@ -246,6 +258,7 @@ impl Sections {
             self.calendars.read_calendars(reading, node);
         }
         each(&file, "slas", &slas::RULE, |keys| self.slas.read(keys, &scope));
+        each(&file, "capacity", &capacity::RULE, |keys| self.capacity.read(keys));
         each(&file, "notify", &notify::RULE, |keys| self.notify.read(keys, &scope));
         each(&file, "tests", &tests::TEST, |keys| self.tests.read(keys));
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::capacity::{self, TestQuery};
 use super::rules::{DISABLED, NAME, NOTE, Names, is_disabled};
 use crate::cmdb::files::read_inline;
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes};
@@ -48,6 +49,8 @@ pub enum Action {
     Post(Post),
     /// An operator does something.
     Do(Do),
+    /// A capacity rule is answered.
+    Query(TestQuery),
     /// Something must hold.
     Expect(Expect),
 }
@@ -364,9 +367,15 @@ static STEP: Shape = Shape {
         Key::may("clear", Takes::Map(&ALERT), "an alert clears: same name, source, key and labels."),
         Key::may("post", Takes::Map(&POST), "a body arrives at a webhook."),
         Key::may("do", Takes::Map(&DO), "an operator does something."),
+        Key::may("query", Takes::Text, "a capacity rule is answered with `series`."),
+        Key::may(
+            "series",
+            capacity::SERIES,
+            "of query: each series with its points, [when before the step, value]; straight lines between.",
+        ),
         Key::may("expect", Takes::Map(&EXPECT), "what must hold."),
     ],
-    later: &["change", "query"],
+    later: &["change"],
 };
 
 /// A test.
@@ -429,11 +438,12 @@ impl TestsSection {
 fn step<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Step> {
     let keys = reading.keys(node, &STEP)?;
     let at: Option<OneOrMany<Span>> = keys.get("at");
-    let mut actions = keys.entries().iter().filter(|entry| matches!(entry.key.as_str(), "fire" | "clear" | "post" | "do" | "expect"));
+    let mut actions =
+        keys.entries().iter().filter(|entry| matches!(entry.key.as_str(), "fire" | "clear" | "post" | "do" | "query" | "expect"));
     let Some(first) = actions.next() else {
         // A key that is not yet supported was reported already.
         if keys.entries().iter().all(|entry| STEP.names().any(|known| known == entry.key)) {
-            reading.wrong(node, "one of fire, clear, post, do or expect in this step");
+            reading.wrong(node, "one of fire, clear, post, do, query or expect in this step");
         }
         return None;
     };
@@ -442,11 +452,16 @@ fn step<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Step> {
             Diagnostic::error(reading.file(), &second.key_span, format!("a step does one thing, and this one has `{}` already", first.key));
         reading.report(error.help("make two steps of it"));
     }
+    if first.key != "query" && keys.node("series").is_some() {
+        let error = Diagnostic::error(reading.file(), &keys.place_of("series"), "`series` belongs to `query`");
+        reading.report(error.help("leave it out, or write {query: filesystem-full, series: …}"));
+    }
     let action = match first.key.as_str() {
         "fire" => Action::Fire(alert(reading, &first.value)?),
         "clear" => Action::Clear(alert(reading, &first.value)?),
         "post" => Action::Post(post(reading, &first.value)?),
         "do" => Action::Do(command(reading, &first.value)?),
+        "query" => Action::Query(capacity::test_query(&keys)?),
         _ => Action::Expect(expect(reading, &first.value)?),
     };
     let mut at = at?.0;

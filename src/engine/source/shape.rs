@@ -49,6 +49,8 @@ pub enum Takes {
     Flag,
     /// A number without a fraction, not negative.
     Count,
+    /// A number.
+    Number,
     /// A number and a unit: `90s`, `5m`, `4h`, `7d`, `2w`, `3m20s`.
     Duration,
     /// The time of a target: `15m` and `4h` of wall time, `30bm` and `8bh` of working time, `2bd` working days.
@@ -108,6 +110,7 @@ impl Takes {
             Takes::Expression => json!({ "type": ["string", "boolean"] }),
             Takes::Flag => json!({ "type": "boolean" }),
             Takes::Count => json!({ "type": "integer", "minimum": 0 }),
+            Takes::Number => json!({ "type": "number" }),
             Takes::Duration => json!({ "type": "string", "pattern": "^([0-9]+(ms|s|m|h|d|w))+$" }),
             Takes::Allowance => json!({ "type": "string", "pattern": "^(([0-9]+(s|m|h))+|([0-9]+b(m|h))+|[0-9]+bd)$" }),
             Takes::Moment => json!({ "type": "string", "format": "date-time" }),

@@ -8,10 +8,11 @@ use crate::cmdb::Cmdb;
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId, SourceNo};
 use crate::limits;
+use crate::model::capacity::Check;
 use crate::model::incident::clock::LiveTerms;
 use crate::model::job::Job;
 use crate::model::timer::Aside;
-use crate::model::{alert, digest, incident, job, message, silence, system, terms};
+use crate::model::{alert, capacity, digest, incident, job, message, silence, system, terms};
 use crate::policy::slas::Terms;
 use crate::time::Time;
 
@@ -26,6 +27,7 @@ impl State {
             Fact::Digest(fact) => self.apply_digest(fact, now, touched),
             Fact::System(fact) => self.apply_system(cmdb, fact, touched),
             Fact::Job(fact) => self.apply_job(fact, touched),
+            Fact::Capacity(fact) => self.apply_capacity(fact, now, touched),
             Fact::Terms(terms::Fact::Kept { terms }) => {
                 touched.insert(Row::Terms(terms.id()));
                 self.keep_terms((**terms).clone());
@@ -308,6 +310,41 @@ impl State {
             }
         }
         touched.insert(Row::Job(kind, key.1));
+    }
+
+    fn apply_capacity(&mut self, fact: &capacity::Fact, now: Time, touched: &mut BTreeSet<Row>) {
+        match fact {
+            capacity::Fact::Asked { rule } => {
+                let check = self.checks.entry(rule.clone()).or_insert_with(|| Check { rule: rule.clone(), ..Check::default() });
+                check.asked_at = Some(now);
+                touched.insert(Row::Check(rule.clone()));
+            }
+            capacity::Fact::Answered { rule, query, left_out } => {
+                let (query, left_out) = (query.clone(), *left_out);
+                let answered = Check { rule: rule.clone(), asked_at: None, answered_at: Some(now), query, error: String::new(), left_out };
+                self.checks.insert(rule.clone(), answered);
+                touched.insert(Row::Check(rule.clone()));
+            }
+            capacity::Fact::Unanswered { rule, error } => {
+                let check = self.checks.entry(rule.clone()).or_insert_with(|| Check { rule: rule.clone(), ..Check::default() });
+                check.asked_at = None;
+                check.error.clone_from(error);
+                touched.insert(Row::Check(rule.clone()));
+            }
+            capacity::Fact::Made { forecast } => {
+                let key = (forecast.rule.clone(), forecast.series.clone());
+                touched.insert(Row::Forecast(key.0.clone(), key.1.clone()));
+                self.forecasts.insert(key, (**forecast).clone());
+            }
+            capacity::Fact::Forgotten { rule, series } => {
+                self.forecasts.remove(&(rule.clone(), series.clone()));
+                touched.insert(Row::Forecast(rule.clone(), series.clone()));
+            }
+            capacity::Fact::Dropped { rule } => {
+                self.checks.remove(rule);
+                touched.insert(Row::Check(rule.clone()));
+            }
+        }
     }
 
     fn apply_system(&mut self, cmdb: &Cmdb, fact: &system::Fact, touched: &mut BTreeSet<Row>) {

@@ -16,6 +16,7 @@ use crate::expr::Matcher;
 use crate::ids::{AlertId, IncidentId, MessageId, SilenceId, Slot, SourceNo, StoreId, TermsId};
 use crate::lookup::Lookup;
 use crate::model::alert::{Alert, Vitals};
+use crate::model::capacity::{Check, Forecast};
 use crate::model::digest::Digest;
 use crate::model::incident::clock::LiveTerms;
 use crate::model::incident::{Entry, Incident, Member};
@@ -51,6 +52,10 @@ pub struct State {
     pub digests: BTreeMap<(String, String), Digest>,
     /// What is done by schedule.
     pub jobs: BTreeMap<(JobKind, String), Job>,
+    /// Capacity rules by name.
+    pub checks: BTreeMap<String, Check>,
+    /// Their series, by rule and name.
+    pub forecasts: BTreeMap<(String, String), Forecast>,
     /// Timers that stopped the daemon and are not fired, by when they were due.
     pub aside: BTreeMap<(Time, Timer), Aside>,
     /// What left memory in this batch and is still to be written.
@@ -134,6 +139,8 @@ impl State {
             terms: BTreeMap::new(),
             digests: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            forecasts: BTreeMap::new(),
             aside: BTreeMap::new(),
             past: Past::default(),
             last_before: Time::default(),

@@ -5,6 +5,7 @@ use minicbor::{Decode, Encode};
 use super::{AlertCell, State};
 use crate::ids::{AlertId, IncidentId, MessageId, SilenceId, SourceNo, TermsId};
 use crate::model::alert::{Alert, Vitals};
+use crate::model::capacity::{Check, Forecast};
 use crate::model::digest::Digest;
 use crate::model::incident::{Entry, Incident, Member};
 use crate::model::job::Job;
@@ -43,6 +44,10 @@ pub enum Table {
     TimersAside,
     /// The terms of SLA clocks, of live and past incidents.
     Terms,
+    /// Capacity rules.
+    Checks,
+    /// Their series.
+    Forecasts,
     /// Forgotten alerts.
     PastAlerts,
     /// Closed incidents.
@@ -68,6 +73,8 @@ impl Table {
         Table::Digests,
         Table::Jobs,
         Table::Terms,
+        Table::Checks,
+        Table::Forecasts,
         Table::PastAlerts,
         Table::PastIncidents,
         Table::PastMessages,
@@ -89,6 +96,8 @@ impl Table {
             Table::Jobs => "jobs",
             Table::TimersAside => "timers_aside",
             Table::Terms => "terms",
+            Table::Checks => "checks",
+            Table::Forecasts => "forecasts",
             Table::PastAlerts => "past_alerts",
             Table::PastIncidents => "past_incidents",
             Table::PastMessages => "past_messages",
@@ -124,6 +133,10 @@ pub enum Row {
     Aside(Time, Timer),
     /// The terms of SLA clocks.
     Terms(TermsId),
+    /// A capacity rule.
+    Check(String),
+    /// A series, by rule and name.
+    Forecast(String, String),
     /// A forgotten alert.
     PastAlert(AlertId),
     /// A closed incident.
@@ -150,6 +163,8 @@ impl Row {
             Row::Aside(at, timer) => (Table::TimersAside, [&at.0.to_be_bytes()[..], &encode(timer)].concat()),
             Row::Job(kind, name) => (Table::Jobs, format!("{kind}\0{name}").into_bytes()),
             Row::Terms(id) => (Table::Terms, [id.high.to_be_bytes(), id.low.to_be_bytes()].concat()),
+            Row::Check(rule) => (Table::Checks, rule.clone().into_bytes()),
+            Row::Forecast(rule, series) => (Table::Forecasts, format!("{rule}\0{series}").into_bytes()),
             Row::PastAlert(id) => (Table::PastAlerts, id.0.to_be_bytes().to_vec()),
             Row::PastIncident(id) => (Table::PastIncidents, id.0.to_be_bytes().to_vec()),
             Row::PastMessage(id) => (Table::PastMessages, id.0.to_be_bytes().to_vec()),
@@ -235,6 +250,8 @@ impl State {
             Row::Aside(at, timer) => self.aside.get(&(*at, *timer)).map(encode),
             Row::Job(kind, name) => self.jobs.get(&(*kind, name.clone())).map(encode),
             Row::Terms(id) => self.terms.get(id).map(|live| encode(&live.record)),
+            Row::Check(rule) => self.checks.get(rule).map(encode),
+            Row::Forecast(rule, series) => self.forecasts.get(&(rule.clone(), series.clone())).map(encode),
             Row::PastAlert(id) => self.past.alerts.get(id).map(|cell| self.alert_row(cell)),
             Row::PastIncident(id) => self.past.incidents.get(id).map(encode),
             Row::PastMessage(id) => self.past.messages.get(id).map(encode),
@@ -290,6 +307,14 @@ impl State {
                 self.jobs.insert((job.kind, job.name.clone()), job);
             }
             Table::Terms => self.keep_terms(decode::<Terms>(name, bytes)?),
+            Table::Checks => {
+                let check: Check = decode(name, bytes)?;
+                self.checks.insert(check.rule.clone(), check);
+            }
+            Table::Forecasts => {
+                let forecast: Forecast = decode(name, bytes)?;
+                self.forecasts.insert((forecast.rule.clone(), forecast.series.clone()), forecast);
+            }
             Table::Timeline | Table::PastAlerts | Table::PastIncidents | Table::PastMessages | Table::PastSilences => {}
         }
         Ok(())

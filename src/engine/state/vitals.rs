@@ -55,6 +55,9 @@ impl State {
             if let Some(live) = self.cell_mut(cell.alert)
                 && live.as_of < page.as_of
             {
+                if let Some(said) = &cell.vitals.said {
+                    live.alert.said = said.clone();
+                }
                 live.vitals = cell.vitals;
                 live.as_of = page.as_of;
             }

@@ -21,6 +21,7 @@ impl Turn<'_> {
         if let Some((kind, name)) = self.job_ran() {
             match kind {
                 JobKind::Digest => self.send_digests(&name),
+                JobKind::Capacity => self.ask(name),
             }
         }
     }

@@ -9,12 +9,15 @@ use super::{compare, trace};
 use crate::cmdb::Cmdb;
 use crate::event::{Action as Order, Command as Commanded, Event, Reply, Settings, Taken, World};
 use crate::fact::Fact;
+use crate::forecast::{self, Window};
 use crate::ids::{AlertId, IncidentId, StoreId};
 use crate::input::{AlertInput, Refused};
 use crate::limits;
+use crate::model::capacity::{Answer, Measured, Said};
 use crate::model::incident::Incident;
 use crate::model::message::{self, Message};
 use crate::policy::Policy;
+use crate::policy::capacity::TestQuery;
 use crate::policy::tests::{Action, Command, Do, Expect, Post, RuleTest, Step, TestAlert};
 use crate::sight;
 use crate::state::{State, fingerprint};
@@ -70,6 +73,7 @@ pub(super) fn run(policy: &Arc<Policy>, cmdb: Arc<Cmdb>, test: &RuleTest) -> Ran
             Action::Clear(alert) => fail(&mut failures, step, after, bench.clear(alert)),
             Action::Post(post) => fail(&mut failures, step, after, bench.post(post)),
             Action::Do(order) => fail(&mut failures, step, after, bench.obey(order)),
+            Action::Query(query) => fail(&mut failures, step, after, bench.answer(query)),
         }
     }
     let trace = if failures.is_empty() { Vec::new() } else { trace::lines(&bench.state, &bench.world, &bench.mails, test.start) };
@@ -211,6 +215,24 @@ impl Bench {
         let heard = self.hear(inputs);
         let lines: Vec<String> = refused.iter().map(|fault| format!("a member of the body is refused: {fault}")).collect();
         if lines.is_empty() { heard } else { Err(lines.join("\n")) }
+    }
+
+    /// A capacity rule is answered with what its server would have measured: points at its own distance, on straight lines between those given.
+    fn answer(&mut self, query: &TestQuery) -> Result<(), String> {
+        let policy = Arc::clone(&self.world.policy);
+        let Some(rule) = policy.capacity.iter().find(|rule| rule.name == query.rule.value) else {
+            let known: Vec<&str> = policy.capacity.iter().map(|rule| rule.name.as_str()).collect();
+            let known = if known.is_empty() { "the rules have none".to_owned() } else { format!("known are {}", known.join(", ")) };
+            return Err(format!("unknown capacity rule `{}`: {known}", one_line(&query.rule.value)));
+        };
+        let window = Window { now: self.now, history: rule.history, side: rule.side };
+        let series = query
+            .series
+            .iter()
+            .map(|(labels, knots)| Measured { labels: labels.clone(), trend: forecast::fit(&forecast::between(knots, window), window) });
+        let said = Said::Series { series: series.collect(), left_out: 0 };
+        self.happen(Event::Forecast(Answer { rule: rule.name.clone(), query: rule.query.clone(), said }));
+        Ok(())
     }
 
     fn obey(&mut self, order: &Do) -> Result<(), String> {

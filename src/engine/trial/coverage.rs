@@ -6,7 +6,7 @@ use std::fmt;
 use crate::decide::identify;
 use crate::event::World;
 use crate::fact::Fact;
-use crate::model::{alert, digest, incident, message};
+use crate::model::{alert, capacity, digest, incident, message};
 use crate::policy::Policy;
 use crate::sight;
 use crate::state::State;
@@ -16,7 +16,7 @@ use crate::time::Time;
 /// A rule by section and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {
-    /// The section: `correlate`, `formats`, `identify`, `notify`, `silences` or `slas`.
+    /// The section: `capacity`, `correlate`, `formats`, `identify`, `notify`, `silences` or `slas`.
     pub section: &'static str,
     /// Its name there.
     pub name: String,
@@ -42,8 +42,9 @@ pub(super) fn own_rules(policy: &Policy) -> Vec<RuleRef> {
     let correlate = policy.correlate.own().iter().map(|rule| RuleRef::new("correlate", &rule.name));
     let silences = policy.silences.iter().map(|rule| RuleRef::new("silences", &rule.name));
     let slas = policy.slas.iter().map(|rule| RuleRef::new("slas", &rule.name));
+    let capacity = policy.capacity.iter().map(|rule| RuleRef::new("capacity", &rule.name));
     let notify = policy.notify.iter().filter(|rule| !rule.is_builtin).map(|rule| RuleRef::new("notify", &rule.name));
-    formats.chain(identify).chain(correlate).chain(silences).chain(slas).chain(notify).collect()
+    formats.chain(identify).chain(correlate).chain(silences).chain(slas).chain(capacity).chain(notify).collect()
 }
 
 /// Adds the rules that facts tell of. The facts were applied just now.
@@ -71,6 +72,9 @@ pub(super) fn touch(touched: &mut BTreeSet<RuleRef>, state: &State, world: &Worl
             Fact::Digest(digest::Fact::Folded { rule, .. }) => {
                 touched.insert(RuleRef::new("notify", rule));
             }
+            Fact::Capacity(capacity::Fact::Answered { rule, .. }) => {
+                touched.insert(RuleRef::new("capacity", rule));
+            }
             Fact::Alert(_)
             | Fact::Incident(_)
             | Fact::Message(_)
@@ -78,7 +82,8 @@ pub(super) fn touch(touched: &mut BTreeSet<RuleRef>, state: &State, world: &Worl
             | Fact::Digest(_)
             | Fact::System(_)
             | Fact::Job(_)
-            | Fact::Terms(_) => {}
+            | Fact::Terms(_)
+            | Fact::Capacity(_) => {}
         }
     }
 }

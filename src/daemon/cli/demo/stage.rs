@@ -151,7 +151,9 @@ impl Stage {
             health: Arc::default(),
             stop: CancellationToken::new(),
         };
-        runtime.spawn(work::start(mail, effects));
+        // A day without a Prometheus: nobody takes its questions.
+        let (queries, _) = unbounded_channel();
+        runtime.spawn(work::start(mail, queries, effects));
         let adopted = writer.adopt(world::adoption(&built, &Cmdb::default())).map_err(of_writer)?;
         adopted.blocking_recv().map_err(|_| of_writer(Full::Stopping))?;
         Ok(Stage {

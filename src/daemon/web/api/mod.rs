@@ -10,6 +10,7 @@ pub(super) mod commands;
 mod dead_letters;
 pub(super) mod fields;
 mod files;
+mod forecasts;
 pub mod idempotency;
 pub(super) mod incidents;
 mod judge;
@@ -58,6 +59,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/clock", read, get(clock::show)),
         Endpoint::post("/api/v1/clock/confirm", operate, post(clock::confirm)),
         Endpoint::get("/api/v1/schedules", read, get(schedules::list)),
+        Endpoint::get("/api/v1/forecasts", read, get(forecasts::list)),
         Endpoint::get("/api/v1/backup", Access::Listener(Need::Administer), get(backup::backup)),
         Endpoint::get("/api/v1/cmdb/diff", read, get(cmdb::diff)),
         Endpoint::get("/api/v1/cmdb/sources", read, get(cmdb::sources)),
