@@ -73,6 +73,8 @@ pub struct Metrics {
     pub sla_reached: IntCounterVec,
     /// Questions of capacity rules by outcome: `answered`, `failed`.
     pub capacity_queries: IntCounterVec,
+    /// What timers of SLA clocks missed and a sweep found; anything but 0 is a defect of this program.
+    pub sla_missed: IntCounter,
     /// Messages that are not done, by state.
     pub outbox_messages: IntGaugeVec,
     /// When the oldest message that is not done was planned, seconds since 1970; 0 where there is none.
@@ -144,6 +146,7 @@ impl Metrics {
             sla_clocks: gauges("watchkeeper_sla_clocks", "Promises of SLAs of open incidents.", &["state"]),
             sla_reached: counters("watchkeeper_sla_thresholds_total", "Shares of promises' time used up.", &["target", "outcome"]),
             capacity_queries: counters("watchkeeper_capacity_queries_total", "Questions of capacity rules by outcome.", &["outcome"]),
+            sla_missed: counter("watchkeeper_sla_missed_total", "What timers of SLA clocks missed and a sweep found."),
             outbox_messages: gauges("watchkeeper_outbox_messages", "Messages that are not done.", &["state"]),
             outbox_oldest: gauge("watchkeeper_outbox_oldest_timestamp_seconds", "When the oldest unfinished message was planned."),
             mails: counters("watchkeeper_mails_total", "Mails by outcome.", &["outcome"]),
@@ -326,6 +329,7 @@ impl Telemetry {
             }
             Fact::Capacity(capacity::Fact::Answered { .. }) => metrics.capacity_queries.with_label_values(&["answered"]).inc(),
             Fact::Capacity(capacity::Fact::Unanswered { .. }) => metrics.capacity_queries.with_label_values(&["failed"]).inc(),
+            Fact::Incident(incident::Fact::ClockMissed { .. }) => metrics.sla_missed.inc(),
             Fact::Alert(_)
             | Fact::Incident(_)
             | Fact::Message(_)
@@ -559,6 +563,10 @@ fn log_incident(fact: &incident::Fact, batch: &Committed<'_>) {
         | incident::Fact::ReleaseArmed { .. }
         | incident::Fact::ClockArmed { .. }
         | incident::Fact::Backdated { .. } => {}
+        incident::Fact::ClockMissed { id, due_at, armed_for } => {
+            let armed_for = armed_for.map(Time::rfc3339);
+            warn!(incident = %id, priority, due = %due_at.rfc3339(), armed_for, "A sweep found what the timer of SLA clocks missed.");
+        }
     }
 }
 
@@ -602,6 +610,6 @@ fn log_system(fact: &system::Fact) {
             warn!(timer = ?aside.timer, due = %aside.due_at.rfc3339(), "A timer that stopped the daemon twice was set aside.");
         }
         system::Fact::TimerTakenBack { aside } => info!(timer = ?aside.timer, "A timer that stopped another release is fired again."),
-        system::Fact::Swept { .. } | system::Fact::SilenceRulesArmed { .. } => {}
+        system::Fact::Swept { .. } | system::Fact::ClocksSwept { .. } | system::Fact::SilenceRulesArmed { .. } => {}
     }
 }

@@ -312,5 +312,7 @@ words!(
         0 Digest "digest",
         /// A capacity rule asks for its series.
         1 Capacity "capacity",
+        /// Whether a timer missed what SLA clocks used up is looked for.
+        2 SlaSweep "sla_sweep",
     }
 );

@@ -7,7 +7,7 @@ use crate::model::incident::Incident;
 use crate::model::incident::clock::{self, BREACH, Clock, Promise, Reached};
 use crate::policy::slas::{Sla, Terms};
 use crate::sight::{self, IncidentTexts};
-use crate::state::State;
+use crate::state::{State, Timer};
 use crate::time::Time;
 use crate::words::{ClockState, Reason, SlaTarget};
 
@@ -102,6 +102,14 @@ pub fn next(state: &State, incident: &Incident, now: Time) -> Option<Time> {
         .filter(|promise| open(promise))
         .flat_map(|promise| promise.unsaid().filter_map(|percent| promise.reaches(percent)))
         .min()
+}
+
+/// What the timer of an incident misses: when a share that was not said was or will be used up, before anything looks at it.
+pub fn missed(state: &State, incident: &Incident, now: Time) -> Option<Time> {
+    let said = incident.clock_at.filter(|at| state.is_armed(*at, Timer::Clock(incident.id)));
+    let passed = due(state, incident, now).into_iter().flat_map(|due| due.reached).map(|reached| reached.at).min();
+    let first = passed.or_else(|| next(state, incident, now))?;
+    said.is_none_or(|at| at > first.max(now)).then_some(first)
 }
 
 /// From when an incident counts that adopted what was heard at `heard`; `None`: nothing changes.

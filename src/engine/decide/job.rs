@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cmdb::Team;
 use crate::event::World;
+use crate::limits;
 use crate::model::job::{self, Job, Run};
 use crate::policy::notify::Digest;
 use crate::schedule::Schedule;
@@ -16,7 +17,7 @@ pub type Key = (JobKind, String);
 
 /// Everything that is to be done by schedule. A kind of job is one line here, and one arm where it runs.
 pub fn wanted(world: &World) -> BTreeMap<Key, Schedule> {
-    digests(world).chain(capacity(world)).collect()
+    digests(world).chain(capacity(world)).chain(clock_sweep(world)).collect()
 }
 
 /// What changes about jobs when a World has come into force: what is new or has another schedule is armed from `now` on, what nobody wants is dropped.
@@ -62,8 +63,14 @@ fn run(job: &Job, schedule: &Schedule, now: Time) -> Run {
 fn is_awaited(state: &State, key: &Key) -> bool {
     match key.0 {
         JobKind::Digest => state.digests.values().any(|digest| digest.job == key.1),
-        JobKind::Capacity => false,
+        JobKind::Capacity | JobKind::SlaSweep => false,
     }
+}
+
+/// A look at every SLA clock, as long as rules promise something.
+fn clock_sweep(world: &World) -> Option<(Key, Schedule)> {
+    let schedule = Schedule::parse(limits::CLOCK_SWEEP, "UTC").ok().filter(|_| !world.policy.slas.is_empty());
+    schedule.map(|schedule| ((JobKind::SlaSweep, "clocks".to_owned()), schedule))
 }
 
 /// One job for each list: the morning's in each zone in which a team reads, and those with a schedule of their own.

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::ids::{AlertId, StoreId};
+use crate::ids::{AlertId, IncidentId, StoreId};
 use crate::model::alert::Grace;
 use crate::model::timer::Aside;
 use crate::time::Time;
@@ -46,6 +46,9 @@ pub struct Counters {
     /// When silence rules next begin or end.
     #[n(11)]
     pub silence_rules_at: Option<Time>,
+    /// How far a sweep over the SLA clocks has come; `None` where none is under way.
+    #[n(12)]
+    pub clock_sweep: Option<IncidentId>,
 }
 
 impl Counters {
@@ -64,6 +67,7 @@ impl Counters {
             grace: Grace::default(),
             sweep: None,
             silence_rules_at: None,
+            clock_sweep: None,
         }
     }
 }
@@ -125,5 +129,12 @@ pub enum Fact {
         /// Which.
         #[n(0)]
         aside: Aside,
+    },
+    /// Incidents are looked at for what the timers of their SLA clocks missed, from the first on or from where it was.
+    #[n(7)]
+    ClocksSwept {
+        /// The next incident to look at; `None`: done.
+        #[n(0)]
+        next: Option<IncidentId>,
     },
 }

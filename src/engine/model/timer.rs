@@ -54,6 +54,9 @@ pub enum Timer {
     /// A share of an SLA clock's time is used up.
     #[n(14)]
     Clock(#[n(0)] IncidentId),
+    /// A sweep over SLA clocks goes on.
+    #[n(15)]
+    ClockSweep,
 }
 
 /// A timer that is not fired, because it stopped the daemon twice. What it is about stays as it is until something else arms it for another time,

@@ -158,6 +158,7 @@ impl State {
             | incident::Fact::ClockAttached { .. }
             | incident::Fact::ClockReached { .. }
             | incident::Fact::ClockArmed { .. }
+            | incident::Fact::ClockMissed { .. }
             | incident::Fact::Backdated { .. } => {}
         }
     }
@@ -364,6 +365,11 @@ impl State {
                 self.counters.sweep = *next;
                 let last_now = self.counters.last_now;
                 self.arm(next.map(|_| last_now), Timer::Sweep);
+            }
+            system::Fact::ClocksSwept { next } => {
+                self.counters.clock_sweep = *next;
+                let last_now = self.counters.last_now;
+                self.arm(next.map(|_| last_now), Timer::ClockSweep);
             }
             system::Fact::SourceNamed { name } => {
                 let no = SourceNo(u16::try_from(self.sources.len()).unwrap_or(u16::MAX));

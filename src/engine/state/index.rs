@@ -222,6 +222,9 @@ impl State {
         if self.counters.sweep.is_some() {
             self.arm(Some(self.counters.last_now), Timer::Sweep);
         }
+        if self.counters.clock_sweep.is_some() {
+            self.arm(Some(self.counters.last_now), Timer::ClockSweep);
+        }
     }
 
     /// Derives anew what depends on the CMDB, after another one was adopted.

@@ -241,6 +241,11 @@ impl State {
         }
     }
 
+    /// Whether a timer will fire for this time, or was set aside because it stopped the daemon.
+    pub(crate) fn is_armed(&self, at: Time, timer: Timer) -> bool {
+        self.timers.contains(&(at, timer)) || self.aside.contains_key(&(at, timer))
+    }
+
     /// Drops what left memory, after it was written.
     pub fn settle(&mut self) {
         self.past = Past::default();

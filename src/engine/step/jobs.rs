@@ -3,7 +3,9 @@
 use super::Turn;
 use crate::decide::job;
 use crate::fact::Fact;
+use crate::ids::IncidentId;
 use crate::model::job as model;
+use crate::model::system;
 use crate::model::timer::Timer;
 use crate::words::JobKind;
 
@@ -22,6 +24,7 @@ impl Turn<'_> {
             match kind {
                 JobKind::Digest => self.send_digests(&name),
                 JobKind::Capacity => self.ask(name),
+                JobKind::SlaSweep => self.put(system::Fact::ClocksSwept { next: Some(IncidentId(0)) }),
             }
         }
     }

@@ -21,7 +21,7 @@ pub fn due(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
     let mut turn = Turn::new(state, world, now, out);
     for _ in 0..limits::DUE_TIMERS_MAX {
         match turn.fire_first() {
-            None | Some(Timer::Sweep) => break,
+            None | Some(Timer::Sweep | Timer::ClockSweep) => break,
             Some(_) => {}
         }
     }
@@ -60,6 +60,11 @@ impl Turn<'_> {
             if let Some(from) = self.state.counters.sweep {
                 let (_, next) = self.slice(from);
                 self.put(system::Fact::Swept { next });
+            }
+        } else if timer == Timer::ClockSweep {
+            if let Some(from) = self.state.counters.clock_sweep {
+                let (_, next) = self.clock_slice(from);
+                self.put(system::Fact::ClocksSwept { next });
             }
         } else if timer == Timer::SilenceRules {
             self.put(system::Fact::SilenceRulesArmed { at: mute::next_edge(self.world, self.now) });
@@ -110,6 +115,7 @@ impl Turn<'_> {
             Timer::Jobs => self.job_due(),
             Timer::Retry(id) => self.retry_due(id),
             Timer::Sweep => self.sweep(),
+            Timer::ClockSweep => self.sweep_clocks(),
         }
     }
 

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use watchkeeper_engine::event::Action;
+use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::limits::CLOCK_MARKS_MAX;
+use watchkeeper_engine::model::incident;
 use watchkeeper_engine::model::incident::clock::{LiveTerms, Mark, Moved, Run, Standing};
 use watchkeeper_engine::policy::slas::Terms;
 use watchkeeper_engine::time::{Span, Time};
-use watchkeeper_engine::words::{ClockState, Priority, Reason, Severity, SlaTarget};
+use watchkeeper_engine::words::{ClockState, JobKind, Priority, Reason, Severity, SlaTarget};
 
-use crate::sim::{self, Sim, alert, as_severity, t};
+use crate::sim::{self, Care, Sim, alert, as_severity, t};
 
 const SHOP: &str = "
 people: [{id: lea, mail: [lea@example.org]}]
@@ -414,6 +416,70 @@ fn a_full_log_tells_no_breach_twice_and_keeps_what_the_promise_to_answer_counts_
 }
 
 #[test]
+fn a_sweep_tells_what_a_timer_missed_and_says_so_once() {
+    let missed = |sim: &Sim| -> Vec<(Time, Option<Time>)> {
+        let one = |fact: &Fact| {
+            if let Fact::Incident(incident::Fact::ClockMissed { due_at, armed_for, .. }) = fact {
+                Some((*due_at, *armed_for))
+            } else {
+                None
+            }
+        };
+        sim.facts.iter().filter_map(one).collect()
+    };
+    let start = sim::start();
+    let mut sim = Sim::new(GOLD, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("1m");
+    let id = sim.on("web-1").id;
+    sim.forge(incident::Fact::ClockArmed { id, at: None });
+    sim.run("28m");
+    assert_eq!((clock_mails(&mut sim), missed(&sim)), (vec![], vec![]), "nothing is said at its time");
+    sim.run("1m");
+    assert_eq!(clock_mails(&mut sim), ["platform@example.org sla_breached response 50,75,100"], "the sweep at half past says it");
+    assert_eq!(missed(&sim), [(start + Span::seconds(450), None)]);
+    sim.care = Care::Always;
+    sim.check();
+    // One that is armed for too late a time is seen before it is late.
+    sim.forge(incident::Fact::ClockArmed { id, at: Some(start + Span::hours(9)) });
+    sim.run("30m");
+    assert_eq!(missed(&sim)[1..], [(start + Span::hours(2), Some(start + Span::hours(9)))]);
+    assert_eq!(clock_mails(&mut sim), [""; 0]);
+    sim.care = Care::Always;
+    sim.check();
+    assert!(sim::timeline(&sim, id).iter().any(|line| line.starts_with("a sweep found")));
+    sim.run("5h");
+    assert_eq!(clock_mails(&mut sim).len(), 3, "two warnings and the breach of the resolution");
+    assert_eq!(missed(&sim).len(), 2);
+}
+
+#[test]
+fn a_sweep_finds_nothing_where_timers_do_their_work() {
+    let mut sim = Sim::new(GOLD, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.fire(as_severity(Severity::Error, alert("HostDown", "alone")));
+    sim.run("5m");
+    let id = sim.on("web-1").id;
+    sim.command(hold(id, "waiting_for_customer"));
+    sim.run("30m");
+    // The sweep was due first, and then what fell due while the daemon was down.
+    sim.restart("9h");
+    sim.run("0s");
+    sim.command(Action::Resume { id });
+    sim.run("9h");
+    sim.command(Action::Resolve { id, words: "reseated".to_owned() });
+    sim.run("1d");
+    let job = &sim.state.jobs[&(JobKind::SlaSweep, "clocks".to_owned())];
+    assert!(job.last.is_some_and(|run| sim.now - run.at < Span::minutes(31)), "{job:?}");
+    let missed = sim.facts.iter().filter(|fact| matches!(fact, Fact::Incident(incident::Fact::ClockMissed { .. })));
+    assert_eq!(missed.count(), 0);
+    assert_eq!(sim.state.counters.clock_sweep, None);
+    sim.check();
+    sim.reload("{}", SHOP);
+    assert!(!sim.state.jobs.contains_key(&(JobKind::SlaSweep, "clocks".to_owned())), "without SLAs there is nothing to look for");
+}
+
+#[test]
 fn what_is_muted_is_measured_and_told_to_nobody() {
     let rules = format!("{GOLD}silences: [{{name: quiet, when: ci.id == 'web-1', from: 2026-03-24T10:05:00+01:00}}]\n");
     let mut sim = Sim::new(&rules, SHOP);
@@ -494,7 +560,10 @@ fn the_engine_tells_each_share_at_the_moment_of_the_vectors() {
             vector["closed"],
             targets.join(", ")
         );
-        let mut sim = Sim::quick(&rules, SHOP);
+        // Rules come into force when it begins, so that no sweeps run for months before.
+        let mut sim = Sim::quick("{}", SHOP);
+        sim.run_until(t(vector["events"][0][0].as_str().unwrap()));
+        sim.reload(&rules, SHOP);
         let mut told: BTreeMap<u32, Time> = BTreeMap::new();
         for (at, event) in
             vector["events"].as_array().unwrap().iter().map(|event| (t(event[0].as_str().unwrap()), event[1].as_str().unwrap()))
@@ -512,7 +581,7 @@ fn the_engine_tells_each_share_at_the_moment_of_the_vectors() {
                 }
             }
         }
-        sim.run("40d");
+        sim.run_until(vector["deadline"].as_str().map(t).unwrap() + Span::hours(1));
         for mail in sim.mails().iter().filter(|mail| matches!(mail.reason, Reason::SlaWarning | Reason::SlaBreached)) {
             for share in &mail.content.clocks[0].reached {
                 assert!(told.insert(*share, mail.planned_at).is_none(), "{share} % is told once: {vector}");

@@ -11,7 +11,7 @@ impl Incident {
         match fact {
             Fact::Opened { .. } => return,
             Fact::Attached { .. } => self.alert_count += 1,
-            Fact::Detached { .. } | Fact::Noted { .. } | Fact::NobodyTold { .. } => {}
+            Fact::Detached { .. } | Fact::Noted { .. } | Fact::NobodyTold { .. } | Fact::ClockMissed { .. } => {}
             Fact::Emptied { by, .. } => {
                 self.mark(at, Moved::Adopted);
                 self.parent = Some(*by);

@@ -316,6 +316,19 @@ pub enum Fact {
         #[n(1)]
         to: Time,
     },
+    /// No timer was armed for what its SLA clocks use up, or for too late: a sweep found it.
+    #[n(25)]
+    ClockMissed {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// When it should have been looked at.
+        #[n(1)]
+        due_at: Time,
+        /// When it would have been; `None`: never.
+        #[n(2)]
+        armed_for: Option<Time>,
+    },
     /// Nobody was told where somebody should have been.
     #[n(18)]
     NobodyTold {
@@ -356,6 +369,7 @@ impl Fact {
             | Fact::ClockAttached { id, .. }
             | Fact::ClockReached { id, .. }
             | Fact::ClockArmed { id, .. }
+            | Fact::ClockMissed { id, .. }
             | Fact::Backdated { id, .. } => *id,
         }
     }
