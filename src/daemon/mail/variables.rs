@@ -152,9 +152,9 @@ static BEFORE: &[Variable] = &[
 static CLOCK: &[Variable] = &[
     var("sla", Kind::Text, "the SLA's name"),
     var("service", Kind::Text, "the service it is promised for"),
-    var("target", Kind::Text, "`response` or `resolution`"),
-    var("goal", Kind::Text, "what is to be done: `acknowledge` or `restore`"),
-    var("kept", Kind::Text, "that done: `acknowledged` or `restored`"),
+    var("target", Kind::Text, "`response`, `resolution` or `update`"),
+    var("goal", Kind::Text, "what is to be done: `acknowledge`, `restore` or `update`"),
+    var("kept", Kind::Text, "that done: `acknowledged`, `restored` or `updated`"),
     var("state", Kind::Text, "`running`, `paused`, `met` or `breached`"),
     var("allowed", Kind::Text, "how long it may take, in words"),
     var("percent", Kind::Count, "the used share; below 100 until it is breached"),

@@ -195,7 +195,11 @@ fn is_full(reason: Reason, said: &Content) -> bool {
 }
 
 fn clock_line(line: &ClockLine) -> Value {
-    let (goal, kept) = if line.target == SlaTarget::Response.word() { ("acknowledge", "acknowledged") } else { ("restore", "restored") };
+    let (goal, kept) = match SlaTarget::from_word(&line.target) {
+        Some(SlaTarget::Response) => ("acknowledge", "acknowledged"),
+        Some(SlaTarget::Update) => ("update", "updated"),
+        Some(SlaTarget::Resolution) | None => ("restore", "restored"),
+    };
     let share = |percent: &u32| if *percent >= u32::from(BREACH) { "the deadline".to_owned() } else { format!("{percent} %") };
     json!({
         "sla": name(&line.sla),

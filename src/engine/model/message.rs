@@ -300,7 +300,7 @@ pub struct ClockLine {
     /// The service it is promised for, or empty.
     #[n(1)]
     pub service: String,
-    /// `response` or `resolution`.
+    /// `response`, `resolution` or `update`.
     #[n(2)]
     pub target: String,
     /// `running`, `paused`, `met` or `breached`.

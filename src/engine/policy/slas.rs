@@ -45,7 +45,7 @@ pub struct Terms {
     /// What is promised.
     #[n(4)]
     pub targets: Vec<Target>,
-    /// The reasons of a hold that pause resolution.
+    /// The reasons of a hold that pause resolution and update.
     #[n(5)]
     pub pause: Vec<String>,
     /// The used shares that warn, in percent, in order.
@@ -92,8 +92,13 @@ static TARGETS: Shape = Shape {
     keys: &[
         Key::may("response", Takes::Allowance, "until somebody has it, such as 15m or 30bm."),
         Key::may("resolution", Takes::Allowance, "until it is over, such as 4h, 8bh or 2bd."),
+        Key::may(
+            "update",
+            Takes::Allowance,
+            "until those who wait hear of it again, once somebody has it: a note, an assignment or a hold.",
+        ),
     ],
-    later: &["update"],
+    later: &[],
 };
 
 static BY_PRIORITY: Shape = Shape {
@@ -120,7 +125,11 @@ pub(super) static RULE: Shape = Shape {
         Key::may("kind", Takes::Word(&["sla"]), "between whom. Default sla: with those who use the service."),
         Key::may("calendar", Takes::Text, "the calendar of its working time (bm, bh, bd). Default always."),
         Key::must("targets", Takes::Map(&BY_PRIORITY), "what is promised, by priority."),
-        Key::may("pause", Takes::OneOrList(&Takes::Word(HOLD_REASONS)), "reasons of a hold that pause resolution. Default: none."),
+        Key::may(
+            "pause",
+            Takes::OneOrList(&Takes::Word(HOLD_REASONS)),
+            "reasons of a hold that pause resolution and update. Default: none.",
+        ),
         Key::may("warn_at", Takes::OneOrList(&Takes::Text), "used shares that warn, such as [50%, 75%, 90%]. Default [75%]."),
     ],
     later: &["team", "contract"],
@@ -233,7 +242,7 @@ fn targets<'a>(reading: &Reading<'a>, node: &'a Node) -> Vec<(Target, Named)> {
             let error = Diagnostic::error(reading.file(), &reading.first_line(node), format!("this SLA promises nothing of {priority}"));
             reading.report(error.help("write a target, such as {resolution: 4h}, or leave the priority out"));
         }
-        for target in [SlaTarget::Response, SlaTarget::Resolution] {
+        for target in SlaTarget::ALL.iter().copied() {
             let Some(text) = keys.get::<Spanned<String>>(target.word()) else { continue };
             if let Some(allowance) = allowance(reading, &text) {
                 targets.push((Target { priority, target, allowance }, Named::at(reading, text)));

@@ -36,11 +36,11 @@ pub(super) fn touch(fact: &incident::Fact) -> Touch {
         | incident::Fact::Held { .. }
         | incident::Fact::Resolved { .. }
         | incident::Fact::ClockAttached { .. }
+        | incident::Fact::Noted { .. }
         | incident::Fact::ClockMissed { .. }
         | incident::Fact::Backdated { .. } => Touch::Moves,
         incident::Fact::Attached { .. }
         | incident::Fact::Detached { .. }
-        | incident::Fact::Noted { .. }
         | incident::Fact::Closed { .. }
         | incident::Fact::SettleArmed { .. }
         | incident::Fact::NotifyArmed { .. }

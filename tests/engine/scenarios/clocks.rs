@@ -233,6 +233,71 @@ fn a_child_stands_still_and_its_adopter_counts_from_the_earliest_alert() {
 }
 
 #[test]
+fn those_who_wait_hear_of_it_again_within_the_time_that_was_promised() {
+    let rules = GOLD.replace("resolution: 4h}", "resolution: 90h, update: 1h}");
+    let note = |id| Action::Note { id, text: "ACME sends an engineer".to_owned() };
+    let said = |sim: &mut Sim| -> Vec<String> {
+        let mails = clock_mails(sim);
+        mails.into_iter().filter_map(|mail| mail.split_once("sla_").map(|(_, what)| what.to_owned())).collect()
+    };
+    let mut sim = Sim::new(&rules, SHOP);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("5m");
+    let id = sim.on("web-1").id;
+    let update = |sim: &Sim| {
+        let incident = sim.listed()[0];
+        let promises = incident.promises(&sim.state.terms, sim.now);
+        promises.into_iter().find(|promise| promise.target == SlaTarget::Update).map(|promise| promise.standing)
+    };
+    assert_eq!(update(&sim), None, "nobody has it yet: that is the promise to answer");
+    sim.command(note(id));
+    assert_eq!(update(&sim), None);
+    sim.command(Action::Acknowledge { id });
+    let deadline = |sim: &Sim| update(sim).unwrap().deadline;
+    assert_eq!(deadline(&sim), Some(sim.now + Span::hours(1)));
+    sim.run("30m");
+    assert_eq!(said(&mut sim), ["warning update 50"]);
+    // A note, an assignment and a hold begin anew, and each time is told by itself.
+    for action in [note(id), Action::Assign { id, to: "bert".to_owned() }, hold(id, "waiting_for_vendor")] {
+        sim.command(action);
+        assert_eq!(deadline(&sim), Some(sim.now + Span::hours(1)));
+        sim.run("31m");
+        assert_eq!(said(&mut sim), ["warning update 50"]);
+    }
+    sim.run("1h");
+    assert_eq!(said(&mut sim), ["breached update 100", "warning update 75"]);
+    sim.run("20h");
+    assert_eq!(said(&mut sim), [""; 0], "once is enough");
+    // Heard of again, it counts again; its first breach stays known.
+    sim.command(note(id));
+    assert_eq!(update(&sim).unwrap().state, ClockState::Running);
+    sim.run("61m");
+    assert_eq!(said(&mut sim), ["breached update 100", "warning update 50", "warning update 75"]);
+    // A reason that the SLA lists lets it wait, also where somebody writes meanwhile.
+    sim.command(hold(id, "waiting_for_customer"));
+    sim.run("3h");
+    sim.command(note(id));
+    sim.run("3h");
+    assert_eq!(update(&sim).unwrap().state, ClockState::Paused);
+    sim.command(Action::Resume { id });
+    assert_eq!(deadline(&sim), Some(sim.now + Span::hours(1)));
+    // Over, nobody waits to hear of it, whatever is written down afterwards.
+    sim.run("20m");
+    sim.command(Action::Resolve { id, words: "reseated".to_owned() });
+    sim.command(note(id));
+    sim.run("3m");
+    let met = update(&sim).unwrap();
+    assert_eq!((met.state, met.used), (ClockState::Met, Span::minutes(20)));
+    sim.command(Action::Reopen { id, words: "no".to_owned() });
+    assert_eq!(update(&sim), None, "somebody has to have it first");
+    sim.command(Action::Acknowledge { id });
+    sim.run("61m");
+    assert_eq!(said(&mut sim), ["breached update 100", "warning update 50", "warning update 75"]);
+    let marks = sim.state.incidents[&id].log.iter().filter(|mark| matches!(mark.what, Moved::Updated(_)));
+    assert_eq!(marks.count(), 1, "only the last is kept");
+}
+
+#[test]
 fn what_falls_due_while_the_daemon_is_down_is_one_mail() {
     let mut sim = Sim::new(GOLD, SHOP);
     sim.fire(alert("HostDown", "web-1"));

@@ -11,7 +11,8 @@ impl Incident {
         match fact {
             Fact::Opened { .. } => return,
             Fact::Attached { .. } => self.alert_count += 1,
-            Fact::Detached { .. } | Fact::Noted { .. } | Fact::NobodyTold { .. } | Fact::ClockMissed { .. } => {}
+            Fact::Noted { .. } => self.updated(at),
+            Fact::Detached { .. } | Fact::NobodyTold { .. } | Fact::ClockMissed { .. } => {}
             Fact::Emptied { by, .. } => {
                 self.mark(at, Moved::Adopted);
                 self.parent = Some(*by);
@@ -54,10 +55,12 @@ impl Incident {
             Fact::Assigned { to, .. } => {
                 self.assignee.clone_from(to);
                 self.answered(at);
+                self.updated(at);
             }
             Fact::Held { reason, until, .. } => {
                 // It is answered before it waits.
                 self.answered(at);
+                self.updated(at);
                 self.mark(at, Moved::Held(reason.clone()));
                 self.state = IncidentState::OnHold;
                 self.hold_reason.clone_from(reason);

@@ -60,6 +60,9 @@ pub enum Moved {
     /// It adopted what began earlier: it counts from here.
     #[n(9)]
     Backdated(#[n(0)] Time),
+    /// Those who wait heard of it for the so-manieth time: only the last is kept.
+    #[n(10)]
+    Updated(#[n(0)] u32),
 }
 
 /// A clock: one SLA that an incident is measured by.
@@ -155,7 +158,7 @@ impl Run {
         match target {
             SlaTarget::Response => response(log, reopened, terms),
             SlaTarget::Resolution => resolution(log, terms),
-            SlaTarget::Update => None,
+            SlaTarget::Update => update(log, reopened, terms),
         }
     }
 
@@ -244,7 +247,8 @@ pub fn start(log: &[Mark]) -> Option<Time> {
         | Moved::Resolved
         | Moved::Reopened
         | Moved::Adopted
-        | Moved::GivenBack => None,
+        | Moved::GivenBack
+        | Moved::Updated(_) => None,
     };
     log.iter().filter_map(moment).min()
 }
@@ -260,7 +264,7 @@ fn response(log: &[Mark], reopened: u32, terms: &Terms) -> Option<Run> {
             Moved::Reopened => run.start_over(mark.at),
             Moved::Adopted => run.wait(mark.at),
             Moved::GivenBack => run.go_on(mark.at),
-            Moved::Started | Moved::Held(_) | Moved::Resumed | Moved::Backdated(_) => {}
+            Moved::Started | Moved::Held(_) | Moved::Resumed | Moved::Backdated(_) | Moved::Updated(_) => {}
         }
     }
     run.finish(terms, SlaTarget::Response)
@@ -269,27 +273,84 @@ fn response(log: &[Mark], reopened: u32, terms: &Terms) -> Option<Run> {
 /// Until it is over; it waits while it is held for a reason that the SLA lists, while it is resolved, and while another incident stands for it.
 fn resolution(log: &[Mark], terms: &Terms) -> Option<Run> {
     let mut run = Draft::new(start(log)?);
-    let (mut held, mut adopted, mut resolved) = (false, false, false);
+    let mut waits = Waits::default();
     for mark in log {
+        waits.follow(&mark.what, terms);
         match &mark.what {
             Moved::Rated(priority) => run.priority = *priority,
-            Moved::Held(reason) => held = terms.pause.contains(reason),
-            Moved::Resumed => held = false,
-            Moved::Adopted => adopted = true,
-            Moved::GivenBack => adopted = false,
-            Moved::Resolved => {
-                (resolved, held) = (true, false);
-                run.end(mark.at);
-            }
-            Moved::Reopened => {
-                (resolved, held) = (false, false);
-                run.ended = None;
-            }
-            Moved::Started | Moved::Answered | Moved::Backdated(_) => {}
+            Moved::Resolved => run.end(mark.at),
+            Moved::Reopened => run.ended = None,
+            Moved::Started
+            | Moved::Answered
+            | Moved::Held(_)
+            | Moved::Resumed
+            | Moved::Adopted
+            | Moved::GivenBack
+            | Moved::Backdated(_)
+            | Moved::Updated(_) => {}
         }
-        if held || adopted || resolved { run.wait(mark.at) } else { run.go_on(mark.at) }
+        if waits.any() { run.wait(mark.at) } else { run.go_on(mark.at) }
     }
     run.finish(terms, SlaTarget::Resolution)
+}
+
+/// Until those who wait hear of it once more: from when somebody has it, and again from each time they heard. It waits as the resolution does.
+fn update(log: &[Mark], reopened: u32, terms: &Terms) -> Option<Run> {
+    start(log)?;
+    let mut priority = Priority::P5;
+    let mut waits = Waits::default();
+    let mut run: Option<Draft> = None;
+    let mut updates = 0;
+    for mark in log {
+        waits.follow(&mark.what, terms);
+        match &mark.what {
+            Moved::Rated(rated) => priority = *rated,
+            Moved::Answered => run = run.or_else(|| Some(Draft::new(mark.at))),
+            Moved::Updated(times) => {
+                updates = *times;
+                run = run.map(|_| Draft::new(mark.at));
+            }
+            Moved::Resolved => {
+                if let Some(run) = &mut run {
+                    run.priority = priority;
+                    run.end(mark.at);
+                }
+            }
+            Moved::Reopened => run = None,
+            Moved::Started | Moved::Held(_) | Moved::Resumed | Moved::Adopted | Moved::GivenBack | Moved::Backdated(_) => {}
+        }
+        if let Some(run) = &mut run {
+            if waits.any() { run.wait(mark.at) } else { run.go_on(mark.at) }
+        }
+    }
+    // Neither goes back, so no two runs have the same.
+    Draft { priority, period: reopened + updates, ..run? }.finish(terms, SlaTarget::Update)
+}
+
+/// What a promise waits for.
+#[derive(Default)]
+struct Waits {
+    held: bool,
+    adopted: bool,
+    resolved: bool,
+}
+
+impl Waits {
+    fn follow(&mut self, what: &Moved, terms: &Terms) {
+        match what {
+            Moved::Held(reason) => self.held = terms.pause.contains(reason),
+            Moved::Resumed => self.held = false,
+            Moved::Adopted => self.adopted = true,
+            Moved::GivenBack => self.adopted = false,
+            Moved::Resolved => (self.resolved, self.held) = (true, false),
+            Moved::Reopened => (self.resolved, self.held) = (false, false),
+            Moved::Started | Moved::Rated(_) | Moved::Answered | Moved::Backdated(_) | Moved::Updated(_) => {}
+        }
+    }
+
+    fn any(&self) -> bool {
+        self.held || self.adopted || self.resolved
+    }
 }
 
 struct Draft {
@@ -442,6 +503,31 @@ impl Incident {
             (!promise.is_open(), Reverse(promise.standing.percent), promise.standing.deadline.unwrap_or(Time::NEVER))
         };
         self.promises(terms, now).into_iter().min_by_key(rank)
+    }
+
+    /// Those who wait heard of it; of what is over nobody waits to hear.
+    pub(super) fn updated(&mut self, at: Time) {
+        if !self.is_open() {
+            return;
+        }
+        let mut times = 0;
+        self.log.retain(|mark| match mark.what {
+            Moved::Updated(before) => {
+                times = before;
+                false
+            }
+            Moved::Started
+            | Moved::Rated(_)
+            | Moved::Answered
+            | Moved::Held(_)
+            | Moved::Resumed
+            | Moved::Resolved
+            | Moved::Reopened
+            | Moved::Adopted
+            | Moved::GivenBack
+            | Moved::Backdated(_) => true,
+        });
+        self.mark(at, Moved::Updated(times + 1));
     }
 
     /// Writes down what moves its clocks. A full log forgets its oldest pause, which then counts as used; never its last return, from which the
