@@ -36,7 +36,7 @@ pub const TIMERS_ASIDE_MAX: usize = 64;
 /// too early is looked at, one that comes too late is not.
 pub const CLOCK_MARKS_MAX: usize = 1_000;
 /// When a sweep looks at every SLA clock for what its timer missed, as a schedule in UTC.
-pub const CLOCK_SWEEP: &str = "*/30 * * * *";
+pub const CLOCK_SWEEP: &str = "30 * * * *";
 /// Timers that one batch fires; the rest are due in the next one.
 pub const DUE_TIMERS_MAX: usize = 1_000;
 /// Persons told about one incident; further ones are left out and the timeline says so.

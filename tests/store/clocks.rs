@@ -6,8 +6,10 @@ use std::sync::Arc;
 use watchkeeper_engine::block::{Block, Entry, FORMAT};
 use watchkeeper_engine::cmdb::{Cmdb, Inventory, files};
 use watchkeeper_engine::event::{Action, Command, Event, Settings, World};
+use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::{IncidentId, StoreId};
 use watchkeeper_engine::input::AlertInput;
+use watchkeeper_engine::model::system;
 use watchkeeper_engine::policy;
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::state::State;
@@ -79,6 +81,9 @@ struct Process<'a> {
     state: State,
     store: Option<Store>,
     commits: usize,
+    /// Which of them said something of the incident, and the first sweep's.
+    telling: Vec<usize>,
+    swept: bool,
     /// At which commit it dies, and whether before that is on disk.
     dies: Option<(usize, bool)>,
     started_at: Time,
@@ -87,7 +92,17 @@ struct Process<'a> {
 impl<'a> Process<'a> {
     fn started(dir: &'a Path, store: Store, dies: Option<(usize, bool)>) -> Process<'a> {
         let state = State::new(StoreId { high: 1, low: 2 });
-        let mut process = Process { dir, world: world(), state, store: Some(store), commits: 0, dies, started_at: t(START) };
+        let mut process = Process {
+            dir,
+            world: world(),
+            state,
+            store: Some(store),
+            commits: 0,
+            telling: Vec::new(),
+            swept: false,
+            dies,
+            started_at: t(START),
+        };
         let world = process.world.clone();
         process.event(t(START), &Event::World(world));
         process
@@ -111,6 +126,12 @@ impl<'a> Process<'a> {
         self.state.begin_batch(now, &mut out.touched);
         decide(&mut self.state, &self.world, &mut out);
         self.commits += 1;
+        let sweeps = out.facts.iter().any(|fact| matches!(fact, Fact::System(system::Fact::ClocksSwept { .. })));
+        let says = out.facts.iter().any(|fact| !matches!(fact, Fact::Job(_) | Fact::System(_)));
+        if says || sweeps && !self.swept {
+            self.telling.push(self.commits);
+        }
+        self.swept |= sweeps;
         let dies = self.dies.filter(|(at, _)| *at == self.commits);
         if let Some((_, true)) = dies {
             self.die(now);
@@ -153,8 +174,8 @@ impl<'a> Process<'a> {
     }
 }
 
-/// Plays the story with a death at one commit; what was told, in order, and how many commits it took.
-fn told(dies: Option<(usize, bool)>) -> (Vec<(String, Time)>, usize) {
+/// Plays the story with a death at one commit; what was told, in order, and in which commits something was said.
+fn told(dies: Option<(usize, bool)>) -> (Vec<(String, Time)>, Vec<usize>) {
     let dir = folder();
     let store = init(dir.path());
     let mut process = Process::started(dir.path(), store, dies);
@@ -173,13 +194,13 @@ fn told(dies: Option<(usize, bool)>) -> (Vec<(String, Time)>, usize) {
         process.event(t(at), &command(action));
         process.started_at = t(at);
     }
-    process.run_until(t("2026-04-02T12:00:00+02:00"));
+    process.run_until(t("2026-03-30T20:00:00+02:00"));
     let mails = process.state.messages.values().filter(|mail| matches!(mail.reason, Reason::SlaWarning | Reason::SlaBreached));
     let said = mails.flat_map(|mail| {
         let lines = mail.content.clocks.iter().flat_map(|line| line.reached.iter().map(|share| format!("{} {share}", line.target)));
         lines.map(|words| (words, mail.planned_at)).collect::<Vec<_>>()
     });
-    (said.collect(), process.commits)
+    (said.collect(), process.telling)
 }
 
 #[test]
@@ -187,8 +208,8 @@ fn each_share_is_told_once_whatever_commit_the_process_dies_at() {
     let expected: Vec<(String, Time)> = TOLD.iter().map(|(words, at)| ((*words).to_owned(), t(at))).collect();
     let (undisturbed, commits) = told(None);
     assert_eq!(undisturbed, expected);
-    assert!(commits >= 10, "{commits} commits");
-    for at in 1..=commits {
+    assert!(commits.len() >= 10, "{commits:?}");
+    for at in commits {
         for before in [true, false] {
             assert_eq!(told(Some((at, before))).0, expected, "dead {} commit {at}", if before { "before" } else { "after" });
         }
