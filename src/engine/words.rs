@@ -271,7 +271,9 @@ words!(
 );
 
 /// The reasons for which an incident may wait.
-pub const HOLD_REASONS: &[&str] = &["waiting_for_customer", "waiting_for_vendor", "waiting_for_change"];
+pub const HOLD_REASONS: &[&str] = &["waiting_for_customer", WAITING_FOR_VENDOR, "waiting_for_change"];
+/// The one for which a vendor's time counts.
+pub const WAITING_FOR_VENDOR: &str = "waiting_for_vendor";
 
 words!(
     /// Which relation leads from one CI to another.

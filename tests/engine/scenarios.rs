@@ -3,6 +3,7 @@
 mod capacity;
 mod chains;
 mod clocks;
+mod deadlines;
 mod jobs;
 mod life;
 mod mails;

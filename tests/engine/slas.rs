@@ -167,6 +167,8 @@ fn each_planted_fault_of_calendars_and_slas_is_named_at_its_place() {
         "slas:\n  - {name: gold, targets: {P1: {response: 30bm, resolution: 2bd}}}\n  - {name: gold, calendar: offce, targets: {P1: {resolution: 8bh}}}\n".to_owned()
             + &calendar("closed: []"),
         "slas:\n  - {name: net, kind: ola, team: network, targets: {P1: {resolution: 2h}}}\n  - {name: x, kind: slo, targets: {P1: {resolution: 2h}}}\n".to_owned(),
+        sla("kind: uc, targets: {P1: {response: 15m, resolution: 2h, update: 1h}}, pause: waiting_for_customer"),
+        sla("contract: acme-net, targets: {P1: {resolution: 2h}}"),
         sla("when: service.teir == \"gold\" && sla.percent > 3, targets: {P1: {resolution: 4h}}"),
         "notify:\n  - {name: x, to: [owner], when: sla.percnt >= 75 || sla.target == \"resolve\"}\n".to_owned(),
     ];

@@ -247,6 +247,20 @@ fn a_first_start_with_faulty_files_ends_with_78_and_all_faults() {
 }
 
 #[test]
+fn a_contract_that_an_sla_names_and_the_cmdb_does_not_know_is_a_fault_at_its_place() {
+    let folder = Folder::new();
+    folder.write("cmdb/contracts.yaml", "contracts: [{id: acme-net, vendor: ACME, covers: []}]\n");
+    for (contract, code) in [("ACME-net", 0), ("acme-nett", 1)] {
+        let rule = format!("slas:\n  - {{name: acme, kind: uc, contract: {contract}, targets: {{P1: {{resolution: 4h}}}}}}\n");
+        folder.write("rules/late.yaml", &rule);
+        let checked = folder.cli(&["check", &folder.path(".").display().to_string()]);
+        assert_eq!(checked.code(), code, "{}", checked.out());
+        let at_its_place = checked.out().contains("rules/late.yaml:2:38") && checked.out().contains("did you mean `acme-net`?");
+        assert_eq!(at_its_place, code == 1, "{}", checked.out());
+    }
+}
+
+#[test]
 fn a_webhook_whose_format_no_rule_makes_is_a_fault_in_its_line() {
     let folder = Folder::new();
     let config = std::fs::read_to_string(folder.path("daemon.toml")).unwrap();

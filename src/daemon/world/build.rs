@@ -70,6 +70,7 @@ pub fn build(frame: &Frame, base: &Arc<Cmdb>, sources: Sources) -> Result<Built,
     }
     if let (Some(policy), Some(inventory)) = (&policy, &inventory) {
         check_recipients(&sources.rules, policy, inventory, &mut findings);
+        check_contracts(&sources.rules, policy, inventory, &mut findings);
         warn_of_rotas(&sources.cmdb, inventory, &mut findings);
     }
     let (Some(policy), Some(inventory), Some(templates), 0) = (policy, inventory, templates, findings.errors()) else {
@@ -203,6 +204,22 @@ fn check_recipients(rules: &[SourceFile], policy: &Policy, inventory: &Inventory
                 Diagnostic::error(file, &at, message).label(label).help(format!("CMDB files list them under `{section}`")),
             );
         }
+    }
+}
+
+/// Every contract that an SLA names is in the CMDB; where that has none, they are not there yet.
+fn check_contracts(rules: &[SourceFile], policy: &Policy, inventory: &Inventory, findings: &mut Findings) {
+    let known: Vec<&str> = inventory.contracts.values().map(|contract| contract.id.as_str()).collect();
+    for sla in policy.slas.iter().filter(|_| !known.is_empty()) {
+        let Some(contract) = &sla.contract else { continue };
+        if known.iter().any(|known| known.eq_ignore_ascii_case(contract)) {
+            continue;
+        }
+        let place = rules.iter().find_map(|file| Some((file, word_place(file, contract)?)));
+        let Some((file, at)) = place.or_else(|| rules.first().map(|file| (file, 0..0))) else { continue };
+        let message = format!("SLA `{}` names the contract `{contract}`, which the CMDB does not know", sla.name);
+        let label = nearest(contract, known.iter().copied()).map_or_else(String::new, |word| format!("did you mean `{word}`?"));
+        note(findings, file, Diagnostic::error(file, &at, message).label(label).help("CMDB files list them under `contracts`"));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::policy::slas::{Sla, Terms};
 use crate::sight::{self, IncidentTexts};
 use crate::state::{State, Timer};
 use crate::time::Time;
-use crate::words::{ClockState, Reason, SlaTarget};
+use crate::words::{ClockState, Reason, SlaKind, SlaTarget, WAITING_FOR_VENDOR};
 
 /// The clocks that an incident should have and has not: for each service that it hurts the first SLA of each kind that holds, each SLA once.
 pub fn wanted<'w>(state: &State, world: &'w World, incident: &Incident, now: Time) -> Vec<(Clock, &'w Terms)> {
@@ -25,21 +25,32 @@ pub fn wanted<'w>(state: &State, world: &'w World, incident: &Incident, now: Tim
     let services: Vec<&str> = if incident.services.is_empty() { vec![""] } else { services.collect() };
     for service in services {
         let view = sight::with_service(view, state, world, service);
-        let Some(sla) = world.policy.slas.iter().find(|sla| sla.condition.holds(&view).is_yes()) else { continue };
-        let known = incident.clocks.iter().chain(wanted.iter().map(|(clock, _)| clock)).any(|clock| clock.name == sla.name);
-        if !known && promises(sla, incident) {
-            let clock = Clock {
-                terms: sla.terms_id,
-                name: sla.name.clone(),
-                kind: sla.terms.kind,
-                service: service.to_owned(),
-                attached_at: now,
-                reached: Vec::new(),
-            };
-            wanted.push((clock, &sla.terms));
+        for kind in SlaKind::ALL {
+            let fits = |sla: &&Sla| sla.terms.kind == *kind && covers(world, sla, incident) && sla.condition.holds(&view).is_yes();
+            let Some(sla) = world.policy.slas.iter().find(fits) else { continue };
+            let known = incident.clocks.iter().chain(wanted.iter().map(|(clock, _)| clock)).any(|clock| clock.name == sla.name);
+            if !known && promises(sla, incident) {
+                let clock = Clock {
+                    terms: sla.terms_id,
+                    name: sla.name.clone(),
+                    kind: sla.terms.kind,
+                    service: service.to_owned(),
+                    attached_at: now,
+                    reached: Vec::new(),
+                };
+                wanted.push((clock, &sla.terms));
+            }
         }
     }
     wanted
+}
+
+/// Whether the contract covers the item at fault, which waits for the vendor; of what is promised without a contract nothing is asked.
+fn covers(world: &World, sla: &Sla, incident: &Incident) -> bool {
+    let Some(contract) = &sla.contract else { return true };
+    let contract = world.cmdb.inventory().contracts.values().find(|known| known.id.eq_ignore_ascii_case(contract));
+    let is_at_fault = |id: &String| world.cmdb.find(id).is_some_and(|no| incident.ci.known() == Some(no));
+    incident.hold_reason == WAITING_FOR_VENDOR && contract.is_some_and(|contract| contract.covers.iter().any(is_at_fault))
 }
 
 fn promises(sla: &Sla, incident: &Incident) -> bool {

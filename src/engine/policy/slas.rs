@@ -21,6 +21,8 @@ pub struct Sla {
     pub name: String,
     /// What must hold of the incident and the service it hurts.
     pub condition: super::Condition,
+    /// The CMDB's contract, of a vendor's promise.
+    pub contract: Option<String>,
     /// What a clock keeps of it.
     pub terms: Terms,
     /// The name of those by their content.
@@ -122,7 +124,12 @@ pub(super) static RULE: Shape = Shape {
         DISABLED,
         MATCHERS,
         WHEN,
-        Key::may("kind", Takes::Word(&["sla"]), "between whom. Default sla: with those who use the service."),
+        Key::may(
+            "kind",
+            Takes::Word(&["sla", "uc"]),
+            "between whom: sla with those who use the service, uc by a vendor whose contract is in the CMDB. Default sla.",
+        ),
+        Key::may("contract", Takes::Text, "of the kind uc: the id of the contract. It must cover the item at fault."),
         Key::may("calendar", Takes::Text, "the calendar of its working time (bm, bh, bd). Default always."),
         Key::must("targets", Takes::Map(&BY_PRIORITY), "what is promised, by priority."),
         Key::may(
@@ -132,7 +139,7 @@ pub(super) static RULE: Shape = Shape {
         ),
         Key::may("warn_at", Takes::OneOrList(&Takes::Text), "used shares that warn, such as [50%, 75%, 90%]. Default [75%]."),
     ],
-    later: &["team", "contract"],
+    later: &["team"],
 };
 
 /// `slas` of all files.
@@ -146,6 +153,8 @@ struct Draft {
     name: Option<String>,
     condition: super::Condition,
     is_disabled: bool,
+    kind: SlaKind,
+    contract: Option<String>,
     calendar: Option<Named>,
     targets: Vec<(Target, Named)>,
     pause: Vec<String>,
@@ -159,15 +168,20 @@ impl SlasSection {
         let name = self.names.take(keys, "slas");
         let is_disabled = rules::is_disabled(keys);
         let condition = rules::condition(keys, Section::Slas, scope);
-        if let Some(node) = keys.node("kind") {
-            kind(reading, node);
-        }
+        let kind = keys.node("kind").map_or(SlaKind::Sla, |node| kind(reading, node));
+        let contract = keys.get::<String>("contract").filter(|contract| !contract.trim().is_empty());
+        check_contract(keys, kind, contract.as_deref());
         let calendar = keys.get::<Spanned<String>>("calendar").map(|calendar| Named::at(reading, calendar));
         let targets = keys.node("targets").map(|node| targets(reading, node)).unwrap_or_default();
+        for (_, place) in targets.iter().filter(|(target, _)| kind == SlaKind::Uc && target.target != SlaTarget::Resolution) {
+            let error = place.error("a vendor's contract promises `resolution` only".to_owned()).label("not of a vendor");
+            reading.report(error.help("who has an incident and who hears of it is promised by an SLA"));
+        }
         let pause: Vec<&Node> = keys.get::<OneOrMany<&Node>>("pause").map(|pause| pause.0).unwrap_or_default();
         let pause: BTreeSet<String> = pause.into_iter().filter_map(|node| pause_reason(reading, node)).collect();
         let warn_at = warn_at(keys);
-        self.drafts.push(Draft { name, condition, is_disabled, calendar, targets, pause: pause.into_iter().collect(), warn_at });
+        let pause = pause.into_iter().collect();
+        self.drafts.push(Draft { name, condition, is_disabled, kind, contract, calendar, targets, pause, warn_at });
     }
 
     /// The rules of the files, with their calendars.
@@ -199,7 +213,7 @@ impl SlasSection {
             let (Some(name), Some(calendar), false) = (draft.name, calendar, draft.is_disabled) else { continue };
             let terms = Terms {
                 name: name.clone(),
-                kind: SlaKind::Sla,
+                kind: draft.kind,
                 calendar: named.map_or_else(|| ALWAYS.to_owned(), |named| named.name.clone()),
                 hours: calendar.hours().clone(),
                 targets: draft.targets.into_iter().map(|(target, _)| target).collect(),
@@ -207,19 +221,36 @@ impl SlasSection {
                 warn_at: draft.warn_at,
             };
             let terms_id = terms.id();
-            slas.push(Sla { name, condition: draft.condition, terms, terms_id });
+            slas.push(Sla { name, condition: draft.condition, contract: draft.contract, terms, terms_id });
         }
         slas
     }
 }
 
-/// `sla`; the others come later.
-fn kind<'a>(reading: &Reading<'a>, node: &'a Node) {
-    if let Some(kind @ ("ola" | "uc")) = reading.read::<&str>(node) {
-        let error = Diagnostic::error(reading.file(), &node.span, format!("the kind `{kind}` is not yet supported")).label("not yet");
+/// `sla` or `uc`; one with a team comes later.
+fn kind<'a>(reading: &Reading<'a>, node: &'a Node) -> SlaKind {
+    if reading.read::<&str>(node) == Some(SlaKind::Ola.word()) {
+        let error = Diagnostic::error(reading.file(), &node.span, "the kind `ola` is not yet supported").label("not yet");
         reading.report(error.help("a later version will know it; leave the rule out until then"));
-    } else {
-        reading.word(node, "kind", &["sla"]);
+        return SlaKind::Ola;
+    }
+    reading.word(node, "kind", &[SlaKind::Sla.word(), SlaKind::Uc.word()]).and_then(SlaKind::from_word).unwrap_or(SlaKind::Sla)
+}
+
+/// A vendor's promise names its contract and has no pause; no other has a contract.
+fn check_contract(keys: &Keys<'_, '_>, kind: SlaKind, contract: Option<&str>) {
+    let reading = keys.reading();
+    let refuse = |key: &str, message: &str, help: &str| {
+        reading.report(Diagnostic::error(reading.file(), &keys.place_of(key), message).help(help));
+    };
+    if kind == SlaKind::Uc && contract.is_none() {
+        refuse("kind", "the kind `uc` without a contract", "name one of the CMDB, such as contract: acme-net");
+    }
+    if kind == SlaKind::Uc && keys.node("pause").is_some() {
+        refuse("pause", "`pause` of a vendor's contract", "its time counts only while the incident waits for the vendor; leave it out");
+    }
+    if kind != SlaKind::Uc && keys.node("contract").is_some() {
+        refuse("contract", "`contract` belongs to the kind `uc`", "write kind: uc, or leave it out");
     }
 }
 

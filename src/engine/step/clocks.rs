@@ -28,12 +28,12 @@ pub(super) fn touch(fact: &incident::Fact) -> Touch {
         | incident::Fact::CauseNamed { .. }
         | incident::Fact::Rated { .. }
         | incident::Fact::Hurts { .. }
+        | incident::Fact::Held { .. }
         | incident::Fact::Reopened { .. }
         | incident::Fact::GivenBack { .. } => Touch::Rates,
         incident::Fact::Emptied { .. }
         | incident::Fact::Moved { .. }
         | incident::Fact::Assigned { .. }
-        | incident::Fact::Held { .. }
         | incident::Fact::Resolved { .. }
         | incident::Fact::ClockAttached { .. }
         | incident::Fact::Noted { .. }

@@ -1,20 +1,17 @@
-//! SLA clocks of incidents: deadlines equal independent vectors, each share is told once, and what pauses, raises and reopens them.
-
-use std::collections::BTreeMap;
+//! SLA clocks of incidents: each share is told once, and what pauses, raises and reopens them.
 
 use watchkeeper_engine::event::Action;
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::limits::CLOCK_MARKS_MAX;
 use watchkeeper_engine::model::incident;
-use watchkeeper_engine::model::incident::clock::{LiveTerms, Mark, Moved, Run, Standing};
-use watchkeeper_engine::policy::slas::Terms;
+use watchkeeper_engine::model::incident::clock::{Moved, Standing};
 use watchkeeper_engine::time::{Span, Time};
-use watchkeeper_engine::words::{ClockState, JobKind, Priority, Reason, Severity, SlaTarget};
+use watchkeeper_engine::words::{ClockState, JobKind, Priority, Reason, Severity, SlaKind, SlaTarget};
 
 use crate::sim::{self, Care, Sim, alert, as_severity, t};
 
-const SHOP: &str = "
+pub(super) const SHOP: &str = "
 people: [{id: lea, mail: [lea@example.org]}]
 teams: [{id: network, mail: [net@example.org], lead: lea}, {id: platform, mail: [platform@example.org]}]
 items:
@@ -37,13 +34,13 @@ slas:
 ";
 
 /// Where a promise of the incident on an item stands now.
-fn standing(sim: &Sim, item: &str, target: SlaTarget) -> Standing {
+pub(super) fn standing(sim: &Sim, item: &str, target: SlaTarget) -> Standing {
     let incident = sim.listed().into_iter().find(|incident| incident.item == item).unwrap();
     let promises = incident.promises(&sim.state.terms, sim.now);
     promises.into_iter().find(|promise| promise.target == target).unwrap_or_else(|| panic!("no {target} on {item}")).standing
 }
 
-fn hold(id: IncidentId, reason: &str) -> Action {
+pub(super) fn hold(id: IncidentId, reason: &str) -> Action {
     Action::Hold { id, reason: reason.to_owned(), until: None }
 }
 
@@ -295,6 +292,80 @@ fn those_who_wait_hear_of_it_again_within_the_time_that_was_promised() {
     assert_eq!(said(&mut sim), ["breached update 100", "warning update 50", "warning update 75"]);
     let marks = sim.state.incidents[&id].log.iter().filter(|mark| matches!(mark.what, Moved::Updated(_)));
     assert_eq!(marks.count(), 1, "only the last is kept");
+}
+
+#[test]
+fn a_vendors_time_counts_while_the_incident_waits_for_them_and_they_cover_what_is_at_fault() {
+    let rules = format!(
+        "{GOLD}  - {{name: other, kind: uc, contract: globex, targets: {{P1: {{resolution: 1h}}}}}}
+  - {{name: acme, kind: uc, contract: ACME-hosts, targets: {{P1: {{resolution: 2h}}}}, warn_at: [50%]}}
+notify:
+  - {{name: vendors, when: sla.kind == 'uc', send: [sla_warning, sla_breached], to: [team:network]}}
+"
+    );
+    let shop =
+        format!("{SHOP}contracts: [{{id: acme-hosts, vendor: ACME, covers: [web-1]}}, {{id: globex, vendor: Globex, covers: [sw-1]}}]\n");
+    let of_vendor = |sim: &Sim| {
+        let incident = sim.on("web-1");
+        let promises = incident.promises(&sim.state.terms, sim.now);
+        promises.into_iter().find(|promise| promise.clock.kind == SlaKind::Uc).map(|promise| (promise.clock.name.clone(), promise.standing))
+    };
+    let mut sim = Sim::new(&rules, &shop);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("1h");
+    let id = sim.on("web-1").id;
+    sim.command(hold(id, "waiting_for_customer"));
+    assert_eq!(of_vendor(&sim), None, "nobody waits for them yet");
+    sim.command(hold(id, "waiting_for_vendor"));
+    let (name, first) = of_vendor(&sim).unwrap();
+    assert_eq!((name.as_str(), first.start, first.deadline), ("acme", sim.now, Some(sim.now + Span::hours(2))));
+    sim.run("30m");
+    sim.command(Action::Resume { id });
+    sim.run("5h");
+    let (_, waits) = of_vendor(&sim).unwrap();
+    assert_eq!((waits.state, waits.used, waits.paused), (ClockState::Paused, Span::minutes(30), Span::hours(5)));
+    assert_eq!(clock_mails(&mut sim), [""; 0]);
+    sim.command(hold(id, "waiting_for_vendor"));
+    sim.run("29m");
+    assert_eq!(clock_mails(&mut sim), [""; 0]);
+    sim.run("1m");
+    assert_eq!(clock_mails(&mut sim), ["net@example.org sla_warning resolution 50"]);
+    sim.run("30m");
+    sim.command(hold(id, "waiting_for_change"));
+    sim.run("1h");
+    assert_eq!(of_vendor(&sim).unwrap().1.state, ClockState::Paused, "that is not theirs");
+    sim.command(hold(id, "waiting_for_vendor"));
+    sim.run("30m");
+    assert_eq!(clock_mails(&mut sim), ["net@example.org sla_breached resolution 100"]);
+    // What is promised to those who use the service went its own way.
+    assert_eq!(standing(&sim, "web-1", SlaTarget::Resolution).deadline, Some(sim::start() + Span::hours(4)));
+
+    // Reopened it is the same promise; over in time it is kept.
+    let mut sim = Sim::new(&rules, &shop);
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("1m");
+    let id = sim.on("web-1").id;
+    sim.command(hold(id, "waiting_for_vendor"));
+    sim.run("1h");
+    sim.command(Action::Resolve { id, words: "reseated".to_owned() });
+    sim.command(Action::Reopen { id, words: "no".to_owned() });
+    sim.run("3h");
+    sim.command(hold(id, "waiting_for_vendor"));
+    sim.run("20m");
+    assert_eq!(of_vendor(&sim).unwrap().1.used, Span::minutes(80));
+    sim.command(Action::Resolve { id, words: "reseated".to_owned() });
+    let incident = &sim.state.incidents[&id];
+    let promises = incident.promises(&sim.state.terms, sim.now);
+    let kept = promises.iter().find(|promise| promise.clock.kind == SlaKind::Uc).unwrap();
+    assert_eq!((kept.standing.state, kept.standing.used), (ClockState::Met, Span::minutes(80)));
+
+    // They do not cover it.
+    let mut sim = Sim::new(&rules, &shop.replace("covers: [web-1]", "covers: [alone]"));
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("1m");
+    let id = sim.on("web-1").id;
+    sim.command(hold(id, "waiting_for_vendor"));
+    assert_eq!(of_vendor(&sim), None);
 }
 
 #[test]
@@ -552,116 +623,4 @@ fn what_is_muted_is_measured_and_told_to_nobody() {
     sim.run("6h");
     assert_eq!(clock_mails(&mut sim), [""; 0]);
     assert_eq!(standing(&sim, "web-1", SlaTarget::Resolution).state, ClockState::Breached);
-}
-
-/// The terms of a vector: its hours, its targets, a pause by waiting for the customer.
-fn terms(vector: &serde_json::Value) -> Terms {
-    let targets: Vec<String> = vector["targets"]
-        .as_object()
-        .unwrap()
-        .iter()
-        .map(|(priority, within)| format!("{priority}: {{resolution: {}}}", within.as_str().unwrap()))
-        .collect();
-    let rules = format!(
-        "calendars: {{c: {{zone: {}, open: {}, closed: {}}}}}\nslas: [{{name: x, calendar: c, targets: {{{}}}, pause: waiting_for_customer, warn_at: [50%, 75%]}}]\n",
-        vector["zone"].as_str().unwrap(),
-        vector["open"],
-        vector["closed"],
-        targets.join(", ")
-    );
-    sim::policy(&rules).slas[0].terms.clone()
-}
-
-fn log(vector: &serde_json::Value) -> Vec<Mark> {
-    let mut log = Vec::new();
-    for event in vector["events"].as_array().unwrap() {
-        let at = t(event[0].as_str().unwrap());
-        if log.is_empty() {
-            log.push(Mark { at, what: Moved::Started });
-        }
-        let what = match event[1].as_str().unwrap() {
-            "hold" => Moved::Held("waiting_for_customer".to_owned()),
-            "resume" => Moved::Resumed,
-            priority => Moved::Rated(Priority::from_word(priority).unwrap()),
-        };
-        log.push(Mark { at, what });
-    }
-    log
-}
-
-/// Counted minute by minute by another program, `deadlines.py` beside the vectors.
-#[test]
-fn deadlines_equal_the_independent_vectors() {
-    let vectors: Vec<serde_json::Value> = serde_json::from_str(include_str!("../../fixtures/sla/deadlines.json")).unwrap();
-    assert_eq!(vectors.len(), 50);
-    for vector in &vectors {
-        let terms = LiveTerms::new(terms(vector));
-        let run = Run::of(&log(vector), 0, &terms.record, SlaTarget::Resolution).unwrap();
-        assert_eq!(run.allowance.to_string(), vector["allowance"].as_str().unwrap(), "{vector}");
-        let calendar = terms.calendar(run.allowance);
-        for (percent, key) in [(100, "deadline"), (50, "at_50"), (75, "at_75")] {
-            assert_eq!(run.reaches(calendar, percent), vector[key].as_str().map(t), "{key} of {vector}");
-        }
-        // What is used at the deadline is what is allowed, and the millisecond before it is not broken.
-        let deadline = run.reaches(calendar, 100).unwrap();
-        let (before, at) = (run.standing(calendar, false, Time(deadline.0 - 1)), run.standing(calendar, false, deadline));
-        assert_eq!((at.state, at.percent, at.left), (ClockState::Breached, 100, Span::ZERO), "{vector}");
-        assert_eq!((before.state, before.percent), (ClockState::Running, 99), "{vector}");
-    }
-}
-
-/// The same through the whole engine: alerts, commands and timers at their moments, and each share told at its own.
-#[test]
-fn the_engine_tells_each_share_at_the_moment_of_the_vectors() {
-    let vectors: Vec<serde_json::Value> = serde_json::from_str(include_str!("../../fixtures/sla/deadlines.json")).unwrap();
-    for vector in vectors.iter().filter(|vector| vector["events"][0][0].as_str().unwrap() > "2026-03-24T10") {
-        let record = terms(vector);
-        let targets: Vec<String> =
-            record.targets.iter().map(|target| format!("{}: {{resolution: {}}}", target.priority, target.allowance)).collect();
-        let rules = format!(
-            "calendars: {{c: {{zone: {}, open: {}, closed: {}}}}}\nslas: [{{name: x, calendar: c, targets: {{{}}}, pause: waiting_for_customer, warn_at: [50%, 75%]}}]\nnotify: [{{name: all, to: owner}}]\n",
-            vector["zone"].as_str().unwrap(),
-            vector["open"],
-            vector["closed"],
-            targets.join(", ")
-        );
-        // Rules come into force when it begins, so that no sweeps run for months before.
-        let mut sim = Sim::quick("{}", SHOP);
-        sim.run_until(t(vector["events"][0][0].as_str().unwrap()));
-        sim.reload(&rules, SHOP);
-        let mut told: BTreeMap<u32, Time> = BTreeMap::new();
-        for (at, event) in
-            vector["events"].as_array().unwrap().iter().map(|event| (t(event[0].as_str().unwrap()), event[1].as_str().unwrap()))
-        {
-            sim.run_until(at);
-            if sim.open().is_empty() {
-                sim.fire(alert("HostDown", "web-1"));
-            }
-            let id = sim.on("web-1").id;
-            match event {
-                "hold" => drop(sim.command(hold(id, "waiting_for_customer"))),
-                "resume" => drop(sim.command(Action::Resume { id })),
-                priority => {
-                    drop(sim.command(Action::SetPriority { id, priority: Priority::from_word(priority).unwrap(), words: String::new() }))
-                }
-            }
-        }
-        sim.run_until(vector["deadline"].as_str().map(t).unwrap() + Span::hours(1));
-        for mail in sim.mails().iter().filter(|mail| matches!(mail.reason, Reason::SlaWarning | Reason::SlaBreached)) {
-            for share in &mail.content.clocks[0].reached {
-                assert!(told.insert(*share, mail.planned_at).is_none(), "{share} % is told once: {vector}");
-            }
-        }
-        assert_eq!(told.keys().copied().collect::<Vec<_>>(), [50, 75, 100], "{vector}");
-        let rated: Vec<Time> = log(vector).iter().filter(|mark| matches!(mark.what, Moved::Rated(_))).map(|mark| mark.at).collect();
-        let (last_rated, rerated) = (*rated.last().unwrap(), rated.len() > 1);
-        for (share, key) in [(50, "at_50"), (75, "at_75"), (100, "deadline")] {
-            let Some(expected) = vector[key].as_str().map(t) else { continue };
-            // What an earlier priority had used up was told by that one, and what the last has used up already is told when it comes.
-            if expected > last_rated && (!rerated || told[&share] > last_rated) {
-                assert_eq!(told[&share], expected, "{key} of {vector}");
-            }
-        }
-        assert_eq!(standing(&sim, "web-1", SlaTarget::Resolution).deadline, vector["deadline"].as_str().map(t), "{vector}");
-    }
 }

@@ -14,7 +14,7 @@ use crate::ids::TermsId;
 use crate::limits;
 use crate::policy::slas::Terms;
 use crate::time::{Span, Time};
-use crate::words::{ClockState, Priority, SlaKind, SlaTarget};
+use crate::words::{ClockState, Priority, SlaKind, SlaTarget, WAITING_FOR_VENDOR};
 
 /// One entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -157,6 +157,7 @@ impl Run {
     pub fn of(log: &[Mark], reopened: u32, terms: &Terms, target: SlaTarget) -> Option<Run> {
         match target {
             SlaTarget::Response => response(log, reopened, terms),
+            SlaTarget::Resolution if terms.kind == SlaKind::Uc => by_vendor(log, terms),
             SlaTarget::Resolution => resolution(log, terms),
             SlaTarget::Update => update(log, reopened, terms),
         }
@@ -292,6 +293,44 @@ fn resolution(log: &[Mark], terms: &Terms) -> Option<Run> {
         if waits.any() { run.wait(mark.at) } else { run.go_on(mark.at) }
     }
     run.finish(terms, SlaTarget::Resolution)
+}
+
+/// Until it is over, counted while it waits for the vendor, from the first time on.
+fn by_vendor(log: &[Mark], terms: &Terms) -> Option<Run> {
+    start(log)?;
+    let mut priority = Priority::P5;
+    let mut run: Option<Draft> = None;
+    let (mut theirs, mut adopted) = (false, false);
+    for mark in log {
+        match &mark.what {
+            Moved::Rated(rated) => priority = *rated,
+            Moved::Held(reason) => theirs = reason == WAITING_FOR_VENDOR,
+            Moved::Resumed => theirs = false,
+            Moved::Adopted => adopted = true,
+            Moved::GivenBack => adopted = false,
+            Moved::Resolved => {
+                theirs = false;
+                if let Some(run) = &mut run {
+                    run.priority = priority;
+                    run.end(mark.at);
+                }
+            }
+            Moved::Reopened => {
+                theirs = false;
+                if let Some(run) = &mut run {
+                    run.ended = None;
+                }
+            }
+            Moved::Started | Moved::Answered | Moved::Backdated(_) | Moved::Updated(_) => {}
+        }
+        match &mut run {
+            None if theirs && !adopted => run = Some(Draft::new(mark.at)),
+            Some(run) if theirs && !adopted => run.go_on(mark.at),
+            Some(run) => run.wait(mark.at),
+            None => {}
+        }
+    }
+    Draft { priority, ..run? }.finish(terms, SlaTarget::Resolution)
 }
 
 /// Until those who wait hear of it once more: from when somebody has it, and again from each time they heard. It waits as the resolution does.
