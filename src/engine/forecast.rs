@@ -18,7 +18,7 @@ use crate::time::{Span, Time};
 pub const POINTS_MIN: usize = 12;
 /// A piece has a line where it spans at least one part of this many of the history.
 pub const HISTORY_PARTS: i64 = 4;
-/// Points that a history is asked for in: all their pairs take a millisecond a series.
+/// Points that a history is asked for in: all their pairs take an eighth of a millisecond a series, so a whole answer an eighth of a second.
 pub const POINTS_ASKED: i64 = 240;
 /// The closest that points are asked for.
 pub const STEP_MIN: Span = Span::minutes(1);
