@@ -15,15 +15,15 @@ use tracing_subscriber::EnvFilter;
 use watchkeeper_engine::block::Block;
 use watchkeeper_engine::event::World;
 use watchkeeper_engine::fact::Fact;
-use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId};
+use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, ProblemId};
 use watchkeeper_engine::model::incident::clock::{BREACH, Reached};
 use watchkeeper_engine::model::message::MessageState;
-use watchkeeper_engine::model::{alert, capacity, digest, incident, job, message, silence, system, terms};
+use watchkeeper_engine::model::{alert, capacity, digest, incident, job, message, problem, silence, system, terms};
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::Row;
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::Time;
-use watchkeeper_engine::words::{AlertState, IncidentState, Priority, SlaTarget};
+use watchkeeper_engine::words::{AlertState, IncidentState, Priority, ProblemState, SlaTarget};
 
 use crate::config::{Log, LogFormat};
 
@@ -59,6 +59,8 @@ pub struct Metrics {
     pub alerts_active: IntGaugeVec,
     /// Incidents that are open or resolved, by priority and state; children do not count.
     pub incidents_open: IntGaugeVec,
+    /// Problems that are not closed, by state.
+    pub problems_open: IntGaugeVec,
     /// Seconds of a commit.
     pub commit_seconds: Histogram,
     /// Seconds from a submission to its answer, by nothing: what a sender waits.
@@ -139,6 +141,7 @@ impl Metrics {
             events_rejected: counters("watchkeeper_events_rejected_total", "Alerts that were refused.", &["source", "reason"]),
             alerts_active: gauges("watchkeeper_alerts_active", "Live alerts.", &["state"]),
             incidents_open: gauges("watchkeeper_incidents_open", "Incidents that are not closed.", &["priority", "state"]),
+            problems_open: gauges("watchkeeper_problems_open", "Problems that are not closed.", &["state"]),
             commit_seconds: histogram("watchkeeper_commit_seconds", "Seconds of a commit.", SECONDS),
             acknowledgement_seconds: histogram("watchkeeper_acknowledgement_seconds", "Seconds from submission to answer.", SECONDS),
             batch_events: histogram("watchkeeper_batch_events", "Events of a batch.", EVENTS),
@@ -251,6 +254,7 @@ pub struct Telemetry {
     metrics: Arc<Metrics>,
     alerts: BTreeMap<AlertId, AlertState>,
     incidents: BTreeMap<IncidentId, (Priority, IncidentState)>,
+    problems: BTreeMap<ProblemId, ProblemState>,
     /// Promises at risk and broken, of each incident that has clocks.
     clocks: BTreeMap<IncidentId, (i64, i64)>,
     messages: BTreeMap<MessageId, (MessageState, Time)>,
@@ -259,14 +263,23 @@ pub struct Telemetry {
 impl Telemetry {
     /// Begins with what a start has loaded.
     pub fn new(metrics: Arc<Metrics>, state: &State) -> Telemetry {
-        let mut telemetry =
-            Telemetry { metrics, alerts: BTreeMap::new(), incidents: BTreeMap::new(), clocks: BTreeMap::new(), messages: BTreeMap::new() };
+        let mut telemetry = Telemetry {
+            metrics,
+            alerts: BTreeMap::new(),
+            incidents: BTreeMap::new(),
+            problems: BTreeMap::new(),
+            clocks: BTreeMap::new(),
+            messages: BTreeMap::new(),
+        };
         for cell in state.alerts() {
             telemetry.gauge_alert(state, cell.alert.id);
         }
         for id in state.incidents.keys() {
             telemetry.gauge_incident(state, *id);
             telemetry.gauge_clocks(state, *id);
+        }
+        for id in state.problems.keys() {
+            telemetry.gauge_problem(state, *id);
         }
         for id in state.messages.keys() {
             telemetry.gauge_message(state, *id);
@@ -338,7 +351,8 @@ impl Telemetry {
             | Fact::System(_)
             | Fact::Job(_)
             | Fact::Capacity(_)
-            | Fact::Terms(_) => {}
+            | Fact::Terms(_)
+            | Fact::Problem(_) => {}
         }
     }
 
@@ -354,6 +368,7 @@ impl Telemetry {
                     self.gauge_incident(batch.state, *id);
                     self.gauge_clocks(batch.state, *id);
                 }
+                Row::Problem(id) => self.gauge_problem(batch.state, *id),
                 Row::Message(id) => {
                     self.gauge_message(batch.state, *id);
                     mail_moved = true;
@@ -369,6 +384,9 @@ impl Telemetry {
                 | Row::Terms(_)
                 | Row::Check(_)
                 | Row::Forecast(..)
+                | Row::PastProblem(_)
+                | Row::Series(_)
+                | Row::ProblemTimeline(..)
                 | Row::PastAlert(_)
                 | Row::PastIncident(_)
                 | Row::PastMessage(_)
@@ -394,6 +412,12 @@ impl Telemetry {
         let now = state.incidents.get(&id).filter(|incident| incident.parent.is_none()).map(|incident| (incident.priority, incident.state));
         let gauge = &self.metrics.incidents_open;
         moved(&mut self.incidents, id, now, |(priority, state), by| gauge.with_label_values(&[priority.word(), state.word()]).add(by));
+    }
+
+    fn gauge_problem(&mut self, state: &State, id: ProblemId) {
+        let now = state.problems.get(&id).map(|problem| problem.state);
+        let gauge = &self.metrics.problems_open;
+        moved(&mut self.problems, id, now, |state, by| gauge.with_label_values(&[state.word()]).add(by));
     }
 
     fn gauge_clocks(&mut self, state: &State, id: IncidentId) {
@@ -462,6 +486,7 @@ fn log(fact: &Fact, batch: &Committed<'_>) {
         Fact::Digest(digest::Fact::Folded { address, incident, .. }) => debug!(%incident, to = address, "Incident folded into a digest."),
         Fact::Digest(digest::Fact::Sent { address, .. }) => debug!(to = address, "Digest planned."),
         Fact::System(fact) => log_system(fact),
+        Fact::Problem(fact) => log_problem(fact),
         Fact::Terms(terms::Fact::Kept { terms }) => debug!(sla = one_line(&terms.name), "Terms of an SLA are kept."),
         Fact::Job(fact) => log_job(fact),
         Fact::Capacity(fact) => log_capacity(fact),
@@ -562,11 +587,29 @@ fn log_incident(fact: &incident::Fact, batch: &Committed<'_>) {
         | incident::Fact::Hurts { .. }
         | incident::Fact::ReleaseArmed { .. }
         | incident::Fact::ClockArmed { .. }
-        | incident::Fact::Backdated { .. } => {}
+        | incident::Fact::Backdated { .. }
+        | incident::Fact::Linked { .. } => {}
         incident::Fact::ClockMissed { id, due_at, armed_for } => {
             let armed_for = armed_for.map(Time::rfc3339);
             warn!(incident = %id, priority, due = %due_at.rfc3339(), armed_for, "A sweep found what the timer of SLA clocks missed.");
         }
+    }
+}
+
+fn log_problem(fact: &problem::Fact) {
+    match fact {
+        problem::Fact::Opened { problem } => info!(
+            problem = %problem.id, rule = problem.key.rule, title = one_line(&problem.title), outages = problem.outage_count, "Problem opened."
+        ),
+        problem::Fact::Attached { id, outage } => info!(problem = %id, incident = %outage.incident, "Problem came back."),
+        problem::Fact::Moved { id, to, .. } => info!(problem = %id, state = %to, "Problem moved."),
+        problem::Fact::Assigned { id, to, .. } => info!(problem = %id, to = one_line(to), "Problem assigned."),
+        problem::Fact::KnownError { id, .. } => info!(problem = %id, "Problem is a known error."),
+        problem::Fact::Resolved { id, .. } => info!(problem = %id, "Problem resolved."),
+        problem::Fact::FixFailed { id, incident, .. } => warn!(problem = %id, incident = %incident, "Problem came back after its fix."),
+        problem::Fact::Closed { id, because } => info!(problem = %id, because = one_line(&because.to_string()), "Problem closed."),
+        problem::Fact::NobodyTold { id, why } => warn!(problem = %id, why = one_line(why), "Nobody was told of a problem."),
+        problem::Fact::Counted { .. } | problem::Fact::Forgotten { .. } | problem::Fact::Noted { .. } | problem::Fact::Told { .. } => {}
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 
 use crate::cmdb::Cmdb;
-use crate::ids::{AlertId, IncidentId, MessageId, SilenceId};
+use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId};
 use crate::input::{AlertInput, Refused};
 use crate::model::capacity::Answer;
 use crate::model::message::Message;
@@ -255,6 +255,81 @@ pub enum Action {
         #[n(1)]
         children: Vec<IncidentId>,
     },
+    /// They want something of a problem.
+    #[n(16)]
+    Problem {
+        /// The problem.
+        #[n(0)]
+        id: ProblemId,
+        /// What.
+        #[n(1)]
+        act: ProblemAct,
+    },
+}
+
+/// What an operator can want of a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum ProblemAct {
+    /// Somebody has it.
+    #[n(0)]
+    Assign {
+        /// Who.
+        #[n(0)]
+        to: String,
+    },
+    /// They write something down.
+    #[n(1)]
+    Note {
+        /// What.
+        #[n(0)]
+        text: String,
+    },
+    /// They look for the cause.
+    #[n(2)]
+    Investigate,
+    /// The cause is known.
+    #[n(3)]
+    KnownError {
+        /// What helps until it is gone.
+        #[n(0)]
+        workaround: String,
+    },
+    /// The fix is under way.
+    #[n(4)]
+    Fix {
+        /// Which; may be empty.
+        #[n(0)]
+        words: String,
+    },
+    /// It is fixed.
+    #[n(5)]
+    Resolve {
+        /// By what; may be empty.
+        #[n(0)]
+        words: String,
+    },
+    /// It is history, fixed or not.
+    #[n(6)]
+    Close {
+        /// Why; may be empty.
+        #[n(0)]
+        words: String,
+    },
+}
+
+impl ProblemAct {
+    /// Its name in paths and on the command line.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            ProblemAct::Assign { .. } => "assign",
+            ProblemAct::Note { .. } => "note",
+            ProblemAct::Investigate => "investigate",
+            ProblemAct::KnownError { .. } => "known_error",
+            ProblemAct::Fix { .. } => "fix",
+            ProblemAct::Resolve { .. } => "resolve",
+            ProblemAct::Close { .. } => "close",
+        }
+    }
 }
 
 /// A fault that somebody has seen, on the phone or on a screen.
@@ -318,6 +393,7 @@ impl Action {
             Action::RetryMessage { .. } | Action::ReviveMessage { .. } => "retry",
             Action::ReportIncident { .. } => "open",
             Action::MergeIncidents { .. } => "merge",
+            Action::Problem { act, .. } => act.word(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::model::{alert, capacity, digest, incident, job, message, silence, system, terms};
+use crate::model::{alert, capacity, digest, incident, job, message, problem, silence, system, terms};
 
 /// What happened. Indices are never reused.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -34,4 +34,7 @@ pub enum Fact {
     /// To capacity.
     #[n(8)]
     Capacity(#[n(0)] capacity::Fact),
+    /// To a problem, or to what may become one.
+    #[n(9)]
+    Problem(#[n(0)] problem::Fact),
 }

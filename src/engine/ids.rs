@@ -61,6 +61,10 @@ number_id!(
     SilenceId, "SIL", 7
 );
 number_id!(
+    /// A problem, printed as `PRB0000042`.
+    ProblemId, "PRB", 7
+);
+number_id!(
     /// An input that was refused or set aside, printed as `DLT0000042`.
     DeadLetterId, "DLT", 7
 );

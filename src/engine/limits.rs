@@ -41,6 +41,12 @@ pub const CLOCK_SWEEP: &str = "30 * * * *";
 pub const DUE_TIMERS_MAX: usize = 1_000;
 /// Persons told about one incident; further ones are left out and the timeline says so.
 pub const TOLD_MAX: usize = 256;
+/// Outages that a problem names; of more the last, and they are counted.
+pub const PROBLEM_OUTAGES_MAX: usize = 200;
+/// Series of outages that are counted and no problem yet, of all rules. When full, the one that would be too old first is forgotten.
+pub const SERIES_MAX: usize = 100_000;
+/// Series that are too old and are let go with one outage that is counted.
+pub const SERIES_LET_GO: usize = 8;
 /// Bytes of an operator's note or resolution; a longer one is refused.
 pub const NOTE_BYTES_MAX: usize = 8_192;
 /// Incidents that one command merges into another; more are refused.
@@ -93,6 +99,8 @@ pub const JUDGEMENT_STEPS_MAX: usize = 32;
 pub const COMPANY_WAIT_MAX: Span = Span::minutes(10);
 /// Promises of SLAs that a mail names; those that press most.
 pub const CLOCKS_TOLD: usize = 6;
+/// Outages of a problem that a mail names; the last.
+pub const OUTAGES_TOLD: usize = 5;
 /// Symptoms that a mail names before it counts the rest.
 pub const SYMPTOMS_NAMED: usize = 5;
 /// Alerts that the detach link of a mail takes out; further ones are taken out on the incident's page, each by its own button.

@@ -109,7 +109,7 @@ pub fn with_incident<'a>(view: View<'a>, state: &State, incident: &'a Incident, 
             major: false,
             reopened: u64::from(incident.reopened),
             hold: &incident.hold_reason,
-            problem: "",
+            problem: &texts.problem,
         },
         ..view
     }
@@ -119,13 +119,18 @@ pub fn with_incident<'a>(view: View<'a>, state: &State, incident: &'a Incident, 
 #[derive(Debug, Clone)]
 pub struct IncidentTexts {
     id: String,
+    problem: String,
     services: Vec<String>,
 }
 
 impl IncidentTexts {
     /// Of one incident.
     pub fn of(incident: &Incident) -> IncidentTexts {
-        IncidentTexts { id: incident.id.to_string(), services: incident.services.iter().map(|hit| hit.id.clone()).collect() }
+        IncidentTexts {
+            id: incident.id.to_string(),
+            problem: incident.problem.map(|id| id.to_string()).unwrap_or_default(),
+            services: incident.services.iter().map(|hit| hit.id.clone()).collect(),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod clocks;
 mod incidents;
 mod jobs;
 mod outbox;
+mod problems;
 mod tell;
 mod timers;
 

@@ -269,6 +269,33 @@ pub enum Because {
     /// It is muted with all it holds.
     #[n(23)]
     AllMuted,
+    /// So many that share the same within a time.
+    #[n(24)]
+    KeepsComingBack {
+        /// How many.
+        #[n(0)]
+        incidents: u32,
+        /// Within which time.
+        #[n(1)]
+        within: Span,
+        /// What they share.
+        #[n(2)]
+        same: String,
+    },
+    /// It came back after it was said to be fixed.
+    #[n(25)]
+    CameBack {
+        /// How long after.
+        #[n(0)]
+        after: Span,
+    },
+    /// It stayed quiet after it was said to be fixed.
+    #[n(26)]
+    QuietAfterFix {
+        /// How long.
+        #[n(0)]
+        span: Span,
+    },
 }
 
 impl fmt::Display for Because {
@@ -317,6 +344,9 @@ impl fmt::Display for Because {
             Because::ResolvedFor { span } => write!(f, "resolved for {}", span.words()),
             Because::MuteEnded { by } => write!(f, "{by} ended and it still fires"),
             Because::AllMuted => f.write_str("all its alerts are muted"),
+            Because::KeepsComingBack { incidents, within, same } => write!(f, "{incidents} in {} with the same {same}", within.words()),
+            Because::CameBack { after } => write!(f, "it came back {} after it was said to be fixed", after.words()),
+            Because::QuietAfterFix { span } => write!(f, "quiet for {} after the fix", span.words()),
         }
     }
 }

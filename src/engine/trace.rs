@@ -157,6 +157,9 @@ pub fn explain_incident(state: &State, world: &World, id: IncidentId, now: Time)
     for hit in &incident.services {
         steps.add("hurts", &hit.id, hit.health.word().replace('_', " "));
     }
+    if let Some(problem) = incident.problem {
+        steps.add("problem", problem, "it keeps coming back");
+    }
     for promise in incident.promises(&state.terms, now) {
         let standing = &promise.standing;
         let by = standing.deadline.map_or_else(|| "waits".to_owned(), |deadline| format!("by {deadline}"));

@@ -156,6 +156,49 @@ impl IncidentState {
 }
 
 words!(
+    /// Where a problem is.
+    ProblemState {
+        /// Nobody has it.
+        0 New "new",
+        /// Somebody looks for the cause.
+        1 Investigating "investigating",
+        /// The cause is known, and what helps until it is gone.
+        2 KnownError "known_error",
+        /// The fix is under way.
+        3 FixInProgress "fix_in_progress",
+        /// It is said to be fixed, and must stay quiet for a while.
+        4 Resolved "resolved",
+        /// It is history.
+        5 Closed "closed",
+    }
+);
+
+impl ProblemState {
+    /// Whether work is still to be done.
+    pub const fn is_open(self) -> bool {
+        matches!(self, ProblemState::New | ProblemState::Investigating | ProblemState::KnownError | ProblemState::FixInProgress)
+    }
+}
+
+words!(
+    /// What incidents share that are the same fault.
+    SameBy {
+        /// The correlate rule that opened it.
+        0 Rule "rule",
+        /// The item at fault.
+        1 Ci "ci",
+        /// Its class.
+        2 CiClass "ci.class",
+        /// The most critical service it carries.
+        3 Service "service",
+        /// The name of the alert that is its cause.
+        4 AlertName "alert.name",
+        /// The title, its numbers and ids masked.
+        5 Title "title",
+    }
+);
+
+words!(
     /// Where an alert is.
     AlertState {
         /// Fires, and must still fire after its rule's `for`.
@@ -212,6 +255,10 @@ words!(
         11 SlaWarning "sla_warning",
         /// A promise is broken.
         12 SlaBreached "sla_breached",
+        /// It keeps coming back.
+        13 ProblemOpened "problem_opened",
+        /// It came back after it was said to be fixed.
+        14 FixFailed "fix_failed",
     }
 );
 
@@ -226,7 +273,9 @@ impl Reason {
             | Reason::Released
             | Reason::Resolved
             | Reason::SlaWarning
-            | Reason::SlaBreached => true,
+            | Reason::SlaBreached
+            | Reason::ProblemOpened
+            | Reason::FixFailed => true,
             Reason::Acknowledged | Reason::Digest | Reason::Assigned | Reason::Held | Reason::Closed => false,
         }
     }

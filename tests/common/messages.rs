@@ -3,8 +3,10 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "samples name what is different")]
 
 use watchkeeper::mail::{MailSettings, Templates, render};
-use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, StoreId};
-use watchkeeper_engine::model::message::{Before, ClockLine, Content, DigestLine, Hurt, Item, Message, MessageState, Quote};
+use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, ProblemId, StoreId};
+use watchkeeper_engine::model::message::{
+    Before, ClockLine, Content, DigestLine, Hurt, Item, Message, MessageState, OutageLine, ProblemSaid, Quote,
+};
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::Reason;
 use watchkeeper_store::LinkKey;
@@ -67,17 +69,34 @@ pub(crate) fn message(reason: Reason) -> Message {
         },
         Reason::SlaWarning => Content { clocks: vec![clock_line(75), answered()], ..told() },
         Reason::SlaBreached => Content { now: t("2026-11-24T07:02:00+01:00"), clocks: vec![clock_line(100), answered()], ..told() },
+        Reason::ProblemOpened => problem(),
+        Reason::FixFailed => Content {
+            first: false,
+            problem: ProblemSaid {
+                count: 4,
+                workaround: "power-cycle by the PDU".into(),
+                fixes_failed: 1,
+                fix: "new PSU".into(),
+                fixed_by: "anna".into(),
+                ..problem().problem
+            },
+            ..problem()
+        },
         Reason::Closed => Content { state: "closed".into(), first: false, ..resolved() },
     };
     let is_digest = reason == Reason::Digest;
+    let is_problem = matches!(reason, Reason::ProblemOpened | Reason::FixFailed);
     Message {
         id: MessageId(42),
-        incident: (!is_digest).then_some(IncidentId(42)),
+        incident: (!is_digest && !is_problem).then_some(IncidentId(42)),
+        problem: is_problem.then_some(ProblemId(4)),
         to: "net@example.org".into(),
         reason,
         template: reason.word().into(),
         subject: match reason {
             Reason::Digest => "Morning list: 10 open, 6 over (network)".into(),
+            Reason::ProblemOpened => "Problem: sw-1 does not answer, 3 times in 7 d [PRB0000004]".into(),
+            Reason::FixFailed => "Fix failed: sw-1 does not answer [PRB0000004]".into(),
             Reason::SlaBreached => "BREACHED: P1 sw-1 down: shop, mail [INC0000042]".into(),
             Reason::Raised => "P1 now: sw-1 down: shop, mail [INC0000042]".into(),
             Reason::Released => "P2 db-1 down: shop [INC0000041]".into(),
@@ -102,6 +121,44 @@ pub(crate) fn message(reason: Reason) -> Message {
 
 fn item(id: &str, class: &str, owner: &str, site: &str) -> Item {
     Item { id: id.into(), class: class.into(), owner: owner.into(), site: site.into(), known: true }
+}
+
+fn problem() -> Content {
+    let outage = |incident: &str, at: &str, minutes: i64, words: &str| OutageLine {
+        incident: incident.into(),
+        at: t(at),
+        lasted: Span::minutes(minutes),
+        is_over: !words.is_empty(),
+        words: words.into(),
+    };
+    Content {
+        state: "new".into(),
+        now: t("2026-11-24T03:04:00+01:00"),
+        since: t("2026-11-24T03:04:00+01:00"),
+        item: item("sw-1", "switch", "network", "Berlin"),
+        title: "sw-1 does not answer".into(),
+        team: "network".into(),
+        told: vec!["lead@example.org".into()],
+        rule: "switch-down".into(),
+        notify: "page".into(),
+        first: true,
+        problem: ProblemSaid {
+            id: "PRB0000004".into(),
+            rule: "keeps-coming-back".into(),
+            same: "rule switch-down, ci sw-1".into(),
+            because: "3 in 7 d with the same rule and ci".into(),
+            count: 3,
+            since: t("2026-11-18T02:10:00+01:00"),
+            lasted: Span::minutes(70),
+            outages: vec![
+                outage("INC0000030", "2026-11-18T02:10:00+01:00", 34, "reseated the SFP"),
+                outage("INC0000036", "2026-11-21T02:14:00+01:00", 34, "power-cycle"),
+                outage("INC0000042", "2026-11-24T03:02:00+01:00", 2, ""),
+            ],
+            ..ProblemSaid::default()
+        },
+        ..Content::default()
+    }
 }
 
 fn opened() -> Content {

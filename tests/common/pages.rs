@@ -72,6 +72,7 @@ pub(crate) fn open_page() -> IncidentPage {
         ],
         children: vec!["INC0000041".into()],
         recurrence_of: Some("INC0000030".into()),
+        problem: Some("PRB0000004".into()),
         told: vec!["net@example.org".into(), "lead@example.org".into()],
         alerts: vec![
             alert(1, "DeviceDown", "sw-1", "cause"),

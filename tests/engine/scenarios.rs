@@ -10,6 +10,7 @@ mod mails;
 mod mutes;
 mod outages;
 mod outbox;
+mod problems;
 mod random;
 mod sources;
 mod threads;

@@ -22,7 +22,7 @@ use watchkeeper_engine::state::rows::{AlertRow, Row, Table, decode};
 use watchkeeper_engine::step::{self, Outcome};
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
-use watchkeeper_engine::words::{AlertState, IncidentState, JobKind, Reason, Role, Severity};
+use watchkeeper_engine::words::{AlertState, IncidentState, JobKind, ProblemState, Reason, Role, Severity};
 
 use crate::recount;
 
@@ -384,7 +384,9 @@ impl Sim {
                 | Row::PastAlert(_)
                 | Row::PastIncident(_)
                 | Row::PastMessage(_)
-                | Row::PastSilence(_) => {}
+                | Row::PastSilence(_)
+                | Row::PastProblem(_)
+                | Row::ProblemTimeline(..) => {}
                 // The past's members stay in their table and leave memory.
                 Row::Member(incident, _) if !state.incidents.contains_key(incident) => {}
                 // An alert's row holds what vitals were then; the alert in it is the present one, but for what a repeat said anew.
@@ -403,15 +405,24 @@ impl Sim {
                 | Row::Aside(..)
                 | Row::Terms(_)
                 | Row::Check(_)
-                | Row::Forecast(..) => {
+                | Row::Forecast(..)
+                | Row::Problem(_)
+                | Row::Series(_) => {
                     assert_eq!(loaded.row(row).as_ref(), Some(bytes), "{row:?} loads as another");
                     assert_eq!(state.row(row).as_ref(), Some(bytes), "{row:?} changed without being touched");
                 }
             }
         }
+        let counted = |state: &State| -> Vec<_> {
+            let keys = state.problems.values().map(|problem| (problem.key.clone(), state.problem_of(&problem.key).map(|found| found.id)));
+            keys.collect()
+        };
+        assert_eq!(counted(&loaded), counted(state), "problems by what they are of");
         let lives = |row: &Row| self.rows.contains_key(row);
         assert!(state.alerts().all(|cell| lives(&Row::Alert(cell.alert.id))));
         assert!(state.incidents.keys().all(|id| lives(&Row::Incident(*id))));
+        assert!(state.problems.keys().all(|id| lives(&Row::Problem(*id))));
+        assert!(state.series.keys().all(|key| lives(&Row::Series(key.clone()))));
         assert!(state.members.keys().all(|(incident, alert)| lives(&Row::Member(*incident, *alert))));
         assert!(state.digests.keys().all(|(job, address)| lives(&Row::Digest(job.clone(), address.clone()))));
         assert!(state.jobs.keys().all(|(kind, name)| lives(&Row::Job(*kind, name.clone()))));
@@ -510,6 +521,20 @@ impl Sim {
             // A timer that is due already sees to it.
             let due = state.next_due().is_some_and(|due| due <= self.now);
             assert!(due || next.is_none_or(|at| at > self.now), "{} has a share that is used up and not said", incident.id);
+        }
+        let mut keys = BTreeSet::new();
+        for problem in state.problems.values() {
+            assert!(keys.insert(&problem.key), "{} is the second open problem of {:?}", problem.id, problem.key);
+            assert!(!state.series.contains_key(&problem.key), "{:?} is counted beside {}", problem.key, problem.id);
+            let fixed = problem.state == ProblemState::Resolved;
+            assert_eq!(fixed, problem.close_at.is_some(), "{} is {} and closes at {:?}", problem.id, problem.state, problem.close_at);
+        }
+        let counted = state.problems.values().map(|problem| &problem.outages).chain(state.series.values().map(|series| &series.outages));
+        for outages in counted {
+            let each: BTreeSet<IncidentId> = outages.iter().map(|outage| outage.incident).collect();
+            assert_eq!(each.len(), outages.len(), "an outage counts twice: {outages:?}");
+            let child = each.iter().find(|id| state.incidents.get(id).is_some_and(|incident| incident.parent.is_some()));
+            assert_eq!(child, None, "a child counts beside its parent");
         }
         let mut opened: BTreeMap<(Option<IncidentId>, &str), usize> = BTreeMap::new();
         for mail in self.all_mails.iter().filter(|mail| mail.reason == Reason::Opened) {

@@ -40,12 +40,14 @@ items:
   - {id: shop, class: service, tier: gold, criticality: high, relations: [{runs_on: db-1}]}
 ";
 
-/// A format for `/hooks/building`.
+/// A format for `/hooks/building`, and what makes a problem.
 const RULES: &str = "
 formats:
   - name: building
     items: body.events
     alert: {name: item.code, key: string(item.id), state: 'item.active ? \"firing\" : \"resolved\"', labels: '{\"asset\": item.asset}'}
+problems:
+  - {name: flaky, when: ci.id == 'flaky-1', same: [rule, ci], incidents: 2, within: 30d}
 ";
 
 /// A served daemon without workers: nothing is mailed.

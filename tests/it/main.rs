@@ -17,6 +17,7 @@ mod http_links;
 mod http_listener;
 mod http_page;
 mod http_pagerduty;
+mod http_problems;
 mod http_report;
 mod http_support;
 mod http_trust;

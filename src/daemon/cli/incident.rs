@@ -275,6 +275,7 @@ fn shown(record: &Value, now: Time) -> String {
         ("parent", text(record, "parent")),
         ("children", text(record, "children")),
         ("before", text(record, "recurrence_of")),
+        ("problem", text(record, "problem")),
         ("on hold", text(hold, "reason").replace('_', " ")),
         ("resolved", at(record, "resolved_at")),
         ("by", text(record, "resolved_by")),

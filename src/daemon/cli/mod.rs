@@ -13,6 +13,7 @@ mod incident;
 mod kafka;
 mod mail_test;
 mod offline;
+mod problem;
 mod schedules;
 mod silence;
 mod table;
@@ -112,6 +113,9 @@ enum Verb {
     /// Lists, shows and commands incidents.
     #[command(subcommand)]
     Incident(incident::Verb),
+    /// Lists, shows and commands problems: what keeps coming back.
+    #[command(subcommand)]
+    Problem(problem::Verb),
     /// Makes, lists and ends silences.
     #[command(subcommand)]
     Silence(silence::Verb),
@@ -249,6 +253,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Verb::Explain { id } => alert::explain(&client()?, output, &id),
         Verb::Incident(verb) => incident::run(&client()?, output, verb, now()),
+        Verb::Problem(verb) => problem::run(&client()?, output, verb, now()),
         Verb::Silence(verb) => silence::run(&client()?, output, verb, now()),
         Verb::Alert(Alert::List { state, limit }) => alert::list(&client()?, output, state, limit, now()),
         Verb::Unmatched => alert::unmatched(&client()?, output, now()),

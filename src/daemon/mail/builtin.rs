@@ -16,7 +16,7 @@ use super::view;
 /// Both parts of the built-in mail.
 pub(super) fn parts(message: &Message, settings: &MailSettings) -> Parts {
     let said = &message.content;
-    let page = view::page(settings, &said.incident);
+    let page = view::page(settings, view::about(said));
     let (zone_name, _) = view::zone(&message.zone);
     let hurts: Vec<String> =
         said.hurts.iter().take(4).map(|hurt| format!("{}: {}", view::name(&hurt.id), view::name(&hurt.health).replace('_', " "))).collect();
@@ -86,6 +86,8 @@ fn verdict(message: &Message) -> String {
         Reason::Held => format!("ON HOLD: {}. {priority}, open {open}.", view::text(&said.words)),
         Reason::SlaWarning => format!("{}, {has}. {priority}, open {open}.", clock_said(said, "TIME IS RUNNING OUT")),
         Reason::SlaBreached => format!("{}, {has}. {priority}, open {open}.", clock_said(said, "BREACHED")),
+        Reason::ProblemOpened => format!("PROBLEM OPEN: {} times since {}, {has}.", said.problem.count, clock(said.problem.since)),
+        Reason::FixFailed => format!("FIX FAILED: it came back, {} times since {}, {has}.", said.problem.count, clock(said.problem.since)),
         Reason::Closed => format!("CLOSED: over since {}.", clock(said.until)),
     }
 }

@@ -183,6 +183,7 @@ mod tests {
             done_at: None,
             retry_at: None,
             revived_at: None,
+            problem: None,
         }
     }
 

@@ -147,7 +147,7 @@ fn from_templates(
 ) -> Result<Parts, String> {
     let part = |part| templates.part(template, part, view).transpose();
     let text = part(Part::Text)?.ok_or_else(|| format!("there is no template `{template}`"))?;
-    let text = layout::finish(&text, &format!("More on the page: {}", view::page(settings, &message.content.incident)));
+    let text = layout::finish(&text, &format!("More on the page: {}", view::page(settings, view::about(&message.content))));
     if text.trim().is_empty() {
         return Err(format!("template `{template}` says nothing"));
     }
@@ -162,7 +162,7 @@ fn from_templates(
 pub(super) fn subject(message: &Message, subject: &str) -> String {
     let subject = fit(&one_line(subject));
     let starts_anew = match message.reason {
-        Reason::Raised | Reason::SlaBreached | Reason::Digest => true,
+        Reason::Raised | Reason::SlaBreached | Reason::Digest | Reason::FixFailed => true,
         Reason::Opened
         | Reason::Reopened
         | Reason::Affected
@@ -172,6 +172,7 @@ pub(super) fn subject(message: &Message, subject: &str) -> String {
         | Reason::Assigned
         | Reason::Held
         | Reason::SlaWarning
+        | Reason::ProblemOpened
         | Reason::Closed => false,
     };
     if message.thread == message.id || starts_anew { subject } else { format!("Re: {subject}") }

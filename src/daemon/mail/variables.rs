@@ -103,6 +103,7 @@ pub static ROOT: &[Variable] = &[
     var("left_over_more", Kind::Count, "further ones"),
     var("due", Kind::One(CLOCK), "the promise of an SLA that the mail is about, else the one that presses most; empty where there is none"),
     var("clocks", Kind::Many(CLOCK), "every promise, those that the mail is about first; at most 6"),
+    var("problem", Kind::One(PROBLEM), "the problem; its `id` is empty in a mail about anything else"),
     var("first", Kind::Flag, "whether it is the reader's first mail about the incident"),
     var("full", Kind::Flag, "whether the mail tells everything: a first one, or one that asks for attention"),
     var("open_lines", Kind::Many(LINE), "a digest's incidents that are open; at most 8"),
@@ -166,6 +167,29 @@ static CLOCK: &[Variable] = &[
     var("reached", Kind::Texts, "the shares that the mail is about: `75 %`, `the deadline`; several where they fell due together"),
     var("next_percent", Kind::Count, "the share that is told next; 100 is the breach"),
     var("next_at", Kind::Instant, "when that is; zero where nothing is told any more"),
+];
+
+static PROBLEM: &[Variable] = &[
+    var("id", Kind::Text, "its id"),
+    var("rule", Kind::Text, "the rule of `problems`"),
+    var("same", Kind::Text, "what its incidents share, with the values"),
+    var("because", Kind::Text, "why it was opened, without a full stop"),
+    var("count", Kind::Count, "how many outages there were"),
+    var("since", Kind::Instant, "when the first known one began"),
+    var("lasted", Kind::Length, "how long it was out in all"),
+    var("outages", Kind::Many(OUTAGE), "the last outages, the earliest first; at most 5"),
+    var("workaround", Kind::Text, "what helps until it is fixed; empty where nobody knows"),
+    var("fixes_failed", Kind::Count, "how often it came back after a fix"),
+    var("fix", Kind::Text, "what was said of the fix that was tried last"),
+    var("fixed_by", Kind::Text, "who said so"),
+];
+
+static OUTAGE: &[Variable] = &[
+    var("incident", Kind::Text, "the incident"),
+    var("at", Kind::Instant, "when it began"),
+    var("lasted", Kind::Length, "how long it took; so far, where it is not over"),
+    var("is_over", Kind::Flag, "whether it is over"),
+    var("words", Kind::Text, "what helped; empty where it ended by itself"),
 ];
 
 static LINE: &[Variable] = &[

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::model::incident::clock::BREACH;
-use watchkeeper_engine::model::message::{ClockLine, Content, DigestLine, Message};
+use watchkeeper_engine::model::message::{ClockLine, Content, DigestLine, Message, OutageLine};
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::{IncidentState, Reason, SlaTarget};
@@ -41,7 +41,7 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             "base": settings.external_url(),
             "reason": message.reason.word(),
             "incident": name(&said.incident),
-            "page": page(settings, &said.incident),
+            "page": page(settings, about(said)),
             "act": act(message, settings),
             "priority": name(&said.priority),
             "priority_before": name(&said.priority_before),
@@ -111,6 +111,22 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             "left_over_more": said.left_over.len().saturating_sub(FEW),
         }),
         json!({
+            "problem": {
+                "id": name(&said.problem.id),
+                "rule": name(&said.problem.rule),
+                "same": text(&said.problem.same),
+                "because": sentence(&said.problem.because),
+                "count": said.problem.count,
+                "since": said.problem.since.0,
+                "lasted": said.problem.lasted.0,
+                "outages": said.problem.outages.iter().take(SOME).map(outage_line).collect::<Vec<_>>(),
+                "workaround": sentence(&said.problem.workaround),
+                "fixes_failed": said.problem.fixes_failed,
+                "fix": sentence(&said.problem.fix),
+                "fixed_by": name(&said.problem.fixed_by),
+            },
+        }),
+        json!({
             "due": said.clocks.first().map_or_else(|| clock_line(&ClockLine::default()), clock_line),
             "clocks": said.clocks.iter().map(clock_line).collect::<Vec<_>>(),
             "first": said.first,
@@ -135,7 +151,22 @@ pub(super) fn zone(name: &str) -> (String, TimeZone) {
     }
 }
 
-/// The address of an incident's page; of the daemon where there is no incident.
+fn outage_line(line: &OutageLine) -> Value {
+    json!({
+        "incident": name(&line.incident),
+        "at": line.at.0,
+        "lasted": line.lasted.0,
+        "is_over": line.is_over,
+        "words": sentence(&line.words),
+    })
+}
+
+/// The incident or the problem that a mail is about; empty in a digest.
+pub(super) fn about(said: &Content) -> &str {
+    if said.incident.is_empty() { &said.problem.id } else { &said.incident }
+}
+
+/// The address of an incident's or a problem's page; of the daemon where there is none.
 pub(super) fn page(settings: &MailSettings, incident: &str) -> String {
     if incident.is_empty() { format!("{}/", settings.external_url()) } else { format!("{}/i/{}", settings.external_url(), name(incident)) }
 }
@@ -190,6 +221,8 @@ fn is_full(reason: Reason, said: &Content) -> bool {
             | Reason::Held
             | Reason::SlaWarning
             | Reason::SlaBreached
+            | Reason::ProblemOpened
+            | Reason::FixFailed
             | Reason::Closed => false,
         }
 }

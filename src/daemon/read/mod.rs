@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 
-use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, SilenceId, TermsId};
+use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId, TermsId};
 use watchkeeper_engine::model::incident::clock::LiveTerms;
 use watchkeeper_engine::model::incident::{Entry, Incident, Member};
 use watchkeeper_engine::model::message::Message;
+use watchkeeper_engine::model::problem::Problem;
 use watchkeeper_engine::model::silence::Silence;
 use watchkeeper_engine::policy::slas::Terms;
 use watchkeeper_engine::state::rows::{self, AlertRow, RowFault};
@@ -64,6 +65,15 @@ pub trait Record: Sized + Send + 'static {
 impl Record for Incident {
     const LIVE: rows::Table = rows::Table::Incidents;
     const PAST: rows::Table = rows::Table::PastIncidents;
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
+        rows::decode(Self::LIVE.name(), bytes)
+    }
+}
+
+impl Record for Problem {
+    const LIVE: rows::Table = rows::Table::Problems;
+    const PAST: rows::Table = rows::Table::PastProblems;
 
     fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
         rows::decode(Self::LIVE.name(), bytes)
@@ -146,6 +156,15 @@ pub struct WholeIncident {
     pub incident: Incident,
     /// Its members, present and past, in id order.
     pub members: Vec<Member>,
+    /// The last entries of its timeline, oldest first.
+    pub timeline: Vec<Entry>,
+}
+
+/// A problem with what belongs to it.
+#[derive(Debug, Clone)]
+pub struct WholeProblem {
+    /// The record.
+    pub problem: Problem,
     /// The last entries of its timeline, oldest first.
     pub timeline: Vec<Entry>,
 }
@@ -252,10 +271,25 @@ impl Records {
         self.blocking(move |reader| {
             let snapshot = reader.snapshot()?;
             let Some(incident) = one::<Incident>(&snapshot, id.0)? else { return Ok(None) };
-            let members = parts(&snapshot, rows::Table::Members, id, Direction::Forward, |bytes| rows::decode("members", bytes))?;
-            let mut timeline = parts(&snapshot, rows::Table::Timeline, id, Direction::Backward, rows::decode_entry)?;
+            let members = parts(&snapshot, rows::Table::Members, id.0, Direction::Forward, |bytes| rows::decode("members", bytes))?;
+            let mut timeline = parts(&snapshot, rows::Table::Timeline, id.0, Direction::Backward, rows::decode_entry)?;
             timeline.reverse();
             Ok(Some(WholeIncident { incident, members, timeline }))
+        })
+        .await
+    }
+
+    /// One problem with its timeline.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn problem(&self, id: ProblemId) -> Result<Option<WholeProblem>, ReadError> {
+        self.blocking(move |reader| {
+            let snapshot = reader.snapshot()?;
+            let Some(problem) = one::<Problem>(&snapshot, id.0)? else { return Ok(None) };
+            let mut timeline = parts(&snapshot, rows::Table::ProblemTimeline, id.0, Direction::Backward, rows::decode_entry)?;
+            timeline.reverse();
+            Ok(Some(WholeProblem { problem, timeline }))
         })
         .await
     }
@@ -424,11 +458,11 @@ fn one<T: Record>(snapshot: &Snapshot, id: u64) -> Result<Option<T>, ReadError> 
 fn parts<T>(
     snapshot: &Snapshot,
     kind: rows::Table,
-    id: IncidentId,
+    id: u64,
     direction: Direction,
     decode: impl Fn(&[u8]) -> Result<T, RowFault>,
 ) -> Result<Vec<T>, ReadError> {
-    let prefix = id.0.to_be_bytes();
+    let prefix = id.to_be_bytes();
     let (mut found, mut from) = (Vec::new(), None);
     loop {
         let page = snapshot.prefix(table(kind), &prefix, from.as_deref(), PAGE_ROWS, direction)?;

@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use watchkeeper_engine::event::Reply;
+use watchkeeper_engine::ids::ProblemId;
 use watchkeeper_engine::model::alert::CiRef;
 use watchkeeper_engine::model::incident::clock::Promise;
 use watchkeeper_engine::model::incident::{Incident, Member};
@@ -18,11 +19,12 @@ use watchkeeper_engine::state::rows::AlertRow;
 use watchkeeper_engine::text::{cut, one_line};
 use watchkeeper_engine::words::{AlertState, IncidentState, Role};
 
-use super::api::{commands, fields::Fields, incidents};
+use super::api::{commands, fields::Fields, incidents, problems};
 use super::page::{
     CONTENT_SECURITY_POLICY, Detach, IncidentPage, PageAlert, PageCommand, PageEntry, PageItem, PageNotice, PagePromise, PageService,
 };
 use super::problem::Problem;
+use super::problem_page::ProblemPage;
 use super::query::{Query, unknown};
 use super::{Access, App, Endpoint};
 use crate::ingest::http::read_body;
@@ -80,11 +82,17 @@ impl Default for FormSecret {
 
 async fn show(State(app): State<App>, Extension(who): Extension<Principal>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
     let query = Query::of(&uri, &["done"])?;
+    if id.parse::<ProblemId>().is_ok() {
+        let whole = problems::whole(&app, &id).await?;
+        let world = app.world.load_full();
+        let zone = world.cmdb.team(&whole.problem.team).map_or("", |team| team.zone.as_str());
+        return Ok(html(StatusCode::OK, ProblemPage::of(whole, zone, live::now(&app.writer).await?).html()));
+    }
     // Only words of ours are said again: what a link brings is not.
     let done = query.get("done").and_then(|word| commands::COMMANDS.iter().find(|(known, _)| *known == word));
     let notice = done.map(|(word, _)| PageNotice::Done(format!("done: {word}")));
     let whole = incidents::whole(&app, &id).await?;
-    Ok(html(StatusCode::OK, &page(&app, &who, whole, notice).await?))
+    Ok(html(StatusCode::OK, page(&app, &who, whole, notice).await?.html()))
 }
 
 async fn command(
@@ -114,7 +122,7 @@ async fn command(
         }
         Err(problem) => {
             let whole = incidents::whole(&app, &id.to_string()).await?;
-            Ok(html(problem.status, &page(&app, &who, whole, Some(PageNotice::Fault(problem.detail))).await?))
+            Ok(html(problem.status, page(&app, &who, whole, Some(PageNotice::Fault(problem.detail))).await?.html()))
         }
     }
 }
@@ -135,8 +143,8 @@ async fn obey(app: &App, who: &Principal, incident: &Incident, word: &str, known
     }
 }
 
-fn html(status: StatusCode, page: &IncidentPage) -> Response {
-    let mut response = (status, page.html()).into_response();
+fn html(status: StatusCode, page: String) -> Response {
+    let mut response = (status, page).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     let policy = HeaderValue::from_str(&CONTENT_SECURITY_POLICY).expect("the policy is plain ASCII");
@@ -212,6 +220,7 @@ async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<P
         parent: incident.parent.map(|id| id.to_string()),
         children: children.iter().map(ToString::to_string).collect(),
         recurrence_of: incident.recurrence_of.map(|id| id.to_string()),
+        problem: incident.problem.map(|id| id.to_string()),
         told: incident.told.iter().map(|told| told.address.clone()).collect(),
         alerts: present.iter().map(alert).collect(),
         alerts_total,

@@ -10,6 +10,7 @@ pub mod ops;
 pub mod page;
 pub mod pagerduty;
 pub mod problem;
+mod problem_page;
 pub mod query;
 
 use std::future::Future;

@@ -80,6 +80,8 @@ pub struct IncidentPage {
     pub children: Vec<String>,
     /// The one before it with the same group.
     pub recurrence_of: Option<String>,
+    /// The problem that it is an outage of.
+    pub problem: Option<String>,
     /// Who was told, as addresses.
     pub told: Vec<String>,
     /// The first alerts, the cause before its symptoms.
@@ -359,6 +361,7 @@ impl IncidentPage {
             ("Part of", self.parent.iter().cloned().collect::<Vec<_>>()),
             ("Parts", self.children.clone()),
             ("Before", self.recurrence_of.iter().cloned().collect()),
+            ("Problem", self.problem.iter().cloned().collect()),
         ]
         .into_iter()
         .filter(|(_, ids)| !ids.is_empty())

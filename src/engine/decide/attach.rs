@@ -225,6 +225,7 @@ fn record(state: &State, rule: &Correlate, rating: Rating, now: Time) -> Inciden
         clocks: Vec::new(),
         clock_at: None,
         earlier: None,
+        problem: None,
     }
 }
 

@@ -10,5 +10,6 @@ pub mod job;
 pub mod mute;
 pub mod notify;
 pub mod outbox;
+pub mod problem;
 pub mod rate;
 pub mod rule;

@@ -16,6 +16,8 @@ pub enum Section {
     Silences,
     /// `slas`: as `correlate`, with the incident; the service is the one that is promised something.
     Slas,
+    /// `problems`: as `correlate`, with the incident.
+    Problems,
     /// `notify`: everything.
     Notify,
 }
@@ -28,6 +30,7 @@ impl Section {
             Section::Correlate => "correlate",
             Section::Silences => "silences",
             Section::Slas => "slas",
+            Section::Problems => "problems",
             Section::Notify => "notify",
         }
     }
@@ -37,7 +40,7 @@ impl Section {
         match self {
             Section::Identify => &["alert"],
             Section::Correlate | Section::Silences => &["alert", "ci", "service", "at"],
-            Section::Slas => &["alert", "ci", "service", "incident", "at"],
+            Section::Slas | Section::Problems => &["alert", "ci", "service", "incident", "at"],
             Section::Notify => &["alert", "ci", "service", "incident", "sla", "at"],
         }
     }

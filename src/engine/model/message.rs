@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::ids::{AlertId, IncidentId, MessageId};
+use crate::ids::{AlertId, IncidentId, MessageId, ProblemId};
 use crate::time::{Span, Time};
 use crate::words::Reason;
 
@@ -70,6 +70,9 @@ pub struct Message {
     /// When an operator had it tried again after it was given up; `None` where nobody did.
     #[n(19)]
     pub revived_at: Option<Time>,
+    /// The problem it is about.
+    #[n(20)]
+    pub problem: Option<ProblemId>,
 }
 
 /// Where a message is.
@@ -238,6 +241,71 @@ pub struct Content {
     /// How long it took then until somebody first had it, in milliseconds.
     #[n(43)]
     pub acknowledged_before: Option<crate::time::Span>,
+    /// The problem; its `id` is empty in a mail about anything else.
+    #[n(44)]
+    #[cbor(default)]
+    pub problem: ProblemSaid,
+}
+
+/// A problem in a message. Its state, title, item, team and holder stand where an incident's do.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct ProblemSaid {
+    /// Its id.
+    #[n(0)]
+    pub id: String,
+    /// Its rule.
+    #[n(1)]
+    pub rule: String,
+    /// What its incidents share, with the values.
+    #[n(2)]
+    pub same: String,
+    /// Why it was opened.
+    #[n(3)]
+    pub because: String,
+    /// How many outages there were.
+    #[n(4)]
+    pub count: u32,
+    /// When the first known one began.
+    #[n(5)]
+    pub since: Time,
+    /// How long it was out in all.
+    #[n(6)]
+    pub lasted: Span,
+    /// The last few outages, the earliest first.
+    #[n(7)]
+    pub outages: Vec<OutageLine>,
+    /// What helps until it is fixed; empty where nobody knows.
+    #[n(8)]
+    pub workaround: String,
+    /// How often it came back after a fix.
+    #[n(9)]
+    pub fixes_failed: u32,
+    /// What was said of the fix that was tried last.
+    #[n(10)]
+    pub fix: String,
+    /// Who said so.
+    #[n(11)]
+    pub fixed_by: String,
+}
+
+/// An outage in a message.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct OutageLine {
+    /// The incident.
+    #[n(0)]
+    pub incident: String,
+    /// When it began.
+    #[n(1)]
+    pub at: Time,
+    /// How long it took; so far, where it is not over.
+    #[n(2)]
+    pub lasted: Span,
+    /// Whether it is over.
+    #[n(3)]
+    pub is_over: bool,
+    /// What helped; empty where it ended by itself.
+    #[n(4)]
+    pub words: String,
 }
 
 /// An item in a message.

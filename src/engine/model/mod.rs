@@ -6,6 +6,7 @@ pub mod digest;
 pub mod incident;
 pub mod job;
 pub mod message;
+pub mod problem;
 pub mod silence;
 pub mod system;
 pub mod terms;

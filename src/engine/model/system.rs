@@ -49,6 +49,10 @@ pub struct Counters {
     /// How far a sweep over the SLA clocks has come; `None` where none is under way.
     #[n(12)]
     pub clock_sweep: Option<IncidentId>,
+    /// The last problem's number.
+    #[n(13)]
+    #[cbor(default)]
+    pub problems: u64,
 }
 
 impl Counters {
@@ -68,6 +72,7 @@ impl Counters {
             sweep: None,
             silence_rules_at: None,
             clock_sweep: None,
+            problems: 0,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::ids::{AlertId, IncidentId, MessageId, SilenceId};
+use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId};
 use crate::time::Time;
 
 /// What becomes due. A timer is never taken out: it fires, looks whether its thing still wants it, and is armed again or not.
@@ -57,6 +57,9 @@ pub enum Timer {
     /// A sweep over SLA clocks goes on.
     #[n(15)]
     ClockSweep,
+    /// A problem that stayed quiet after its fix closes.
+    #[n(16)]
+    CloseProblem(#[n(0)] ProblemId),
 }
 
 /// A timer that is not fired, because it stopped the daemon twice. What it is about stays as it is until something else arms it for another time,

@@ -10,6 +10,7 @@ mod ics;
 pub mod identify;
 pub mod notify;
 pub mod priorities;
+pub mod problems;
 mod rules;
 mod schedules;
 pub mod silences;
@@ -32,6 +33,7 @@ use formats::Formats;
 use identify::Identify;
 use notify::Notify;
 use priorities::{Matrix, Severities};
+use problems::ProblemRule;
 use rules::Scope;
 use silences::SilenceRule;
 use slas::Sla;
@@ -58,6 +60,8 @@ pub struct Policy {
     pub slas: Vec<Sla>,
     /// Which series are asked for by schedule.
     pub capacity: Vec<Capacity>,
+    /// What keeps coming back; in order.
+    pub problems: Vec<ProblemRule>,
     /// Who hears what; in order. The built-in rules only where no file has one.
     pub notify: Vec<Notify>,
     /// Whether a rule of `notify` looks at SLA clocks: where none does, none is measured for it.
@@ -96,6 +100,7 @@ impl Policy {
         }));
         rules.extend(self.silences.iter().map(|rule| own("silences", &rule.name)));
         rules.extend(self.capacity.iter().map(|rule| own("capacity", &rule.name)));
+        rules.extend(self.problems.iter().map(|rule| own("problems", &rule.name)));
         rules.extend(self.notify.iter().map(|rule| RuleName { section: "notify", name: &rule.name, is_builtin: rule.is_builtin }));
         rules.extend(self.tests.iter().map(|test| own("tests", &test.name)));
         rules
@@ -152,10 +157,15 @@ static FILE: Shape = Shape {
             Takes::List(&Takes::Map(&capacity::RULE)),
             "which series are asked for by schedule, and which limit they shall not reach.",
         ),
+        Key::may(
+            "problems",
+            Takes::List(&Takes::Map(&problems::RULE)),
+            "which incidents are the same fault that keeps coming back; all that match.",
+        ),
         Key::may("notify", Takes::List(&Takes::Map(&notify::RULE)), "who hears what; all that match."),
         Key::may("tests", Takes::List(&Takes::Map(&tests::TEST)), "what must stay true."),
     ],
-    later: &["rotas", "enrich", "inhibit", "maintenance", "storms", "majors", "problems", "heartbeats", "reports"],
+    later: &["rotas", "enrich", "inhibit", "maintenance", "storms", "majors", "heartbeats", "reports"],
 };
 
 impl Policy {
@@ -200,6 +210,7 @@ pub fn load(files: &[SourceFile]) -> Result<Loaded, Vec<Diagnostic>> {
         calendars,
         slas,
         capacity: sections.capacity.finish(),
+        problems: sections.problems.finish(),
         notify_sees_clocks: notify.iter().any(|rule| rule.condition.exprs().iter().any(|expr| expr.source().contains("sla"))),
         notify,
         formats: sections.formats.finish(&severities),
@@ -232,6 +243,7 @@ struct Sections {
     calendars: calendars::CalendarsSection,
     slas: slas::SlasSection,
     capacity: capacity::CapacitySection,
+    problems: problems::ProblemsSection,
     notify: notify::NotifySection,
     tests: tests::TestsSection,
 }
@@ -259,6 +271,7 @@ impl Sections {
         }
         each(&file, "slas", &slas::RULE, |keys| self.slas.read(keys, &scope));
         each(&file, "capacity", &capacity::RULE, |keys| self.capacity.read(keys));
+        each(&file, "problems", &problems::RULE, |keys| self.problems.read(keys, &scope));
         each(&file, "notify", &notify::RULE, |keys| self.notify.read(keys, &scope));
         each(&file, "tests", &tests::TEST, |keys| self.tests.read(keys));
     }

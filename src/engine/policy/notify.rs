@@ -154,24 +154,15 @@ const SENDABLE: &[&str] = &[
     "held",
     "sla_warning",
     "sla_breached",
+    "problem_opened",
+    "fix_failed",
     "resolved",
     "closed",
 ];
 
 /// Reasons that a later version will send.
-const LATER_REASONS: &[&str] = &[
-    "reminder",
-    "unacknowledged",
-    "update",
-    "flapping",
-    "storm",
-    "major",
-    "problem_opened",
-    "problem_recurred",
-    "known_error",
-    "fix_failed",
-    "problem_closed",
-];
+const LATER_REASONS: &[&str] =
+    &["reminder", "unacknowledged", "update", "flapping", "storm", "major", "problem_recurred", "known_error", "problem_closed"];
 
 /// A rule of `notify`.
 pub(super) static RULE: Shape = Shape {
@@ -190,7 +181,7 @@ pub(super) static RULE: Shape = Shape {
         Key::may(
             "send",
             Takes::OneOrList(&Takes::Word(SENDABLE)),
-            "for which reasons. Default: those that ask for attention (opened, reopened, raised, affected, released, sla_warning, sla_breached, resolved).",
+            "for which reasons. Default: those that ask for attention (opened, reopened, raised, affected, released, sla_warning, sla_breached, problem_opened, fix_failed, resolved).",
         ),
         Key::may(
             "digest",

@@ -8,7 +8,7 @@ use crate::cmdb::files::read_inline;
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes};
 use crate::text::Labels;
 use crate::time::{Span, Time};
-use crate::words::{AlertState, ClockState, HOLD_REASONS, IncidentState, Level, Priority, Reason, SlaTarget};
+use crate::words::{AlertState, ClockState, HOLD_REASONS, IncidentState, Level, Priority, ProblemState, Reason, SlaTarget};
 
 /// One test.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,6 +154,8 @@ pub struct Expect {
     pub mails: Option<Spanned<Vec<MailExpectation>>>,
     /// The alerts that are not cleared.
     pub alerts: Option<Spanned<Vec<AlertExpectation>>>,
+    /// The problems that are not closed.
+    pub problems: Option<Spanned<Vec<ProblemExpectation>>>,
 }
 
 /// What an incident must be; what is left out is not looked at.
@@ -225,6 +227,21 @@ pub struct MailExpectation {
     pub ci: Option<Spanned<String>>,
     /// Its template.
     pub template: Option<Spanned<String>>,
+}
+
+/// What a problem must be; what is left out is not looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProblemExpectation {
+    /// Its rule.
+    pub rule: Option<Spanned<String>>,
+    /// The CI of the incident that opened it.
+    pub ci: Option<Spanned<String>>,
+    /// Its state.
+    pub state: Option<Spanned<ProblemState>>,
+    /// Its title.
+    pub title: Option<Spanned<String>>,
+    /// How many outages it has.
+    pub incidents: Option<Spanned<u32>>,
 }
 
 /// What an alert must be; what is left out is not looked at.
@@ -349,14 +366,27 @@ static EXPECTED_ALERT: Shape = Shape {
     later: &[],
 };
 
+static PROBLEM: Shape = Shape {
+    what: "an expected problem",
+    keys: &[
+        Key::may("rule", Takes::Text, "its rule."),
+        Key::may("ci", Takes::Text, "the CI of the incident that opened it."),
+        Key::may("state", Takes::Word(ProblemState::WORDS), "its state."),
+        Key::may("title", Takes::Text, "its title."),
+        Key::may("incidents", Takes::Count, "how many outages it has."),
+    ],
+    later: &[],
+};
+
 static EXPECT: Shape = Shape {
     what: "`expect`",
     keys: &[
         Key::may("incidents", Takes::List(&Takes::Map(&INCIDENT)), "all incidents that are not closed, in any order; [] is none."),
         Key::may("mails", Takes::List(&Takes::Map(&MAIL)), "all mails since the last expectation of mails, in any order; [] is none."),
+        Key::may("problems", Takes::List(&Takes::Map(&PROBLEM)), "all problems that are not closed, in any order; [] is none."),
         Key::may("alerts", Takes::List(&Takes::Map(&EXPECTED_ALERT)), "all alerts that are not cleared, in any order; [] is none."),
     ],
-    later: &["problems", "slas"],
+    later: &["slas"],
 };
 
 static STEP: Shape = Shape {
@@ -553,7 +583,7 @@ fn command<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Do> {
 fn expect<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Expect> {
     let keys = reading.keys(node, &EXPECT)?;
     if keys.entries().is_empty() {
-        reading.wrong(node, "incidents, mails or alerts");
+        reading.wrong(node, "incidents, mails, alerts or problems");
     }
     Some(Expect {
         incidents: each(&keys, "incidents", &INCIDENT, |keys| IncidentExpectation {
@@ -595,6 +625,13 @@ fn expect<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Expect> {
             ci: keys.get("ci"),
             state: keys.get("state"),
             muted_by: keys.get("muted_by"),
+        }),
+        problems: each(&keys, "problems", &PROBLEM, |keys| ProblemExpectation {
+            rule: keys.get("rule"),
+            ci: keys.get("ci"),
+            state: keys.get("state"),
+            title: keys.get("title"),
+            incidents: keys.get("incidents"),
         }),
     })
 }

@@ -8,7 +8,8 @@ use super::{Diagnostic, Entry, Kind, Node, Place, Shape, SourceFile, Style, list
 use crate::text::Labels;
 use crate::time::{Span, Time};
 use crate::words::{
-    Action, AlertState, ClockState, Explains, Health, IncidentState, Level, Means, Priority, Reason, Relation, Severity, SlaTarget,
+    Action, AlertState, ClockState, Explains, Health, IncidentState, Level, Means, Priority, ProblemState, Reason, Relation, Severity,
+    SlaTarget,
 };
 
 /// A file while it is read: where its faults gather.
@@ -358,4 +359,5 @@ read_words!(
     Relation "relation",
     SlaTarget "target",
     ClockState "state",
+    ProblemState "state",
 );

@@ -28,6 +28,7 @@ impl State {
             Fact::System(fact) => self.apply_system(cmdb, fact, touched),
             Fact::Job(fact) => self.apply_job(fact, touched),
             Fact::Capacity(fact) => self.apply_capacity(fact, now, touched),
+            Fact::Problem(fact) => self.apply_problem(fact, now, touched),
             Fact::Terms(terms::Fact::Kept { terms }) => {
                 touched.insert(Row::Terms(terms.id()));
                 self.keep_terms((**terms).clone());
@@ -125,6 +126,7 @@ impl State {
             }
         }
         self.index_incident(id, parent_before);
+        self.move_outages(fact, now, touched);
         touched.insert(Row::Incident(id));
         match fact {
             incident::Fact::Attached { member } => self.attach(cmdb, member, touched),
@@ -159,7 +161,8 @@ impl State {
             | incident::Fact::ClockReached { .. }
             | incident::Fact::ClockArmed { .. }
             | incident::Fact::ClockMissed { .. }
-            | incident::Fact::Backdated { .. } => {}
+            | incident::Fact::Backdated { .. }
+            | incident::Fact::Linked { .. } => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod apply;
 mod index;
+mod problems;
 pub mod rows;
 mod tally;
 mod vitals;
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cmdb::health::HealthMap;
 use crate::expr::Matcher;
-use crate::ids::{AlertId, IncidentId, MessageId, SilenceId, Slot, SourceNo, StoreId, TermsId};
+use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId, Slot, SourceNo, StoreId, TermsId};
 use crate::lookup::Lookup;
 use crate::model::alert::{Alert, Vitals};
 use crate::model::capacity::{Check, Forecast};
@@ -22,6 +23,7 @@ use crate::model::incident::clock::LiveTerms;
 use crate::model::incident::{Entry, Incident, Member};
 use crate::model::job::Job;
 use crate::model::message::Message;
+use crate::model::problem::{Problem, Series, SeriesKey};
 use crate::model::silence::Silence;
 use crate::model::system::Counters;
 use crate::model::timer::Aside;
@@ -48,6 +50,10 @@ pub struct State {
     pub silences: BTreeMap<SilenceId, LiveSilence>,
     /// The terms by which live or past incidents were ever measured. There are as many as an SLA or its calendar had different texts.
     pub terms: BTreeMap<TermsId, LiveTerms>,
+    /// Problems that are not closed.
+    pub problems: BTreeMap<ProblemId, Problem>,
+    /// Outages that are counted and no problem yet.
+    pub series: BTreeMap<SeriesKey, Series>,
     /// Digests by the job that sends them and the address.
     pub digests: BTreeMap<(String, String), Digest>,
     /// What is done by schedule.
@@ -70,6 +76,12 @@ pub struct State {
     source_numbers: Lookup<String, SourceNo>,
     by_group: BTreeMap<String, BTreeSet<IncidentId>>,
     children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
+    /// Live problems by what they are of.
+    problem_keys: BTreeMap<SeriesKey, ProblemId>,
+    /// Series by when even their last outage is too old.
+    series_until: BTreeSet<(Time, SeriesKey)>,
+    /// Where an incident is counted, in a series or a problem.
+    counted: BTreeMap<IncidentId, BTreeSet<SeriesKey>>,
     /// Unfinished messages by their thread.
     threads: BTreeSet<(MessageId, MessageId)>,
     tallies: Tallies,
@@ -124,6 +136,10 @@ pub struct Past {
     pub silences: BTreeMap<SilenceId, Silence>,
     /// New timeline entries.
     pub timeline: BTreeMap<(IncidentId, u32), Entry>,
+    /// Closed problems.
+    pub problems: BTreeMap<ProblemId, Problem>,
+    /// New timeline entries of problems.
+    pub problem_timeline: BTreeMap<(ProblemId, u32), Entry>,
 }
 
 impl State {
@@ -137,6 +153,8 @@ impl State {
             messages: BTreeMap::new(),
             silences: BTreeMap::new(),
             terms: BTreeMap::new(),
+            problems: BTreeMap::new(),
+            series: BTreeMap::new(),
             digests: BTreeMap::new(),
             jobs: BTreeMap::new(),
             checks: BTreeMap::new(),
@@ -151,6 +169,9 @@ impl State {
             source_numbers: Lookup::default(),
             by_group: BTreeMap::new(),
             children: BTreeMap::new(),
+            problem_keys: BTreeMap::new(),
+            series_until: BTreeSet::new(),
+            counted: BTreeMap::new(),
             threads: BTreeSet::new(),
             tallies: Tallies::default(),
             health: HealthMap::default(),

@@ -3,13 +3,14 @@
 use minicbor::{Decode, Encode};
 
 use super::{AlertCell, State};
-use crate::ids::{AlertId, IncidentId, MessageId, SilenceId, SourceNo, TermsId};
+use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId, SourceNo, TermsId};
 use crate::model::alert::{Alert, Vitals};
 use crate::model::capacity::{Check, Forecast};
 use crate::model::digest::Digest;
 use crate::model::incident::{Entry, Incident, Member};
 use crate::model::job::Job;
 use crate::model::message::Message;
+use crate::model::problem::{Problem, Series, SeriesKey};
 use crate::model::silence::Silence;
 use crate::model::system::Counters;
 use crate::model::timer::{Aside, Timer};
@@ -48,6 +49,12 @@ pub enum Table {
     Checks,
     /// Their series.
     Forecasts,
+    /// Problems that are not closed.
+    Problems,
+    /// Outages that are counted and no problem yet.
+    Series,
+    /// Timeline entries of problems by problem and position, of live and past ones.
+    ProblemTimeline,
     /// Forgotten alerts.
     PastAlerts,
     /// Closed incidents.
@@ -56,6 +63,8 @@ pub enum Table {
     PastMessages,
     /// Silences over for a while.
     PastSilences,
+    /// Closed problems.
+    PastProblems,
 }
 
 impl Table {
@@ -75,10 +84,14 @@ impl Table {
         Table::Terms,
         Table::Checks,
         Table::Forecasts,
+        Table::Problems,
+        Table::Series,
+        Table::ProblemTimeline,
         Table::PastAlerts,
         Table::PastIncidents,
         Table::PastMessages,
         Table::PastSilences,
+        Table::PastProblems,
     ];
 
     /// Its name in the store.
@@ -98,10 +111,14 @@ impl Table {
             Table::Terms => "terms",
             Table::Checks => "checks",
             Table::Forecasts => "forecasts",
+            Table::Problems => "problems",
+            Table::Series => "series",
+            Table::ProblemTimeline => "problem_timeline",
             Table::PastAlerts => "past_alerts",
             Table::PastIncidents => "past_incidents",
             Table::PastMessages => "past_messages",
             Table::PastSilences => "past_silences",
+            Table::PastProblems => "past_problems",
         }
     }
 }
@@ -137,6 +154,12 @@ pub enum Row {
     Check(String),
     /// A series, by rule and name.
     Forecast(String, String),
+    /// A problem that is not closed.
+    Problem(ProblemId),
+    /// What is counted of a rule and what its incidents share.
+    Series(SeriesKey),
+    /// A timeline entry of a problem.
+    ProblemTimeline(ProblemId, u32),
     /// A forgotten alert.
     PastAlert(AlertId),
     /// A closed incident.
@@ -145,6 +168,8 @@ pub enum Row {
     PastMessage(MessageId),
     /// A silence that is over.
     PastSilence(SilenceId),
+    /// A closed problem.
+    PastProblem(ProblemId),
 }
 
 impl Row {
@@ -165,10 +190,14 @@ impl Row {
             Row::Terms(id) => (Table::Terms, [id.high.to_be_bytes(), id.low.to_be_bytes()].concat()),
             Row::Check(rule) => (Table::Checks, rule.clone().into_bytes()),
             Row::Forecast(rule, series) => (Table::Forecasts, format!("{rule}\0{series}").into_bytes()),
+            Row::Problem(id) => (Table::Problems, id.0.to_be_bytes().to_vec()),
+            Row::Series(key) => (Table::Series, format!("{}\0{}", key.rule, key.same).into_bytes()),
+            Row::ProblemTimeline(id, position) => (Table::ProblemTimeline, [&id.0.to_be_bytes()[..], &position.to_be_bytes()[..]].concat()),
             Row::PastAlert(id) => (Table::PastAlerts, id.0.to_be_bytes().to_vec()),
             Row::PastIncident(id) => (Table::PastIncidents, id.0.to_be_bytes().to_vec()),
             Row::PastMessage(id) => (Table::PastMessages, id.0.to_be_bytes().to_vec()),
             Row::PastSilence(id) => (Table::PastSilences, id.0.to_be_bytes().to_vec()),
+            Row::PastProblem(id) => (Table::PastProblems, id.0.to_be_bytes().to_vec()),
         }
     }
 }
@@ -252,10 +281,14 @@ impl State {
             Row::Terms(id) => self.terms.get(id).map(|live| encode(&live.record)),
             Row::Check(rule) => self.checks.get(rule).map(encode),
             Row::Forecast(rule, series) => self.forecasts.get(&(rule.clone(), series.clone())).map(encode),
+            Row::Problem(id) => self.problems.get(id).map(encode),
+            Row::Series(key) => self.series.get(key).map(encode),
+            Row::ProblemTimeline(id, position) => self.past.problem_timeline.get(&(*id, *position)).map(encode),
             Row::PastAlert(id) => self.past.alerts.get(id).map(|cell| self.alert_row(cell)),
             Row::PastIncident(id) => self.past.incidents.get(id).map(encode),
             Row::PastMessage(id) => self.past.messages.get(id).map(encode),
             Row::PastSilence(id) => self.past.silences.get(id).map(encode),
+            Row::PastProblem(id) => self.past.problems.get(id).map(encode),
         }
     }
 
@@ -315,6 +348,9 @@ impl State {
                 let forecast: Forecast = decode(name, bytes)?;
                 self.forecasts.insert((forecast.rule.clone(), forecast.series.clone()), forecast);
             }
+            Table::Problems => self.put_problem(decode::<Problem>(name, bytes)?),
+            Table::Series => self.put_series(decode::<Series>(name, bytes)?),
+            Table::ProblemTimeline | Table::PastProblems => {}
             Table::Timeline | Table::PastAlerts | Table::PastIncidents | Table::PastMessages | Table::PastSilences => {}
         }
         Ok(())

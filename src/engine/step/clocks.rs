@@ -49,7 +49,8 @@ pub(super) fn touch(fact: &incident::Fact) -> Touch {
         | incident::Fact::NobodyTold { .. }
         | incident::Fact::ReleaseArmed { .. }
         | incident::Fact::ClockReached { .. }
-        | incident::Fact::ClockArmed { .. } => Touch::Nothing,
+        | incident::Fact::ClockArmed { .. }
+        | incident::Fact::Linked { .. } => Touch::Nothing,
     }
 }
 

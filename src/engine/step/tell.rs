@@ -5,7 +5,7 @@ use crate::decide::notify::{self, Mail, Moment, Planned};
 use crate::decide::{cause, clock};
 use crate::effect::Effect;
 use crate::fact::Fact;
-use crate::ids::{IncidentId, MessageId};
+use crate::ids::{IncidentId, MessageId, ProblemId};
 use crate::limits;
 use crate::model::incident::{self, Told};
 use crate::model::message::{self, Message, MessageState};
@@ -17,6 +17,15 @@ struct Thread {
     first: MessageId,
     subject: String,
     team: String,
+}
+
+/// What a message is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum About {
+    Incident(IncidentId),
+    Problem(ProblemId),
+    /// Several incidents.
+    List,
 }
 
 impl Turn<'_> {
@@ -37,8 +46,12 @@ impl Turn<'_> {
         let waiting = clock::waiting(self.state, incident, self.now);
         self.put(incident::Fact::NotifyArmed { id, at: None, subject });
         if !muted {
+            let problems = self.count_outage(id);
             self.tell(id, reason, Moment::First);
             self.tell_clocks(id, &waiting);
+            for (problem, reason) in problems {
+                self.tell_problem(problem, reason);
+            }
         }
     }
 
@@ -120,7 +133,7 @@ impl Turn<'_> {
             self.put(incident::Fact::NotifyArmed { id, at, subject: fresh });
         }
         let subject = mail.subject.clone().unwrap_or(subject);
-        self.plan(number, Mail { team, ..mail }, Some(id), first, subject);
+        self.plan(number, Mail { team, ..mail }, About::Incident(id), first, subject);
         self.put(incident::Fact::Told { id, told: entry });
     }
 
@@ -138,7 +151,12 @@ impl Turn<'_> {
         of(incident).or_else(|| of(own()?))
     }
 
-    fn plan(&mut self, id: MessageId, mail: Mail, incident: Option<IncidentId>, thread: MessageId, subject: String) {
+    pub(super) fn plan(&mut self, id: MessageId, mail: Mail, about: About, thread: MessageId, subject: String) {
+        let (incident, problem) = match about {
+            About::Incident(id) => (Some(id), None),
+            About::Problem(id) => (None, Some(id)),
+            About::List => (None, None),
+        };
         let zone = self.world.cmdb.team(&mail.team).map(|team| team.zone.clone()).unwrap_or_default();
         let message = Message {
             id,
@@ -161,6 +179,7 @@ impl Turn<'_> {
             done_at: None,
             retry_at: None,
             revived_at: None,
+            problem,
         };
         self.put(message::Fact::Planned { message: Box::new(message) });
         self.out.effects.push(Effect::Render(id));
@@ -187,7 +206,7 @@ impl Turn<'_> {
                 content,
                 subject: None,
             };
-            self.plan(number, mail, None, number, subject);
+            self.plan(number, mail, About::List, number, subject);
         }
     }
 }

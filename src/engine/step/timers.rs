@@ -96,6 +96,7 @@ impl Turn<'_> {
             Timer::Hold(id) => self.hold_due(id),
             // Settling sees what is used up.
             Timer::Clock(id) => drop(self.incidents.insert(id)),
+            Timer::CloseProblem(id) => self.close_problem_due(id),
             Timer::Silence(id) => {
                 if self.state.silences.contains_key(&id) {
                     self.sweep_from_start();

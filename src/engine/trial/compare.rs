@@ -9,7 +9,8 @@ use crate::model::alert::CiRef;
 use crate::model::incident::Incident;
 use crate::model::incident::clock::{Promise, Standing};
 use crate::model::message::Message;
-use crate::policy::tests::{AlertExpectation, Expect, IncidentExpectation, MailExpectation, SlaExpectation};
+use crate::model::problem::Problem;
+use crate::policy::tests::{AlertExpectation, Expect, IncidentExpectation, MailExpectation, ProblemExpectation, SlaExpectation};
 use crate::sight;
 use crate::source::Spanned;
 use crate::state::{AlertCell, State};
@@ -37,6 +38,11 @@ pub(super) fn check(state: &State, world: &World, mails: &[Message], expected: &
     if let Some(Spanned { value, span }) = &expected.alerts {
         let actual: Vec<&AlertCell> = state.alerts().filter(|cell| cell.alert.is_active()).collect();
         let text = differ("alerts", value, &actual, |e, a| alert(world, e, a), |cell| alert_in_a_line(world, cell), alert_wanted);
+        found.extend(text.map(|text| (span.clone(), text)));
+    }
+    if let Some(Spanned { value, span }) = &expected.problems {
+        let actual: Vec<&Problem> = state.problems.values().collect();
+        let text = differ("problems", value, &actual, |e, a| problem(world, e, a), |problem| problem_in_a_line(problem), problem_wanted);
         found.extend(text.map(|text| (span.clone(), text)));
     }
     found
@@ -240,6 +246,32 @@ fn alert(world: &World, expected: &AlertExpectation, cell: &AlertCell) -> Vec<Di
     let holds = |value: &String| if value.is_empty() { by.is_empty() } else { by.contains(&value.as_str()) };
     found.field("muted_by", expected.muted_by.as_ref(), holds, |value| quoted(value), || quoted(&by.join(", ")));
     found.0
+}
+
+fn problem(world: &World, expected: &ProblemExpectation, problem: &Problem) -> Vec<Difference> {
+    let mut found = Differences::default();
+    found.text("rule", expected.rule.as_ref(), &problem.key.rule);
+    let item = |named: &String| is_item(world, &problem.ci, &problem.item, named);
+    found.field("ci", expected.ci.as_ref(), item, |value| shown(value), || shown(&problem.item));
+    found.same("state", expected.state.as_ref(), &problem.state);
+    found.text("title", expected.title.as_ref(), &problem.title);
+    found.same("incidents", expected.incidents.as_ref(), &problem.outage_count);
+    found.0
+}
+
+fn problem_in_a_line(problem: &Problem) -> String {
+    let Problem { id, item, state, outage_count, key, title, .. } = problem;
+    format!("{id} {{rule: {}, ci: {}, state: {state}, incidents: {outage_count}, title: {}}}", shown(&key.rule), shown(item), quoted(title))
+}
+
+fn problem_wanted(entry: &ProblemExpectation) -> String {
+    let mut parts = Parts::default();
+    parts.text("rule", entry.rule.as_ref());
+    parts.text("ci", entry.ci.as_ref());
+    parts.word("state", entry.state.as_ref());
+    parts.text("title", entry.title.as_ref());
+    parts.word("incidents", entry.incidents.as_ref());
+    parts.finish()
 }
 
 fn muted_by(cell: &AlertCell) -> impl Iterator<Item = &str> {

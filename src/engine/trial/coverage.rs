@@ -6,7 +6,7 @@ use std::fmt;
 use crate::decide::identify;
 use crate::event::World;
 use crate::fact::Fact;
-use crate::model::{alert, capacity, digest, incident, message};
+use crate::model::{alert, capacity, digest, incident, message, problem};
 use crate::policy::Policy;
 use crate::sight;
 use crate::state::State;
@@ -43,8 +43,9 @@ pub(super) fn own_rules(policy: &Policy) -> Vec<RuleRef> {
     let silences = policy.silences.iter().map(|rule| RuleRef::new("silences", &rule.name));
     let slas = policy.slas.iter().map(|rule| RuleRef::new("slas", &rule.name));
     let capacity = policy.capacity.iter().map(|rule| RuleRef::new("capacity", &rule.name));
+    let problems = policy.problems.iter().map(|rule| RuleRef::new("problems", &rule.name));
     let notify = policy.notify.iter().filter(|rule| !rule.is_builtin).map(|rule| RuleRef::new("notify", &rule.name));
-    formats.chain(identify).chain(correlate).chain(silences).chain(slas).chain(capacity).chain(notify).collect()
+    formats.chain(identify).chain(correlate).chain(silences).chain(slas).chain(capacity).chain(problems).chain(notify).collect()
 }
 
 /// Adds the rules that facts tell of. The facts were applied just now.
@@ -66,6 +67,12 @@ pub(super) fn touch(touched: &mut BTreeSet<RuleRef>, state: &State, world: &Worl
             Fact::Incident(incident::Fact::ClockAttached { clock, .. }) => {
                 touched.insert(RuleRef::new("slas", &clock.name));
             }
+            Fact::Problem(problem::Fact::Counted { key, .. }) => {
+                touched.insert(RuleRef::new("problems", &key.rule));
+            }
+            Fact::Problem(problem::Fact::Opened { problem }) => {
+                touched.insert(RuleRef::new("problems", &problem.key.rule));
+            }
             Fact::Message(message::Fact::Planned { message }) => {
                 touched.insert(RuleRef::new("notify", &message.notify_rule));
             }
@@ -83,7 +90,8 @@ pub(super) fn touch(touched: &mut BTreeSet<RuleRef>, state: &State, world: &Worl
             | Fact::System(_)
             | Fact::Job(_)
             | Fact::Terms(_)
-            | Fact::Capacity(_) => {}
+            | Fact::Capacity(_)
+            | Fact::Problem(_) => {}
         }
     }
 }

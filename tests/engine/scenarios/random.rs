@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use watchkeeper_engine::event::{Action, Event, Lasts};
+use watchkeeper_engine::event::{Action, Event, Lasts, ProblemAct};
 use watchkeeper_engine::ids::{AlertId, IncidentId, SilenceId};
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::model::silence::StoredMatcher;
@@ -33,6 +33,9 @@ const RULES: [&str; 2] = [
 correlate:
   - {name: device, matchers: ['alertname=\"DeviceDown\"'], means: down, for: 30s, reopen_within: 1h}
   - {name: app, when: ci.class == \"app\", means: down, group_by: [rule, ci], join_within: 10m, close_after: 6h}
+problems:
+  - {name: again, same: ci, incidents: 2, within: 3d, quiet_after_fix: 2d}
+  - {name: kind, same: [rule, alert.name], incidents: 3, within: 1d, quiet_after_fix: 1h}
 notify:
   - {name: page, when: 'incident.priority in [\"P1\", \"P2\"]', to: [owner, lead], send: [opened, reopened, raised, released, resolved, acknowledged, affected]}
   - {name: rest, when: 'incident.priority in [\"P3\", \"P4\", \"P5\"]', to: [owner], digest: morning}
@@ -57,6 +60,7 @@ enum Op {
     Clear { name: usize, place: usize, source: usize },
     Wait { seconds: i64 },
     Incident { which: usize, what: usize },
+    Problem { which: usize, what: usize },
     Detach { which: usize },
     Silence { place: usize, minutes: i64 },
     Expire { which: u64 },
@@ -73,6 +77,7 @@ fn op() -> impl Strategy<Value = Op> {
         5 => (0..NAMES.len(), 0..PLACES.len(), 0..2usize).prop_map(|(name, place, source)| Op::Clear { name, place, source }),
         6 => waits.clone().prop_map(|seconds| Op::Wait { seconds }),
         3 => (0..8usize, 0..10usize).prop_map(|(which, what)| Op::Incident { which, what }),
+        2 => (0..4usize, 0..7usize).prop_map(|(which, what)| Op::Problem { which, what }),
         1 => (0..8usize).prop_map(|which| Op::Detach { which }),
         1 => (0..PLACES.len(), 1..300i64).prop_map(|(place, minutes)| Op::Silence { place, minutes }),
         1 => (1..4u64).prop_map(|which| Op::Expire { which }),
@@ -110,6 +115,21 @@ fn perform(sim: &mut Sim, op: &Op) {
                 _ => Action::Resolve { id, words },
             };
             sim.command(action);
+        }
+        Op::Problem { which, what } => {
+            let ids: Vec<_> = sim.state.problems.keys().copied().collect();
+            let Some(id) = ids.get(which % ids.len().max(1)).copied() else { return };
+            let words = "so it is".to_owned();
+            let act = match what {
+                0 => ProblemAct::Assign { to: "bert".to_owned() },
+                1 => ProblemAct::Note { text: words },
+                2 => ProblemAct::Investigate,
+                3 => ProblemAct::KnownError { workaround: words },
+                4 => ProblemAct::Fix { words },
+                5 => ProblemAct::Close { words },
+                _ => ProblemAct::Resolve { words },
+            };
+            sim.command(Action::Problem { id, act });
         }
         Op::Detach { which } => {
             let within: Vec<(IncidentId, AlertId)> =

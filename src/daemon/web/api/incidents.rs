@@ -206,7 +206,7 @@ fn item(app: &App, incident: &Incident, now: &IncidentNow) -> Value {
         "major": false,
         "reopened": incident.reopened,
         "hold": hold,
-        "problem": Value::Null,
+        "problem": incident.problem.map(|id| id.to_string()),
         "runbook": text_or_null(&incident.runbook),
         "began_at": time(incident.began_at),
         "opened_at": time(incident.opened_at),

@@ -17,6 +17,7 @@ mod judge;
 pub mod openapi;
 mod outbox;
 mod paging;
+pub(super) mod problems;
 mod schedules;
 mod sla;
 mod sources;
@@ -45,6 +46,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/incidents/{id}", read, get(incidents::show)),
         Endpoint::get("/api/v1/incidents/{id}/explain", read, get(incidents::explain)),
         Endpoint::post("/api/v1/incidents/{id}/{command}", operate, post(commands::incident)),
+        Endpoint::get("/api/v1/problems", read, get(problems::list)),
+        Endpoint::get("/api/v1/problems/{id}", read, get(problems::show)),
+        Endpoint::post("/api/v1/problems/{id}/{command}", operate, post(problems::command)),
         Endpoint::get("/api/v1/alerts", read, get(alerts::list)),
         Endpoint::get("/api/v1/alerts/{id}", read, get(alerts::show)),
         Endpoint::get("/api/v1/alerts/{id}/explain", read, get(alerts::explain)),

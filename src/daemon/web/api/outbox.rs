@@ -88,6 +88,7 @@ fn item(message: &Message) -> Value {
         "id": message.id.to_string(),
         "version": version(message),
         "incident": message.incident.map(|id| id.to_string()),
+        "problem": message.problem.map(|id| id.to_string()),
         "to": message.to,
         "reason": message.reason.word(),
         "subject": message.subject,

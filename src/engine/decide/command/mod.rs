@@ -2,11 +2,12 @@
 
 mod incident;
 mod message;
+mod problem;
 mod silence;
 
 use crate::event::{Action, Report};
 use crate::fact::Fact;
-use crate::ids::{AlertId, IncidentId, MessageId, SilenceId};
+use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId};
 use crate::input::Refused;
 use crate::limits;
 use crate::state::State;
@@ -32,6 +33,8 @@ pub enum Subject {
     Silence(SilenceId),
     /// A message.
     Message(MessageId),
+    /// A problem.
+    Problem(ProblemId),
 }
 
 /// What becomes of a command.
@@ -105,6 +108,7 @@ pub fn decide(state: &State, action: &Action, actor: &str, now: Time) -> Decisio
         Action::RetryMessage { id } => message::retry(asked, *id),
         Action::ReviveMessage { message } => message::revive(asked, message),
         Action::ReportIncident { report } => incident::report(asked, report),
+        Action::Problem { id, act } => problem::decide(asked, *id, act),
         Action::MergeIncidents { id, children } => incident::merge(asked, *id, children),
     }
 }
@@ -116,6 +120,7 @@ impl Subject {
             Subject::Incident(id) => id.to_string(),
             Subject::Silence(id) => state.silences.get(&id).map_or_else(|| id.to_string(), |silence| silence.record.uuid.clone()),
             Subject::Message(id) => id.to_string(),
+            Subject::Problem(id) => id.to_string(),
         }
     }
 
@@ -124,6 +129,7 @@ impl Subject {
         match self {
             Subject::Incident(id) => state.incidents.get(&id).or_else(|| state.past.incidents.get(&id)).map(|incident| incident.version),
             Subject::Silence(id) => state.silences.get(&id).map(|silence| silence.record.version),
+            Subject::Problem(id) => state.problems.get(&id).or_else(|| state.past.problems.get(&id)).map(|problem| problem.version),
             Subject::Message(id) => state.messages.get(&id).map(|message| u64::from(message.attempts)),
         }
     }

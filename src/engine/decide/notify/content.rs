@@ -10,7 +10,7 @@ use crate::model::alert::CiRef;
 use crate::model::digest::Digest;
 use crate::model::incident::Incident;
 use crate::model::incident::clock::Promise;
-use crate::model::message::{Before, ClockLine, Content, DigestLine, Hurt, Item, Quote};
+use crate::model::message::{Before, ClockLine, Content, DigestLine, Hurt, Item, ProblemSaid, Quote};
 use crate::sight;
 use crate::state::{AlertCell, State};
 use crate::text::{Because, cut, one_line};
@@ -94,6 +94,7 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         clocks: clocks(told),
         lasted_before: incident.earlier.as_ref().map(|earlier| earlier.lasted).unwrap_or_default(),
         acknowledged_before: incident.earlier.as_ref().and_then(|earlier| earlier.acknowledged_after),
+        problem: ProblemSaid::default(),
     }
 }
 

@@ -1,11 +1,13 @@
 //! Who is told what: notify rules against an incident, one mail per person and event, and what each mail says, frozen.
 
 mod content;
+mod problem;
 mod recipients;
 
 use std::collections::BTreeMap;
 
 pub use content::{digest, subject};
+pub use problem::of_problem;
 
 use crate::cmdb::Team;
 use crate::decide::clock::Due;

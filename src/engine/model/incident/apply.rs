@@ -16,6 +16,7 @@ impl Incident {
             Fact::Emptied { by, .. } => {
                 self.mark(at, Moved::Adopted);
                 self.parent = Some(*by);
+                self.problem = None;
                 self.notify_at = None;
                 self.settle_at = None;
             }
@@ -131,6 +132,7 @@ impl Incident {
                 }
             }
             Fact::ClockArmed { at, .. } => self.clock_at = *at,
+            Fact::Linked { problem, .. } => self.problem = self.problem.or(Some(*problem)),
             Fact::Backdated { to, .. } => self.mark(at, Moved::Backdated(*to)),
         }
         if fact.entry(at).is_some() {

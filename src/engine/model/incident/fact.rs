@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use super::clock::{Clock, Reached};
 use super::{Incident, Member, ServiceHit, Told};
-use crate::ids::{AlertId, IncidentId};
+use crate::ids::{AlertId, IncidentId, ProblemId};
 use crate::model::alert::CiRef;
 use crate::text::Because;
 use crate::time::Time;
@@ -329,6 +329,16 @@ pub enum Fact {
         #[n(2)]
         armed_for: Option<Time>,
     },
+    /// It is an outage of a problem.
+    #[n(26)]
+    Linked {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// The problem.
+        #[n(1)]
+        problem: ProblemId,
+    },
     /// Nobody was told where somebody should have been.
     #[n(18)]
     NobodyTold {
@@ -370,7 +380,8 @@ impl Fact {
             | Fact::ClockReached { id, .. }
             | Fact::ClockArmed { id, .. }
             | Fact::ClockMissed { id, .. }
-            | Fact::Backdated { id, .. } => *id,
+            | Fact::Backdated { id, .. }
+            | Fact::Linked { id, .. } => *id,
         }
     }
 }

@@ -7,7 +7,7 @@ mod timeline;
 
 use minicbor::{Decode, Encode};
 
-use crate::ids::{AlertId, IncidentId, MessageId};
+use crate::ids::{AlertId, IncidentId, MessageId, ProblemId};
 use crate::model::alert::CiRef;
 use crate::text::Because;
 use crate::time::{Span, Time};
@@ -165,6 +165,9 @@ pub struct Incident {
     /// What it was before that.
     #[n(47)]
     pub earlier: Option<Earlier>,
+    /// The problem that it is an outage of; the first, where there are several.
+    #[n(48)]
+    pub problem: Option<ProblemId>,
 }
 
 /// The times of the rule that opened an incident: it keeps them over reloads.

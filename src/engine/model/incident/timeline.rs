@@ -30,6 +30,7 @@ impl Fact {
             Fact::Hurts { services, .. } => (hurts(services), None),
             Fact::ClockAttached { clock, .. } => (format!("SLA {} counts", clock.name), None),
             Fact::ClockReached { name, reached, .. } => (used_up(name, reached), None),
+            Fact::Linked { problem, .. } => (format!("an outage of problem {problem}"), None),
             Fact::Backdated { .. } => ("its SLA clocks count from its earliest alert".to_owned(), None),
             Fact::ClockMissed { due_at, .. } => (format!("a sweep found what its SLA clocks had used up at {due_at}"), None),
             Fact::ClockArmed { .. } | Fact::SettleArmed { .. } | Fact::NotifyArmed { .. } | Fact::ReleaseArmed { .. } => return None,

@@ -1,0 +1,104 @@
+//! `problems`: which incidents are the same fault that keeps coming back, and how many of them within which time make a problem.
+
+use super::Condition;
+use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use crate::expr::Section;
+use crate::source::{Key, Keys, Node, OneOrMany, Shape, Takes};
+use crate::time::Span;
+use crate::words::SameBy;
+
+/// One compiled rule.
+#[derive(Debug)]
+pub struct ProblemRule {
+    /// Its name.
+    pub name: String,
+    /// What must hold of the incident.
+    pub condition: Condition,
+    /// What incidents must share; each once, in order, never empty.
+    pub same: Vec<SameBy>,
+    /// How many make a problem; at least 2.
+    pub incidents: u32,
+    /// Within which time.
+    pub within: Span,
+    /// How long it must stay quiet after a fix until the problem closes.
+    pub quiet_after_fix: Span,
+}
+
+/// Default of `incidents`.
+const INCIDENTS: u32 = 3;
+/// Default of `within`.
+const WITHIN: Span = Span::days(7);
+/// Default of `quiet_after_fix`.
+const QUIET_AFTER_FIX: Span = Span::days(14);
+
+/// A rule of `problems`.
+pub(super) static RULE: Shape = Shape {
+    what: "a rule of problems",
+    keys: &[
+        NAME,
+        NOTE,
+        DISABLED,
+        MATCHERS,
+        WHEN,
+        Key::must(
+            "same",
+            Takes::OneOrList(&Takes::Word(SameBy::WORDS)),
+            "what the incidents share: rule, ci, ci.class, service, alert.name, title (its numbers and ids masked). One without a value is not counted.",
+        ),
+        Key::may("incidents", Takes::Count, "how many make a problem, 2 to 100. Default 3."),
+        Key::may("within", Takes::Duration, "within which time, up to 90d. Default 7d."),
+        Key::may(
+            "quiet_after_fix",
+            Takes::Duration,
+            "how long it must stay quiet after a fix, up to 365d: then the problem closes. Default 14d.",
+        ),
+    ],
+    later: &[],
+};
+
+/// `problems` of all files.
+#[derive(Default)]
+pub(super) struct ProblemsSection {
+    names: Names,
+    rules: Vec<ProblemRule>,
+}
+
+impl ProblemsSection {
+    /// Reads one rule.
+    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+        let reading = keys.reading();
+        let name = self.names.take(keys, "problems");
+        let is_disabled = rules::is_disabled(keys);
+        let condition = rules::condition(keys, Section::Problems, scope);
+        let given: Vec<&Node> = keys.get::<OneOrMany<&Node>>("same").map(|same| same.0).unwrap_or_default();
+        if let (true, Some(node)) = (given.is_empty(), keys.node("same")) {
+            reading.wrong(node, "what the incidents share, such as `[rule, ci]`");
+        }
+        let word = |node| reading.word(node, "word of `same`", SameBy::WORDS).and_then(SameBy::from_word);
+        let mut same: Vec<SameBy> = given.into_iter().filter_map(word).collect();
+        same.sort_unstable();
+        same.dedup();
+        let incidents = keys.get::<u32>("incidents").unwrap_or(INCIDENTS);
+        if !(2..=100).contains(&incidents) {
+            reading.error(&keys.place_of("incidents"), "a problem is made of 2 to 100 incidents".to_owned());
+        }
+        let within = span(keys, "within", WITHIN, Span::days(90));
+        let quiet_after_fix = span(keys, "quiet_after_fix", QUIET_AFTER_FIX, Span::days(365));
+        if let (Some(name), false) = (name, is_disabled) {
+            self.rules.push(ProblemRule { name, condition, same, incidents, within, quiet_after_fix });
+        }
+    }
+
+    /// The rules of the files.
+    pub(super) fn finish(self) -> Vec<ProblemRule> {
+        self.rules
+    }
+}
+
+fn span(keys: &Keys<'_, '_>, key: &'static str, default: Span, max: Span) -> Span {
+    let given = keys.get::<Span>(key).unwrap_or(default);
+    if given <= Span::ZERO || given > max {
+        keys.reading().error(&keys.place_of(key), format!("`{key}` is more than nothing and at most {}", max.words()));
+    }
+    given
+}
