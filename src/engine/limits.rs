@@ -44,9 +44,9 @@ pub const TOLD_MAX: usize = 256;
 /// Outages that a problem names; of more the last, and they are counted.
 pub const PROBLEM_OUTAGES_MAX: usize = 200;
 /// Series of outages that are counted and no problem yet, of all rules. When full, the one that would be too old first is forgotten.
-pub const SERIES_MAX: usize = 100_000;
+pub const OUTAGE_SERIES_MAX: usize = 100_000;
 /// Series that are too old and are let go with one outage that is counted.
-pub const SERIES_LET_GO: usize = 8;
+pub const OUTAGE_SERIES_LET_GO: usize = 8;
 /// Bytes of an operator's note or resolution; a longer one is refused.
 pub const NOTE_BYTES_MAX: usize = 8_192;
 /// Incidents that one command merges into another; more are refused.

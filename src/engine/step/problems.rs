@@ -55,8 +55,8 @@ impl Turn<'_> {
 
     /// Old series go with new ones, a few at a time; beyond the bound the oldest goes whatever its age.
     fn let_series_go(&mut self) {
-        for _ in 0..limits::SERIES_LET_GO {
-            let Some(key) = self.state.oldest_series(self.now, limits::SERIES_MAX).cloned() else { return };
+        for _ in 0..limits::OUTAGE_SERIES_LET_GO {
+            let Some(key) = self.state.oldest_series(self.now, limits::OUTAGE_SERIES_MAX).cloned() else { return };
             self.put(problem::Fact::Forgotten { key });
         }
     }
