@@ -40,6 +40,8 @@ enum What {
     Does(&'static str, &'static str, Does),
     /// Somebody silences alerts of a name on an item.
     Silences(&'static str, &'static str, &'static str, Span),
+    /// Prometheus answers a capacity rule with the fill of a disk, in percent by days.
+    Measured(&'static str, &'static str, &'static [(i64, f64)]),
     /// Nothing; the day goes on until then.
     Passes,
 }
@@ -55,7 +57,7 @@ const fn moment(hour: i8, minute: i8, second: i8, say: &'static str, what: What)
 
 use Does::{Acknowledges, Writes};
 use Severity::{Critical, Error, Unknown, Warning};
-use What::{Does as Do, Fires, HostsFire, HostsOver, Over, Passes, Silences};
+use What::{Does as Do, Fires, HostsFire, HostsOver, Measured, Over, Passes, Silences};
 
 const DAY: &[Moment] = &[
     moment(
@@ -65,6 +67,8 @@ const DAY: &[Moment] = &[
         "Prometheus reports that it lives: a watchdog is recorded, nobody is told",
         Fires("Watchdog", Unknown, "", "an alert that always fires"),
     ),
+    moment(0, 20, 0, "the disk of log-1 is full", Fires("FilesystemFull", Error, "log-1:9100", "/var/log 98 % full")),
+    moment(0, 35, 0, "bert cleans it up, and sleeps on", Over("FilesystemFull", "log-1:9100")),
     moment(
         1,
         15,
@@ -101,6 +105,8 @@ const DAY: &[Moment] = &[
         Fires("DeviceDown", Critical, "sw-1", "ICMP to 10.0.0.11 lost"),
     ),
     moment(4, 35, 0, "it answers", Over("DeviceDown", "sw-1")),
+    moment(5, 10, 0, "the disk of log-1 is full again", Fires("FilesystemFull", Error, "log-1:9100", "/var/log 98 % full")),
+    moment(5, 20, 0, "it is cleaned up again", Over("FilesystemFull", "log-1:9100")),
     moment(
         6,
         30,
@@ -131,6 +137,21 @@ const DAY: &[Moment] = &[
         0,
         "the disk alarm comes, and nobody hears of it",
         Fires("DiskFailing", Error, "log-1:9100", "sda: 14 reallocated sectors"),
+    ),
+    moment(
+        9,
+        30,
+        0,
+        "the disk of log-1 is full for the third time: that is a problem, not three incidents",
+        Fires("FilesystemFull", Error, "log-1:9100", "/var/log 98 % full"),
+    ),
+    moment(9, 40, 0, "it is cleaned up once more", Over("FilesystemFull", "log-1:9100")),
+    moment(
+        9,
+        42,
+        0,
+        "and what Prometheus knows of the disk of db-1 says when that will be full",
+        Measured("filesystem-full", "db-1:9100", &[(-28, 61.0), (0, 84.0)]),
     ),
     moment(9, 45, 0, "the silence is over and the alarm is not: now it is judged", Passes),
     moment(9, 55, 0, "the disk is swapped", Over("DiskFailing", "log-1:9100")),
@@ -208,6 +229,7 @@ fn happen(stage: &mut Stage, what: &What, when: Time) -> Result<(), Failure> {
             };
             stage.command(who, action)
         }
+        Measured(rule, instance, knots) => stage.measure(rule, instance, knots),
         Passes => Ok(()),
     }
 }

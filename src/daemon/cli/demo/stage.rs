@@ -13,11 +13,14 @@ use tokio_util::sync::CancellationToken;
 use watchkeeper_engine::cmdb::Cmdb;
 use watchkeeper_engine::effect::Effect;
 use watchkeeper_engine::event::{Action, Command, Event, Reply, World};
+use watchkeeper_engine::forecast::{self, Window};
 use watchkeeper_engine::ids::{IncidentId, MessageId};
 use watchkeeper_engine::input::AlertInput;
+use watchkeeper_engine::model::capacity::{Answer, Measured, Said};
 use watchkeeper_engine::model::incident::Incident;
 use watchkeeper_engine::model::message::Message;
 use watchkeeper_engine::state::State;
+use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{IncidentState, Reason, Relation};
 use watchkeeper_store::{Options, Reader, Store, StoreError};
@@ -227,6 +230,25 @@ impl Stage {
     pub(super) fn hear(&mut self, inputs: Vec<AlertInput>) -> Result<(), Failure> {
         let told = self.writer.submit(Lane::Webhooks, Event::Alerts { inputs, refused: Vec::new() }).map_err(of_writer)?;
         self.runtime.block_on(told).map_err(|_| of_writer(Full::Stopping))?;
+        self.settle()
+    }
+
+    /// A Prometheus answers a capacity rule: the fill of one instance's disk by days, straight between them.
+    ///
+    /// # Errors
+    /// The store failed, or the rules have no such rule.
+    pub(super) fn measure(&mut self, rule: &str, instance: &str, knots: &[(i64, f64)]) -> Result<(), Failure> {
+        let world = self.world.load_full();
+        let Some(known) = world.policy.capacity.iter().find(|known| known.name == rule) else {
+            return Err(Failure { code: 70, text: format!("the rules have no capacity rule {rule}") });
+        };
+        let window = Window { now: self.now, history: known.history, side: known.side };
+        let knots: Vec<(Span, f64)> = knots.iter().map(|(day, value)| (Span(day * Span::days(1).0), *value)).collect();
+        let labels = Labels::from([("instance", instance), ("mountpoint", "/var")]);
+        let trend = forecast::fit(&forecast::between(&knots, window), window);
+        let said = Said::Series { series: vec![Measured { labels, trend }], left_out: 0 };
+        let answer = Answer { rule: known.name.clone(), query: known.query.clone(), said };
+        self.runtime.block_on(self.writer.report(Event::Forecast(answer))).map_err(of_writer)?;
         self.settle()
     }
 
