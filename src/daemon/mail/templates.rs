@@ -133,7 +133,7 @@ impl Templates {
         }
         let broken: Vec<String> = found.iter().map(|fault: &Diagnostic| fault.path.clone()).collect();
         found.extend(check::check(&files).into_iter().filter(|fault| !names_a_broken_one(fault, &broken)));
-        found.extend(halves(&files));
+        found.extend(halves(&files, &broken));
         if found.is_empty() {
             return Ok(Templates::of(files));
         }
@@ -219,16 +219,19 @@ fn names_a_broken_one(fault: &Diagnostic, broken: &[String]) -> bool {
 }
 
 /// HTML or subject without a text part: every mail has one.
-fn halves(files: &BTreeMap<String, Parsed>) -> Vec<Diagnostic> {
+fn halves(files: &BTreeMap<String, Parsed>, broken: &[String]) -> Vec<Diagnostic> {
     files
         .iter()
         .filter_map(|(name, parsed)| {
             let base = name.strip_suffix(".html").or_else(|| name.strip_suffix(".subject"))?;
-            (!parsed.file.path.starts_with(SHIPPED) && !check::is_included(files, name) && !files.contains_key(&format!("{base}.text")))
-                .then(|| {
-                    Diagnostic::error(&parsed.file, &(0..0), format!("`{name}.hbs` without `{base}.text.hbs`"))
-                        .label("every mail has a text part")
-                })
+            (!parsed.file.path.starts_with(SHIPPED)
+                && !check::is_included(files, name)
+                && !files.contains_key(&format!("{base}.text"))
+                && !broken.iter().any(|path| path.ends_with(&format!("{base}.text.hbs"))))
+            .then(|| {
+                Diagnostic::error(&parsed.file, &(0..0), format!("`{name}.hbs` without `{base}.text.hbs`"))
+                    .label("every mail has a text part")
+            })
         })
         .collect()
 }

@@ -9,12 +9,16 @@ use crate::diagnostics::Findings;
 
 /// Names that a message shows at most.
 const NAMES_SHOWN: usize = 6;
+/// Rules that may go at once without a question.
+const RULES_FREE: usize = 2;
+/// Beyond those, the share of all rules that may go, in percent: as of the items of a CMDB.
+const RULES_PERCENT_MAX: usize = 20;
 
 /// Refuses a policy that has lost rules of `before` in a way that looks like an accident. Losing tests is no loss, moving a rule to another file neither.
 ///
 /// A text file ends with a line end, and whoever takes a rule out leaves what stood behind it. So a file looks like an accident where it is gone, where it is the
 /// beginning of what was in force (an emptied one among them), or where it ends in the middle of a line and did not before. A copy of *changed* text that breaks
-/// off exactly at a line end cannot be told from an edit: rename files into place.
+/// off exactly at a line end cannot be told from an edit, unless more than [`RULES_FREE`] rules and a fifth of all go with it: rename files into place.
 ///
 /// # Errors
 /// The files, with the rules that would go.
@@ -46,6 +50,17 @@ pub(super) fn guard(before: &Policy, after: &Policy) -> Result<(), Findings> {
         let file = SourceFile::new(old.path.clone(), "");
         findings.found.push(Diagnostic::error(&file, &(0..0), message).help(help));
         findings.files.push(file);
+    }
+    if findings.found.is_empty() {
+        let of = before.rules().iter().filter(|rule| !rule.is_builtin && rule.section != "tests").count();
+        if lost.len() > RULES_FREE && lost.len() * 100 > of * RULES_PERCENT_MAX {
+            let message = format!("{} of {of} rules would go: {}", lost.len(), names(&lost));
+            let help = "bring them back; if the loss is meant, confirm it: `watchkeeper reload --confirm`";
+            let path = before.sources.iter().find(|file| lost.iter().any(|rule| file.text.contains(rule.name)));
+            let file = SourceFile::new(path.map_or_else(String::new, |file| file.path.clone()), "");
+            findings.found.push(Diagnostic::error(&file, &(0..0), message).help(help));
+            findings.files.push(file);
+        }
     }
     if findings.found.is_empty() { Ok(()) } else { Err(findings) }
 }
@@ -113,6 +128,20 @@ mod tests {
             accepted += usize::from(keeps_all);
         }
         assert_eq!(accepted, 1, "only without its last line end");
+    }
+
+    #[test]
+    fn more_than_a_fifth_of_the_rules_goes_only_when_it_is_confirmed() {
+        let rules = |count: usize| -> String {
+            let rule = |n: usize| format!("  - {{name: rule-{n}, matchers: ['a=\"{n}\"'], to: owner}}\n");
+            format!("# {count}\nnotify:\n{}", (0..count).map(rule).collect::<String>())
+        };
+        let whole = policy(&[("rules/a.yaml", &rules(15))]);
+        for (left, is_taken) in [(12, true), (11, false), (3, false)] {
+            assert_eq!(guard(&whole, &policy(&[("rules/a.yaml", &rules(left))])).is_ok(), is_taken, "{left} are left");
+        }
+        let few = policy(&[("rules/a.yaml", &rules(3))]);
+        assert!(guard(&few, &policy(&[("rules/a.yaml", &rules(1))])).is_ok(), "two may always go");
     }
 
     #[test]

@@ -236,7 +236,6 @@ impl SourceSays {
         SourceSays {
             starts_at: self.starts_at.min(newer.starts_at),
             ends_at: if older_end_rules { self.ends_at } else { newer.ends_at },
-            timeout: newer.timeout && !older_end_rules,
             ..newer
         }
     }

@@ -228,6 +228,10 @@ fn unknown_escape(text: &str) -> Option<(usize, &str)> {
     None
 }
 
+/// The commonest reason for a fault between `{` and `}` or `[` and `]`.
+const IN_FLOW: &str = "between `{` and `}` a value with brackets, quotes or commas in it needs quotes around it, \
+                       such as when: 'ci.class in [\"switch\"]'";
+
 /// Every other syntax fault: the YAML parser's place in our words.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's enum: what we have no words for is said in its own")]
 fn of_syntax(file: &SourceFile, kind: &ErrorKind, at: usize) -> Diagnostic {
@@ -255,8 +259,8 @@ fn of_syntax(file: &SourceFile, kind: &ErrorKind, at: usize) -> Diagnostic {
         | ErrorKind::UnexpectedEof => error(one(at), "the file ends in the middle of a value").help("was it copied completely?"),
         ErrorKind::MisplacedFlowCollectionEnd => error(one(at), "a closing bracket that nothing opened"),
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => error(one(at), &format!("`{open}` is closed by `{close}`")),
-        ErrorKind::ExpectedFlowMappingSeparator => error(one(at), "expected `,` or `}` here"),
-        ErrorKind::ExpectedFlowSequenceSeparator => error(one(at), "expected `,` or `]` here"),
+        ErrorKind::ExpectedFlowMappingSeparator => error(one(at), "expected `,` or `}` here").help(IN_FLOW),
+        ErrorKind::ExpectedFlowSequenceSeparator => error(one(at), "expected `,` or `]` here").help(IN_FLOW),
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey | ErrorKind::ExpectedBlockMappingKey => {
             error(at..line.end.max(at), "expected `key: value` here")
                 .help("a key is followed by a colon and a space; is the line indented like its neighbours?")

@@ -98,6 +98,19 @@ fn csv_files_say_the_same_as_yaml() {
 }
 
 #[test]
+fn a_csv_file_that_was_cut_off_in_a_row_and_a_relation_to_nothing_are_refused() {
+    let head = "id,class,owner,relations\n";
+    for (rows, fault) in [
+        ("a,host,net,\nb,host", "the file ends in this row, which has 2 cells of 4"),
+        ("a,host,net,depends_on:\n", "a relation that leads nowhere"),
+        ("a,host,net,member_of\n", "a relation that leads nowhere"),
+    ] {
+        let text = findings(&[file("items.csv", &format!("{head}{rows}"))]).join("\n");
+        assert!(text.contains(fault), "{rows:?}: {text}");
+    }
+}
+
+#[test]
 fn csv_cells_hold_lists_quotes_and_ids_with_colons() {
     let inventory = load(
         &[file(

@@ -332,7 +332,7 @@ impl Stage {
             let long_untold = at - incident.opened_at >= UNTOLD_AFTER;
             let what = match self.shown.get(&incident.id) {
                 None if first_mail => opened(incident),
-                None if long_untold => format!("{}; nobody is woken", opened(incident)),
+                None if long_untold => format!("{}; nobody is woken", opened(incident).replacen("opened", "is open as", 1)),
                 None => continue,
                 Some(shown) if incident.reopened > shown.reopened => "reopened".to_owned(),
                 Some(shown) if incident.state != shown.state => changed(incident),

@@ -11,6 +11,7 @@ use watchkeeper_engine::expr::{AlertView, Matcher};
 use watchkeeper_engine::model::alert::Alert;
 use watchkeeper_engine::state::rows::AlertRow;
 use watchkeeper_engine::text::{Because, Labels};
+use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::AlertState;
 
 use super::{AmError, RECEIVER, fingerprint, matchers};
@@ -131,7 +132,7 @@ fn shown(alert: &Alert, now: &AlertNow, uuids: &BTreeMap<String, String>) -> Sho
         "generatorURL": said.url,
         "labels": pairs(&labels),
         "receivers": [{"name": RECEIVER}],
-        "startsAt": alert.started_at.rfc3339(),
+        "startsAt": started_at(alert, now).rfc3339(),
         "status": {
             "inhibitedBy": [],
             "mutedBy": [],
@@ -141,6 +142,12 @@ fn shown(alert: &Alert, now: &AlertNow, uuids: &BTreeMap<String, String>) -> Sho
         "updatedAt": now.vitals.last_seen.rfc3339(),
     });
     Shown { fingerprint, name: labels.get("alertname").to_owned(), is_muted: is_muted(alert), json }
+}
+
+/// Since when it fires by what its sources said, merged: what counts as its beginning elsewhere stays what it was when it was first heard.
+fn started_at(alert: &Alert, now: &AlertNow) -> Time {
+    let fires = now.vitals.sources.iter().filter(|says| says.ends_at >= now.ends_at);
+    fires.map(|says| says.starts_at).min().unwrap_or(alert.started_at)
 }
 
 fn is_muted(alert: &Alert) -> bool {

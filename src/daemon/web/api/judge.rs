@@ -97,6 +97,11 @@ fn imagined(body: &[u8], world: &World) -> Result<Vec<AlertInput>, Problem> {
     let door = Door { source: "default", realm: "main", severities: &world.policy.severities };
     let whole = text.trim_start();
     let parsed = if whole.starts_with('[') {
+        if let Some(named) = all_named(whole) {
+            let within = named.len() <= TRIED_MAX;
+            let inputs = named.iter().take(TRIED_MAX).map(|one| Ok(fired(&one.to_string(), world)?.bounded()?));
+            return if within { inputs.collect() } else { Err(too_many()) };
+        }
         alertmanager_api::parse(&door, body)?
     } else if is_named(whole) {
         return Ok(vec![fired(text, world)?.bounded()?]);
@@ -105,9 +110,21 @@ fn imagined(body: &[u8], world: &World) -> Result<Vec<AlertInput>, Problem> {
     };
     match parsed.refused.into_iter().next() {
         Some(fault) => Err(fault.into()),
-        None if parsed.inputs.len() > TRIED_MAX => Err(Problem::bad(format!("alerts: expected at most {TRIED_MAX} to try"))),
+        None if parsed.inputs.len() > TRIED_MAX => Err(too_many()),
         None => Ok(parsed.inputs),
     }
+}
+
+fn too_many() -> Problem {
+    Problem::bad(format!("alerts: expected at most {TRIED_MAX} to try"))
+}
+
+/// The members of a list whose every member has a `name`, as in a test's `fire`.
+fn all_named(text: &str) -> Option<Vec<Value>> {
+    let list: Vec<Value> = serde_json::from_str(text).ok()?;
+    let is_named =
+        |value: &Value| value.get("name").is_some() && value.get("labels").is_none_or(|labels| labels.get("alertname").is_none());
+    (!list.is_empty() && list.iter().all(is_named)).then_some(list)
 }
 
 fn is_named(text: &str) -> bool {

@@ -49,6 +49,12 @@ pub(super) fn parse(file: &SourceFile, section: &str, shape: &'static Shape, fou
             found.push(Diagnostic::error(file, &span, message).help("a cell that holds a comma needs double quotes around it"));
             continue;
         }
+        // Cells that are left out at the end are empty; where the file ends in them, it may have been cut off.
+        if row.len() < header.len() && span.end == file.text.len() {
+            let message = format!("the file ends in this row, which has {} cells of {}", row.len(), header.len());
+            found.push(Diagnostic::error(file, &span, message).help("if it was not cut off, end it with a line end"));
+            continue;
+        }
         let entries = header
             .iter()
             .zip(row)
@@ -170,8 +176,8 @@ fn pair(text: &str, span: Range<usize>, between: char) -> Entry {
     let start = span.end - value.len();
     let (key_span, value_span) = if is_exact { (span.start..span.start + key.len(), start..span.end) } else { (span.clone(), span) };
     let value = value.trim();
-    // An empty value is nothing, as it is in YAML.
-    let style = if value.is_empty() { Style::Plain } else { Style::Quoted };
+    // The empty value of a label is nothing, as it is in YAML; a relation has to lead somewhere.
+    let style = if value.is_empty() && between == '=' { Style::Plain } else { Style::Quoted };
     let node = Node { span: value_span, kind: Kind::Scalar(Scalar { text: value.to_owned(), style }) };
     Entry { key: key.trim().to_owned(), key_span, value: node }
 }

@@ -8,7 +8,7 @@ use super::{CONTRACT, FILE, ITEM, PERSON, RELATION, TEAM, meant};
 use crate::cmdb::{Ci, Contract, MinUp, Person, SERVICE_CLASS, Team};
 use crate::ids::CiNo;
 use crate::limits;
-use crate::source::{Diagnostic, Keys, Node, OneOrMany, Reading, Shape, Spanned};
+use crate::source::{Diagnostic, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned};
 use crate::text::{cut, one_line};
 use crate::time::Span;
 use crate::words::{Level, Relation};
@@ -166,11 +166,23 @@ fn relations(keys: &Keys<'_, '_>) -> Vec<(Relation, Spanned<String>)> {
     let mut relations = Vec::new();
     for node in keys.node("relations").map_or(&[] as &[Node], |node| reading.items(node)) {
         let Some(pair) = reading.keys(node, &RELATION) else { continue };
+        if pair.entries().is_empty() || pair.entries().iter().any(|entry| leads_nowhere(&entry.value)) {
+            let error = Diagnostic::error(reading.file(), &node.span, "a relation that leads nowhere");
+            reading.report(error.help("name the item it leads to, such as `depends_on: db-1`, or leave it out"));
+        }
         for relation in Relation::ALL {
             relations.extend(list(&pair, relation.word()).into_iter().map(|to| (*relation, to)));
         }
     }
     relations
+}
+
+fn leads_nowhere(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Scalar(scalar) => scalar.text.trim().is_empty(),
+        Kind::Seq(items) => items.is_empty(),
+        Kind::Map(_) | Kind::Faulty => false,
+    }
 }
 
 fn min_up(node: &Node, reading: &Reading<'_>) -> Option<MinUp> {

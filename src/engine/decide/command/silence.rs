@@ -24,6 +24,9 @@ pub(super) struct Wanted<'a> {
 pub(super) fn set(asked: Asked<'_>, id: Option<SilenceId>, wanted: Wanted<'_>) -> Decision {
     let known = id.and_then(|id| asked.state.silences.get(&id)).map(|known| &known.record);
     let changed = known.filter(|known| can_change(known, wanted, asked.now));
+    // A new one cannot have begun before it was made.
+    let starts_at = if changed.is_some() { wanted.starts_at } else { wanted.starts_at.max(asked.now) };
+    let wanted = Wanted { starts_at, ..wanted };
     let number = changed.map_or(SilenceId(asked.state.counters.silences + 1), |known| known.id);
     let (subject, answer) = match (id, known) {
         (Some(id), None) => (id, Answer::NotFound),
