@@ -143,8 +143,15 @@ async fn silences_are_made_listed_changed_and_expired_over_the_wire() {
     assert_eq!(doors.get("/api/v2/silences?filter=alertname%3DHostDown").await.json().as_array().unwrap().len(), 1);
     assert_eq!(doors.get("/api/v2/silences?filter=alertname%3DOther").await.json(), json!([]));
 
+    let past = json!({"matchers": body["matchers"], "startsAt": "2026-11-23T00:00:00Z", "endsAt": "2026-11-24T05:00:00Z"});
+    let id_of_past = doors.post("/api/v2/silences", &past.to_string()).await.json()["silenceID"].as_str().unwrap().to_owned();
+    let begun = doors.get(&format!("/api/v2/silence/{id_of_past}")).await.json()["startsAt"].as_str().unwrap().to_owned();
+    assert!(begun.starts_with("2026-11-24T03:0"), "it begins when it is made: {begun}");
+    doors.send("DELETE", &format!("/api/v2/silence/{id_of_past}"), &[], "").await;
+
     let mut changed = body.clone();
     changed["id"] = json!(id);
+    changed["startsAt"] = shown["startsAt"].clone();
     changed["endsAt"] = json!("2026-11-24T06:00:00Z");
     assert_eq!(doors.post("/api/v2/silences", &changed.to_string()).await.json()["silenceID"], json!(id));
     changed["matchers"][0]["value"] = json!("HostDown|Other");
@@ -159,7 +166,7 @@ async fn silences_are_made_listed_changed_and_expired_over_the_wire() {
     let states = |list: serde_json::Value| -> Vec<String> {
         list.as_array().unwrap().iter().map(|one| one["status"]["state"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(states(doors.get("/api/v2/silences").await.json()), ["active", "active", "expired"]);
+    assert_eq!(states(doors.get("/api/v2/silences").await.json()), ["active", "active", "expired", "expired"]);
     let told = doors.send("DELETE", &format!("/api/v2/silence/{other}"), &[], "").await;
     assert_eq!(told.status, 200);
 

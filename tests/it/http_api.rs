@@ -258,6 +258,7 @@ async fn trying_an_alert_shows_its_judgement_and_changes_nothing() {
         r#"{"name":"HostDown","severity":"critical","labels":{"instance":"db-2:9100"}}"#,
         r#"{"labels":{"alertname":"HostDown","severity":"critical","instance":"db-2:9100"}}"#,
         r#"[{"labels":{"alertname":"HostDown","severity":"critical","instance":"db-2:9100"}}]"#,
+        r#"[{"name":"HostDown","severity":"critical","labels":{"instance":"db-2:9100"}}]"#,
     ] {
         let told = doors.post("/api/v1/try", body).await;
         assert_eq!(told.status, 200, "{told:?}");

@@ -59,6 +59,9 @@ fn windows_that_overlap_become_one_and_others_are_another_occurrence() {
         (&[Push(10, 10, Some(500), ""), Push(20, 10, Some(100), ""), Push(30, 15, Some(90), "")], (10, 500)),
         (&[Push(10, 10, Some(500), ""), Push(20, 15, Some(100), "")], (10, 500)),
         (&[Push(10, 10, None, ""), Push(20, 15, Some(100), "")], (10, 100)),
+        // It outlives one refresh without an end, and is one without an end from then on.
+        (&[Push(10, 10, Some(900), ""), Push(20, 15, None, "")], (10, 900)),
+        (&[Push(10, 10, Some(900), ""), Push(20, 15, None, ""), Push(30, 16, None, "")], (10, 30 + TIMEOUT)),
     ];
     for (pushes, expected) in cases {
         let said: Vec<(i64, i64, Option<i64>)> = pushes.iter().map(|Push(at, from, to, _)| (*at, *from, *to)).collect();
