@@ -63,6 +63,8 @@ pub const CMDB_NEAREST_MAX: usize = 20;
 pub const RETIRE_PERCENT_MAX: usize = 20;
 /// So many items of a source may go whatever their share: small sources change as a whole.
 pub const RETIRE_ITEMS_FREE: usize = 10;
+/// So many teams, people or contracts may go whatever their share.
+pub const RETIRE_OTHERS_FREE: usize = 2;
 /// Bytes of a mail's subject in characters: what a phone shows and a client keeps.
 pub const SUBJECT_CHARS_MAX: usize = 70;
 

@@ -451,6 +451,7 @@ impl Checker<'_> {
                 let fault = Diagnostic::error(file, &at, format!("unknown name `{name}`"));
                 let at_root = match ROOT.iter().find(|variable| variable.name == word) {
                     Some(_) if scope.stack.len() > 1 => format!("at the top of the mail it is `@root.{word}`"),
+                    _ if known.is_empty() => "what stands before the last dot has no parts".to_owned(),
                     _ => format!("known here: {}", known.join(", ")),
                 };
                 self.found.push(hint(fault, &word, known, &at_root));

@@ -71,16 +71,13 @@ pub struct DiffRow {
 
 /// Why an import needs a confirmation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "this would retire {retired} of the {of} items of source `{source_name}`, more than {}%; confirm it if that is meant",
-    limits::RETIRE_PERCENT_MAX
-)]
+#[error("this would retire {retired} of the {of} {what}, more than {}%; confirm it if that is meant", limits::RETIRE_PERCENT_MAX)]
 pub struct TooManyRetired {
-    /// The source that would lose them.
-    pub source_name: String,
-    /// Items that would go.
+    /// Records of what: ``items of source `files` ``, `teams`, `people` or `contracts`.
+    pub what: String,
+    /// How many would go.
     pub retired: usize,
-    /// Items that it has.
+    /// How many there are.
     pub of: usize,
 }
 
@@ -125,7 +122,7 @@ impl Diff {
     }
 
     /// Refuses a difference that retires more than [`limits::RETIRE_PERCENT_MAX`] percent of a source's items and more than
-    /// [`limits::RETIRE_ITEMS_FREE`]. Whoever confirms does not ask.
+    /// [`limits::RETIRE_ITEMS_FREE`], or as large a share of all teams, people or contracts and more than [`limits::RETIRE_OTHERS_FREE`]. Whoever confirms does not ask.
     pub fn guard(&self, old: &Inventory) -> Result<(), TooManyRetired> {
         let mut sources: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         let removed: BTreeSet<CiNo> = self.removed.iter().copied().collect();
@@ -134,11 +131,20 @@ impl Diff {
             *of += 1;
             *retired += usize::from(removed.contains(&ci.no));
         }
-        let over = sources.into_iter().find(|(_, (retired, of))| {
-            *retired > limits::RETIRE_ITEMS_FREE && retired.saturating_mul(100) > of.saturating_mul(limits::RETIRE_PERCENT_MAX)
-        });
-        match over {
-            Some((source, (retired, of))) => Err(TooManyRetired { source_name: source.to_owned(), retired, of }),
+        let is_too_much =
+            |retired: usize, of: usize, free| retired > free && retired.saturating_mul(100) > of.saturating_mul(limits::RETIRE_PERCENT_MAX);
+        if let Some((source, (retired, of))) =
+            sources.into_iter().find(|(_, (retired, of))| is_too_much(*retired, *of, limits::RETIRE_ITEMS_FREE))
+        {
+            return Err(TooManyRetired { what: format!("items of source `{source}`"), retired, of });
+        }
+        let others = [
+            ("teams", &self.teams, old.teams.len()),
+            ("people", &self.people, old.people.len()),
+            ("contracts", &self.contracts, old.contracts.len()),
+        ];
+        match others.into_iter().find(|(_, changes, of)| is_too_much(changes.retired.len(), *of, limits::RETIRE_OTHERS_FREE)) {
+            Some((what, changes, of)) => Err(TooManyRetired { what: what.to_owned(), retired: changes.retired.len(), of }),
             None => Ok(()),
         }
     }

@@ -75,7 +75,7 @@ impl Format {
             return Ok(vec![self.alert(realm, source, &whole)]);
         };
         let refuse = |expected: String| Refused { place: items.source().to_owned(), expected };
-        let list = items.value(&whole).map_err(|fault| refuse(fault.message))?;
+        let list = items.value(&whole).map_err(|fault| refuse(fault.message.trim_start_matches("expected ").to_owned()))?;
         let Value::Array(members) = list.as_ref() else {
             return Err(refuse(format!("a list of alerts, this is {}", kind_of(&list))));
         };

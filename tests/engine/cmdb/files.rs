@@ -380,6 +380,16 @@ fn an_import_that_retires_much_needs_a_confirmation() {
     let old = load(&[file("a.csv", &of(0..100))], &Inventory::default());
     let refusal = diff(&old, &load(&[], &old)).guard(&old).unwrap_err();
     assert_eq!(refusal.to_string(), "this would retire 100 of the 100 items of source `files`, more than 20%; confirm it if that is meant");
+    // Who hears of anything may not vanish with a file that was cut, either.
+    for (what, name) in [("teams", "teams.csv"), ("people", "people.csv")] {
+        let record = |n: usize| if what == "people" { format!("a-{n},a-{n}@example.org\n") } else { format!("a-{n},\n") };
+        let of = |count: usize| std::iter::once("id,mail\n".to_owned()).chain((0..count).map(record)).collect::<String>();
+        for (before, after, is_refused) in [(15, 12, false), (15, 11, true), (3, 1, false), (3, 0, true)] {
+            let old = load(&[file(name, &of(before))], &Inventory::default());
+            let refused = diff(&old, &load(&[file(name, &of(after))], &old)).guard(&old);
+            assert_eq!(refused.is_err(), is_refused, "{before} {what} become {after}: {refused:?}");
+        }
+    }
 }
 
 #[test]
