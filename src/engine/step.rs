@@ -6,7 +6,10 @@
 //! ```text
 //! alerts   ▸ identify ▸ match rule ▸ (for) ▸ mute ▸ attach ▸ adopt what it explains ┐
 //! command  ▸ decide                                                                  ├▸ settle each incident touched:
-//! timer    ▸ judge, clear, release, notify, resolve, close, jobs                     ┘  rate, mute, quiet clock, mails
+//! timer    ▸ judge, clear, release, notify, resolve, close, jobs                     ┘  rate, mute, quiet clock, SLA clocks, mails
+//! forecast ▸ trend of each series ▸ an alert that fires or clears ▸ as alerts
+//!
+//! notify, an incident's first mail ▸ count it as an outage of problems ▸ mails ▸ SLA mails that waited for it ▸ problem mails
 //! ```
 
 mod alerts;
