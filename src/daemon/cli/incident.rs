@@ -208,15 +208,16 @@ fn command(client: &Client, output: Output, id: &Id, word: &str, body: &Value) -
     Ok(())
 }
 
-/// Says how an incident is after a command.
-fn said(output: Output, record: &Value) {
+/// Says how an incident, or a problem, is after a command.
+pub(super) fn said(output: Output, record: &Value) {
     print(&match output {
         Output::Json => json_text(record),
         Output::Table => {
-            let holder = text(record, "assignee");
+            let (id, priority, holder) = (text(record, "id"), text(record, "priority"), text(record, "assignee"));
+            let named = if priority.is_empty() { id } else { format!("{id} {priority}") };
             let has_it = if holder.is_empty() { String::new() } else { format!(", {holder} has it") };
             let state = text(record, "state").replace('_', " ");
-            format!("{} {} is {state}{has_it}: {}\n", text(record, "id"), text(record, "priority"), text(record, "title"))
+            format!("{named} is {state}{has_it}: {}\n", text(record, "title"))
         }
     });
 }

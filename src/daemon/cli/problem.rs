@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use watchkeeper_engine::time::Time;
 
 use super::client::{Client, Output, part};
+use super::incident::said;
 use super::table::{ago, at, items, line, more, plain, table, text};
 use super::{json_text, print};
 use crate::app::Failure;
@@ -117,15 +118,7 @@ pub(super) fn run(client: &Client, output: Output, verb: Verb, now: Time) -> Res
 }
 
 fn command(client: &Client, output: Output, id: &Id, word: &str, body: &Value) -> Result<(), Failure> {
-    let record = client.command(&format!("/api/v1/problems/{}/{word}", part(&id.id)), body, id.if_version)?;
-    print(&match output {
-        Output::Json => json_text(&record),
-        Output::Table => {
-            let holder = text(&record, "assignee");
-            let has_it = if holder.is_empty() { String::new() } else { format!(", {holder} has it") };
-            format!("{} is {}{has_it}: {}\n", text(&record, "id"), text(&record, "state").replace('_', " "), text(&record, "title"))
-        }
-    });
+    said(output, &client.command(&format!("/api/v1/problems/{}/{word}", part(&id.id)), body, id.if_version)?);
     Ok(())
 }
 

@@ -51,16 +51,24 @@ pub(super) async fn incident(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let number: IncidentId = id.parse().map_err(|_| no_id("incident", &id))?;
-    let Some((word, known)) = COMMANDS.iter().find(|(word, _)| *word == command) else {
-        let words = COMMANDS.map(|(word, _)| word);
-        return Err(Problem { status: StatusCode::NOT_FOUND, ..unknown("command", &command, &words) });
-    };
+    let (word, known) = known_command(&COMMANDS, &command)?;
     let expected = expected(&headers)?;
     let fields = Fields::read(&app, request, known).await?;
     let now = live::now(&app.writer).await?;
     let action = action(number, word, &fields, now)?;
     let reply = app.command(&who, once.as_deref(), expected, action).await?;
     answer(&app, &id, word, reply).await
+}
+
+/// A command's word and the fields that it takes.
+type Known = (&'static str, &'static [&'static str]);
+
+/// A command of a path and the fields that it takes; 404 with the nearest known one.
+pub(super) fn known_command(commands: &[Known], given: &str) -> Result<Known, Problem> {
+    commands.iter().find(|(word, _)| *word == given).copied().ok_or_else(|| {
+        let words: Vec<&str> = commands.iter().map(|(word, _)| *word).collect();
+        Problem { status: StatusCode::NOT_FOUND, ..unknown("command", given, &words) }
+    })
 }
 
 /// `POST /api/v1/incidents`: somebody reports a fault that no alert tells of.

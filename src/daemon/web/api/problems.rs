@@ -11,7 +11,7 @@ use watchkeeper_engine::ids::ProblemId;
 use watchkeeper_engine::model::problem;
 use watchkeeper_engine::words::ProblemState;
 
-use super::commands::conflict;
+use super::commands::{conflict, known_command};
 use super::fields::Fields;
 use super::idempotency::Once;
 use super::paging::{LIST, Paging, split};
@@ -81,13 +81,10 @@ pub(super) async fn command(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let number: ProblemId = id.parse().map_err(|_| no_id("problem", &id))?;
-    let Some((word, known)) = COMMANDS.iter().find(|(word, _)| *word == command) else {
-        let words = COMMANDS.map(|(word, _)| word);
-        return Err(Problem { status: StatusCode::NOT_FOUND, ..unknown("command", &command, &words) });
-    };
+    let (word, known) = known_command(&COMMANDS, &command)?;
     let expected = expected(&headers)?;
     let fields = Fields::read(&app, request, known).await?;
-    let act = match *word {
+    let act = match word {
         "assign" => ProblemAct::Assign { to: fields.required("to", "whoever has it now")? },
         "note" => ProblemAct::Note { text: fields.required("text", "some text")? },
         "investigate" => ProblemAct::Investigate,
@@ -102,7 +99,7 @@ pub(super) async fn command(
     match reply {
         Reply::Done { .. } => Ok(record(whole.problem.version, current)),
         // What is past lives no longer; that it is closed already is what `close` wants.
-        Reply::NotFound { .. } if *word == "close" => Ok(record(whole.problem.version, current)),
+        Reply::NotFound { .. } if word == "close" => Ok(record(whole.problem.version, current)),
         Reply::NotFound { .. } => Err(conflict(whole.problem.state.word(), &[]).with("current", current)),
         Reply::Stale { version, .. } => {
             let detail = format!("the record has changed: it is at version {version}");
