@@ -122,6 +122,18 @@ async fn filters_are_alertmanagers() {
 }
 
 #[tokio::test]
+async fn of_two_pushes_that_overlap_the_earlier_start_is_shown() {
+    let doors = Doors::open("").await;
+    for (starts, ends) in [("02:59:55", "03:10:00"), ("02:58:00", "03:01:00")] {
+        let (starts, ends) = (format!("2026-11-24T{starts}Z"), format!("2026-11-24T{ends}Z"));
+        doors.post("/api/v2/alerts", &json!([{"labels": {"alertname": "A"}, "startsAt": starts, "endsAt": ends}]).to_string()).await;
+    }
+    let alert = doors.get("/api/v2/alerts").await.json()[0].clone();
+    let of = |key: &str| alert[key].as_str().unwrap()[..19].to_owned();
+    assert_eq!((of("startsAt"), of("endsAt")), ("2026-11-24T02:58:00".to_owned(), "2026-11-24T03:10:00".to_owned()));
+}
+
+#[tokio::test]
 async fn silences_are_made_listed_changed_and_expired_over_the_wire() {
     let doors = Doors::open("").await;
     doors.post("/api/v2/alerts", HOST_DOWN).await;
