@@ -126,7 +126,8 @@ fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_b
     );
     assert!(topic.records > 300 && topic.spoiled > 5, "too few records to prove anything");
     assert!(taken > 500 && unknown > 10, "too little happened to prove anything");
-    assert!(oracle.by_smtp > 25, "too few mails left by SMTP: {}", oracle.by_smtp);
+    // How many leave before a kill depends on the machine: 33 alone on two cores and 18 beside all other tests, with one seed.
+    assert!(oracle.by_smtp > 8, "too few mails left by SMTP: {}", oracle.by_smtp);
     assert!(oracle.mails.len() > 50 && oracle.reasons.contains("opened") && oracle.reasons.contains("resolved"), "{:?}", oracle.reasons);
 }
 
