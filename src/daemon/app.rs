@@ -42,6 +42,10 @@ use crate::writer::{self, Parts, Suspects, WriterHandle};
 const LAST_WAIT: Duration = Duration::from_secs(1);
 /// How long a stop waits for mails that are on their way.
 const MAIL_WAIT: Duration = Duration::from_secs(5);
+/// How long the process lives after the store has failed: with the log line and a busy machine it has ended within a second.
+const FAILED_WAIT: Duration = Duration::from_millis(750);
+/// The exit code of a disk or store that fails.
+const DISK: i32 = 74;
 /// The writer's stack: judgements recurse no deeper than a condition nests.
 const WRITER_STACK_BYTES: usize = 8 << 20;
 
@@ -251,14 +255,32 @@ fn start_writer(
     };
     let (writer, handle) = writer::new(parts, shared.config.limits.in_flight_bytes);
     let (ended, is_over) = oneshot::channel();
+    let health = Arc::clone(&shared.health);
     let thread = thread::Builder::new().name("writer".to_owned()).stack_size(WRITER_STACK_BYTES).spawn(move || {
         let result = writer.run();
+        if let Err(error) = &result {
+            store_failed(error, &health);
+        }
         // Nobody listens any more where the daemon stops anyway.
         ended.send(()).ok();
         result
     });
     let thread = thread.map_err(|error| bug(format!("no thread for the writer: {error}")))?;
     Ok((handle, effects, is_over, thread))
+}
+
+/// Ends the process soon: what is in flight gets its 503, and what waits longer (a mail server, a client, a broker) is cut off.
+fn store_failed(error: &StoreError, health: &Health) {
+    let end = || {
+        thread::sleep(FAILED_WAIT);
+        std::process::exit(DISK);
+    };
+    // Before the log line, which waits for its reader.
+    if thread::Builder::new().name("end".to_owned()).spawn(end).is_err() {
+        std::process::exit(DISK);
+    }
+    health.enter(Phase::Stopping);
+    error!(%error, "The store failed; nothing more is taken, and the daemon ends.");
 }
 
 /// Starts to read Kafka topics, where there are any. Where their thread cannot go on, a worker ends before the stop, and the daemon with it.

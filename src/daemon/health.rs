@@ -59,9 +59,9 @@ impl Health {
         self.beat_ms.store(self.elapsed_ms(), Ordering::Relaxed);
     }
 
-    /// Says how far the daemon has come.
+    /// Says how far the daemon has come. It never goes back: a daemon that stops does not serve again.
     pub fn enter(&self, phase: Phase) {
-        self.phase.store(phase as u8, Ordering::Relaxed);
+        self.phase.fetch_max(phase as u8, Ordering::Relaxed);
     }
 
     /// How far the daemon has come.

@@ -68,6 +68,18 @@ impl Folder {
         daemon
     }
 
+    /// Starts the daemon on a disk that may fail: a write beyond `bytes` of a file is an error, from the start or from [`Daemon::fail_writes_beyond`] on.
+    pub(crate) fn start_limited(&self, bytes: Option<u64>) -> Daemon {
+        let limit = bytes.map_or_else(String::new, |bytes| format!("ulimit -f {};", bytes / 512));
+        let run = self.command(&["run", "--init"]);
+        let mut command = Command::new("/bin/sh");
+        // The signal that comes with the error would end the process before it sees the error.
+        command.arg("-c").arg(format!("trap '' XFSZ; {limit} exec \"$0\" \"$@\"")).arg(run.get_program()).args(run.get_args());
+        let log = std::fs::File::create(self.path("daemon.log")).unwrap();
+        command.current_dir(self.dir.path()).env_remove("RUST_LOG").env_remove("WATCHKEEPER_CONFIG");
+        Daemon { child: command.stdout(Stdio::null()).stderr(log).spawn().unwrap() }
+    }
+
     /// What the daemon of the last start has written so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("daemon.log")).unwrap()
@@ -134,6 +146,24 @@ impl Daemon {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// From now on a write beyond `bytes` of a file is an error.
+    pub(crate) fn fail_writes_beyond(&self, bytes: u64) {
+        let limit = rustix::process::Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        rustix::process::prlimit(Some(rustix::process::Pid::from_child(&self.child)), rustix::process::Resource::Fsize, limit).unwrap();
+    }
+
+    /// Waits for the end, at most so long, and says with which code.
+    pub(crate) fn code_within(&mut self, most: Duration) -> Option<i32> {
+        let end = Instant::now() + most;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        None
     }
 
     /// Waits for the end and says with which code.

@@ -7,6 +7,7 @@ mod capacity;
 mod cli;
 mod config;
 mod daemon;
+mod disk_errors;
 mod doctor;
 mod http_alertmanager;
 mod http_api;

@@ -287,6 +287,17 @@ impl Lanes {
         self.arrived.notify_one();
     }
 
+    /// Refuses what comes from now on, and drops what waits: whoever waits for an answer learns that there will be none.
+    pub(super) fn close(&self) {
+        let mut waiting = self.lock();
+        let left = std::mem::take(&mut *waiting);
+        waiting.stopping = true;
+        drop(waiting);
+        // Without the lock: an asker that is woken may ask again.
+        drop(left);
+        self.room.notify_waiters();
+    }
+
     /// Submissions that wait in a lane.
     pub(super) fn depth(&self, lane: Lane) -> usize {
         let waiting = self.lock();

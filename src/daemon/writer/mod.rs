@@ -209,6 +209,8 @@ impl Writer {
     /// # Errors
     /// The store failed. Nothing of the batch was acknowledged, and the process must end: what is on disk is known again after a start.
     pub fn run(mut self) -> Result<(), StoreError> {
+        // However it ends: nobody waits for a writer that is gone.
+        let _closes = Closes(Arc::clone(&self.lanes));
         self.letters = Letters::load(&self.parts.store.reader())?;
         let now = self.read_clock();
         self.work(Round { submissions: self.first(), ..Round::default() }, now)?;
@@ -308,6 +310,15 @@ impl Writer {
             Ok(()) => {}
         }
         Ok(())
+    }
+}
+
+/// Closes the lanes when the writer ends, also where that is by an error.
+struct Closes(Arc<Lanes>);
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
