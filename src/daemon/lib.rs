@@ -1,7 +1,6 @@
 //! The daemon: everything that touches the world around the engine. `app` puts it together; `writer` is where decisions become durable.
 
 pub mod app;
-pub mod base64;
 pub mod cli;
 pub mod clock;
 pub mod config;

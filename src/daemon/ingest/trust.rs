@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, Method, header};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-use crate::base64::{self, Alphabet};
 use crate::config::{Role, Token};
 
 /// What a request wants to do.
@@ -237,7 +237,7 @@ fn presented(headers: &HeaderMap) -> Option<Vec<u8>> {
     if scheme.eq_ignore_ascii_case("bearer") {
         Some(rest.trim().as_bytes().to_vec())
     } else if scheme.eq_ignore_ascii_case("basic") {
-        let decoded = base64::decode(rest.trim(), Alphabet::Standard)?;
+        let decoded = BASE64_STANDARD.decode(rest.trim()).ok()?;
         let colon = decoded.iter().position(|byte| *byte == b':')?;
         Some(decoded[colon + 1..].to_vec())
     } else {

@@ -3,14 +3,13 @@
 //! Nothing is kept for a link. The token names the action, the message and the incident, and proves by HMAC-SHA256 under the store's key that we wrote it;
 //! to whom it went and until when it holds, the message says. The same message gives the same tokens, so a mail's bytes never change.
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use watchkeeper_engine::ids::{IncidentId, MessageId};
 use watchkeeper_engine::model::message::Message;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_store::LinkKey;
-
-use crate::base64::{self, Alphabet};
 
 /// How long a link acts after its mail was planned. A week: longer than a weekend with a holiday, shorter than anybody keeps a night in mind.
 pub const LINK_LASTS: Span = Span::days(7);
@@ -72,12 +71,12 @@ pub enum Checked {
 }
 
 impl Link {
-    /// Reads a token; `None` where it is none.
+    /// Reads a token; `None` where it is none. A token has one spelling: no filling, no left-over bits.
     pub fn read(token: &str) -> Option<Link> {
         if token.len() > TOKEN_CHARS_MAX {
             return None;
         }
-        let bytes = base64::decode(token, Alphabet::Address)?;
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?;
         let (named, proof) = bytes.split_last_chunk::<PROOF_BYTES>()?;
         let (number, rest) = named.split_first()?;
         let action = LinkAction::ALL.into_iter().find(|action| action.number() == *number)?;
@@ -104,7 +103,7 @@ impl Links {
         put(&mut bytes, incident.0);
         let proof = self.signed(message, incident, action).finalize().into_bytes();
         bytes.extend_from_slice(&proof[..PROOF_BYTES]);
-        base64::encode(&bytes, Alphabet::Address)
+        BASE64_URL_SAFE_NO_PAD.encode(&bytes)
     }
 
     /// Whether a link that names `message` is ours, and still holds. Takes the same time wherever a proof is wrong.
@@ -148,7 +147,8 @@ fn take(bytes: &[u8]) -> Option<(u64, &[u8])> {
         let part = u64::from(byte & 0x7f);
         number |= part.checked_shl(u32::try_from(7 * n).ok()?).filter(|shifted| shifted >> (7 * n) == part)?;
         if byte & 0x80 == 0 {
-            return Some((number, &bytes[n + 1..]));
+            // A last part of nothing but zeros would be another spelling of a shorter number.
+            return (*byte != 0 || n == 0).then_some((number, &bytes[n + 1..]));
         }
     }
     None
@@ -213,9 +213,21 @@ mod tests {
     }
 
     #[test]
+    fn a_token_has_one_spelling() {
+        let token = links().token(&message(), IncidentId(42), LinkAction::Acknowledge);
+        assert!(Link::read(&token).is_some());
+        let other_last = format!("{}t", token.strip_suffix('s').expect("it ends so"));
+        for other in [format!("{token}="), format!("{token}=="), format!(" {token}"), other_last] {
+            assert_eq!(Link::read(&other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn a_number_is_read_in_the_one_way_it_is_written() {
         let read = |bytes: &[u8]| take(bytes).map(|(number, _)| number);
         assert_eq!(read(&[0x80 | 44, 2]), Some(300));
+        assert_eq!(read(&[0x80 | 44, 0x80 | 2, 0]), None, "longer than it need be");
+        assert_eq!(read(&[0]), Some(0));
         assert_eq!(read(&[0xff; 10]), None, "more than 64 bits");
         assert_eq!(read(&[0x80; 12]), None, "no end");
         assert_eq!(read(&[]), None);

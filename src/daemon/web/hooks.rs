@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use watchkeeper_engine::input::Refused;
 
-use super::problem::Problem;
+use super::error::ApiError;
 use super::query::unknown;
 use super::{Access, App, Endpoint};
 use crate::ingest::door::{Heard, NotHeard, Reads, Source, hear};
@@ -23,7 +23,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::post("/hooks/{hook}", Access::Hook(Need::Send), post(take))]
 }
 
-async fn take(State(app): State<App>, Path(name): Path<String>, request: Request<Body>) -> Result<Response, Problem> {
+async fn take(State(app): State<App>, Path(name): Path<String>, request: Request<Body>) -> Result<Response, ApiError> {
     let webhook = hook(&app, &name)?;
     let source = Source { name: webhook.name.clone(), realm: webhook.realm.clone(), format: Reads::named(&webhook.format) };
     let world = app.world.load_full();
@@ -38,18 +38,18 @@ async fn take(State(app): State<App>, Path(name): Path<String>, request: Request
 ///
 /// # Errors
 /// 404: there is none, with the nearest name.
-pub(super) fn hook<'a>(app: &'a App, name: &str) -> Result<&'a crate::config::Webhook, Problem> {
+pub(super) fn hook<'a>(app: &'a App, name: &str) -> Result<&'a crate::config::Webhook, ApiError> {
     app.hook(name).ok_or_else(|| {
         let known: Vec<&str> = app.config.webhooks.iter().map(|webhook| webhook.name.as_str()).collect();
         // The names of hooks are no secret from whoever may send.
-        Problem { status: StatusCode::NOT_FOUND, ..unknown("webhook", name, &known) }
+        ApiError { status: StatusCode::NOT_FOUND, ..unknown("webhook", name, &known) }
     })
 }
 
 /// 400 about a request of which some were refused; the others are committed.
-fn some_refused(heard: &Heard) -> Problem {
+fn some_refused(heard: &Heard) -> ApiError {
     let faults: Vec<Value> = heard.refused.iter().take(FAULTS_SHOWN).map(fault).collect();
-    Problem::bad(sentence(heard)).with("taken", heard.taken).with("refused", heard.refused.len()).with("faults", faults)
+    ApiError::bad(sentence(heard)).with("taken", heard.taken).with("refused", heard.refused.len()).with("faults", faults)
 }
 
 /// How many were taken, and what is wrong with the first of the others.
@@ -66,17 +66,17 @@ fn fault(refused: &Refused) -> Value {
     json!({"place": refused.place, "expected": refused.expected})
 }
 
-impl From<NotHeard> for Problem {
-    fn from(not_heard: NotHeard) -> Problem {
+impl From<NotHeard> for ApiError {
+    fn from(not_heard: NotHeard) -> ApiError {
         match not_heard {
             NotHeard::Body(fault) => fault.into(),
             NotHeard::Refused(refused) if refused.expected.starts_with("at most") && refused.place == "alerts" => {
-                Problem { status: StatusCode::PAYLOAD_TOO_LARGE, ..refused.into() }
+                ApiError { status: StatusCode::PAYLOAD_TOO_LARGE, ..refused.into() }
             }
             NotHeard::Refused(refused) => refused.into(),
             NotHeard::Full(full) => full.into(),
             NotHeard::NoFormat(name) => {
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("the rules in force have no format `{name}`"))
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, format!("the rules in force have no format `{name}`"))
             }
         }
     }

@@ -20,10 +20,10 @@ use watchkeeper_engine::text::{cut, one_line};
 use watchkeeper_engine::words::{AlertState, IncidentState, Role};
 
 use super::api::{commands, fields::Fields, incidents, problems};
+use super::error::ApiError;
 use super::page::{
     CONTENT_SECURITY_POLICY, Detach, IncidentPage, PageAlert, PageCommand, PageEntry, PageItem, PageNotice, PagePromise, PageService,
 };
-use super::problem::Problem;
 use super::problem_page::ProblemPage;
 use super::query::{Query, unknown};
 use super::{Access, App, Endpoint};
@@ -80,7 +80,12 @@ impl Default for FormSecret {
     }
 }
 
-async fn show(State(app): State<App>, Extension(who): Extension<Principal>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
+async fn show(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     let query = Query::of(&uri, &["done"])?;
     if id.parse::<ProblemId>().is_ok() {
         let whole = problems::whole(&app, &id).await?;
@@ -100,9 +105,9 @@ async fn command(
     Extension(who): Extension<Principal>,
     Path((id, word)): Path<(String, String)>,
     request: Request<Body>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let Some((word, known)) = commands::COMMANDS.iter().find(|(known, _)| *known == word) else {
-        return Err(Problem { status: StatusCode::NOT_FOUND, ..unknown("command", &word, &commands::COMMANDS.map(|(word, _)| word)) });
+        return Err(ApiError { status: StatusCode::NOT_FOUND, ..unknown("command", &word, &commands::COMMANDS.map(|(word, _)| word)) });
     };
     let body = read_body(request, FORM_BYTES_MAX, &app.bytes_in_flight).await?;
     let form = Query::parse(&String::from_utf8_lossy(&body.bytes))?;
@@ -111,7 +116,7 @@ async fn command(
     let told = if app.forms.made(form.get("token").unwrap_or_default(), &who, &id.to_string()) {
         obey(&app, &who, &whole.incident, word, known, &form).await
     } else {
-        Err(Problem::new(StatusCode::FORBIDDEN, "this form is not from this page as it is now; please press again"))
+        Err(ApiError::new(StatusCode::FORBIDDEN, "this form is not from this page as it is now; please press again"))
     };
     match told {
         Ok(()) => {
@@ -120,26 +125,26 @@ async fn command(
             response.headers_mut().insert(header::LOCATION, to);
             Ok(response)
         }
-        Err(problem) => {
+        Err(error) => {
             let whole = incidents::whole(&app, &id.to_string()).await?;
-            Ok(html(problem.status, page(&app, &who, whole, Some(PageNotice::Fault(problem.detail))).await?.html()))
+            Ok(html(error.status, page(&app, &who, whole, Some(PageNotice::Fault(error.detail))).await?.html()))
         }
     }
 }
 
-async fn obey(app: &App, who: &Principal, incident: &Incident, word: &str, known: &[&str], form: &Query) -> Result<(), Problem> {
-    let version: u64 = form.get("version").and_then(|text| text.parse().ok()).ok_or_else(|| Problem::bad("version: expected a number"))?;
+async fn obey(app: &App, who: &Principal, incident: &Incident, word: &str, known: &[&str], form: &Query) -> Result<(), ApiError> {
+    let version: u64 = form.get("version").and_then(|text| text.parse().ok()).ok_or_else(|| ApiError::bad("version: expected a number"))?;
     let fields = Fields::of_form(form, known);
     let action = commands::action(incident.id, word, &fields, live::now(&app.writer).await?)?;
     match app.command(who, None, Some(version), action).await? {
         Reply::Done { .. } => Ok(()),
         Reply::Stale { .. } => {
-            Err(Problem::new(StatusCode::PRECONDITION_FAILED, "it has changed meanwhile and nothing was done; this is how it is now"))
+            Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "it has changed meanwhile and nothing was done; this is how it is now"))
         }
         Reply::NotAllowed { state, allowed } => Err(commands::conflict(state, allowed)),
         Reply::NotFound { .. } => Err(commands::conflict(incident.state.word(), &[])),
         Reply::Invalid(refused) => Err(refused.into()),
-        Reply::Taken(_) | Reply::Adopted => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
+        Reply::Taken(_) | Reply::Adopted => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
     }
 }
 
@@ -155,7 +160,7 @@ fn html(status: StatusCode, page: String) -> Response {
     response
 }
 
-async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<PageNotice>) -> Result<IncidentPage, Problem> {
+async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<PageNotice>) -> Result<IncidentPage, ApiError> {
     let WholeIncident { incident, members, timeline } = whole;
     let now = live::now(&app.writer).await?;
     let children = live::incidents(&app.writer, vec![incident.id]).await?.remove(&incident.id).unwrap_or_default().children;

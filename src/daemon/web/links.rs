@@ -17,9 +17,9 @@ use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::IncidentState;
 
 use super::api::{commands, fields::Fields, incidents};
+use super::error::ApiError;
 use super::link_page::{LinkField, LinkForm, LinkPage};
 use super::page::{CONTENT_SECURITY_POLICY, IncidentPage, PageNotice};
-use super::problem::Problem;
 use super::query::Query;
 use super::{Access, App, Endpoint};
 use crate::config::Role;
@@ -95,8 +95,8 @@ async fn press(State(app): State<App>, Path(token): Path<String>, request: Reque
 /// The link, checked, with what it is about.
 async fn open(app: &App, token: String) -> Result<Opened, Refusal> {
     let Some(link) = Link::read(&token) else { return Err(foreign(None)) };
-    let now = live::now(&app.writer).await.map_err(Problem::from)?;
-    let message = app.records.message(link.message).await.map_err(Problem::from)?.ok_or_else(|| foreign(Some(&link)))?;
+    let now = live::now(&app.writer).await.map_err(ApiError::from)?;
+    let message = app.records.message(link.message).await.map_err(ApiError::from)?.ok_or_else(|| foreign(Some(&link)))?;
     let zone = if message.zone.is_empty() { "UTC".to_owned() } else { message.zone.clone() };
     let until = match app.links.check(&link, &message, now) {
         Checked::Holds(until) => until,
@@ -113,7 +113,7 @@ async fn obey(app: &App, token: String, request: Request<Body>) -> Result<Respon
     if let Deed::Nothing(_) = opened.deed() {
         return Ok(html(StatusCode::CONFLICT, &opened.page(None)));
     }
-    let body = read_body(request, FORM_BYTES_MAX, &app.bytes_in_flight).await.map_err(Problem::from)?;
+    let body = read_body(request, FORM_BYTES_MAX, &app.bytes_in_flight).await.map_err(ApiError::from)?;
     let form = Query::parse(&String::from_utf8_lossy(&body.bytes))?;
     match opened.command(app, &form).await {
         Ok(()) => {
@@ -122,16 +122,16 @@ async fn obey(app: &App, token: String, request: Request<Body>) -> Result<Respon
             response.headers_mut().insert(header::LOCATION, to);
             Ok(response)
         }
-        Err(problem) => {
-            let fault = PageNotice::Fault(cut(&one_line(&problem.detail), QUOTE_BYTES_MAX));
-            Ok(html(problem.status, &open(app, opened.token).await?.page(Some(fault))))
+        Err(error) => {
+            let fault = PageNotice::Fault(cut(&one_line(&error.detail), QUOTE_BYTES_MAX));
+            Ok(html(error.status, &open(app, opened.token).await?.page(Some(fault))))
         }
     }
 }
 
 impl Opened {
     /// Has the writer do it.
-    async fn command(&self, app: &App, form: &Query) -> Result<(), Problem> {
+    async fn command(&self, app: &App, form: &Query) -> Result<(), ApiError> {
         let actor = self.who.actor(form.get("name").unwrap_or_default());
         let who = Principal { name: actor, role: Role::Operator };
         for action in self.actions(&who.name, form)? {
@@ -141,14 +141,14 @@ impl Opened {
                 Reply::NotFound { .. } => return Err(commands::conflict(self.incident().state.word(), &[])),
                 Reply::Invalid(refused) => return Err(refused.into()),
                 Reply::Stale { .. } | Reply::Taken(_) | Reply::Adopted => {
-                    return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else"));
+                    return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else"));
                 }
             }
         }
         Ok(())
     }
 
-    fn actions(&self, actor: &str, form: &Query) -> Result<Vec<Action>, Problem> {
+    fn actions(&self, actor: &str, form: &Query) -> Result<Vec<Action>, ApiError> {
         let id = self.incident().id;
         let typed = |word: &str, known: &[&str]| commands::action(id, word, &Fields::of_form(form, known), self.now);
         Ok(match self.action {
@@ -341,14 +341,14 @@ impl Who {
     }
 }
 
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Refusal {
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Refusal {
         let page = LinkPage {
             heading: "That did not work".to_owned(),
-            says: vec![cut(&one_line(&problem.detail), QUOTE_BYTES_MAX)],
+            says: vec![cut(&one_line(&error.detail), QUOTE_BYTES_MAX)],
             ..LinkPage::default()
         };
-        Refusal(problem.status, Box::new(page))
+        Refusal(error.status, Box::new(page))
     }
 }
 

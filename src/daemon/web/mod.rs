@@ -2,6 +2,7 @@
 
 pub mod alertmanager;
 pub mod api;
+pub mod error;
 pub mod hooks;
 pub mod incident_page;
 pub mod link_page;
@@ -9,7 +10,6 @@ pub mod links;
 pub mod ops;
 pub mod page;
 pub mod pagerduty;
-pub mod problem;
 mod problem_page;
 pub mod query;
 
@@ -45,7 +45,7 @@ use crate::world::{Comparison, Confirmed, ImportWish, Imported, Refusal};
 use crate::writer::{Beside, Full, Lane, WriterHandle};
 
 use api::idempotency::Once;
-use problem::{Problem, mark};
+use error::{ApiError, mark};
 
 /// Bytes of an actor's name that a client at the socket gives.
 const ACTOR_BYTES_MAX: usize = 64;
@@ -263,7 +263,7 @@ impl App {
     ///
     /// # Errors
     /// 503: there is no room, or the daemon stops.
-    pub async fn command(&self, who: &Principal, once: Option<&Once>, expected: Option<u64>, action: Action) -> Result<Reply, Problem> {
+    pub async fn command(&self, who: &Principal, once: Option<&Once>, expected: Option<u64>, action: Action) -> Result<Reply, ApiError> {
         if let Some(done) = once.and_then(Once::done) {
             return Ok(done);
         }
@@ -293,7 +293,7 @@ async fn guard(State(guarded): State<Guarded>, mut request: Request<Body>, next:
     let Guarded { app, access, path } = guarded;
     let mut response = match admit(&app, access, &mut request) {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(error) => error.into_response(),
     };
     mark(&mut response);
     harden(&mut response);
@@ -308,7 +308,7 @@ async fn guard(State(guarded): State<Guarded>, mut request: Request<Body>, next:
     response
 }
 
-fn admit(app: &App, access: Access, request: &mut Request<Body>) -> Result<(), Problem> {
+fn admit(app: &App, access: Access, request: &mut Request<Body>) -> Result<(), ApiError> {
     // A request without a peer came by no listener of ours.
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Stranger);
     let trust = app.trust_of(access, request.uri().path());
@@ -330,7 +330,7 @@ fn admit(app: &App, access: Access, request: &mut Request<Body>) -> Result<(), P
     let mut principal = trust.admit(peer, request.method(), request.headers(), need)?;
     if let Some(actor) = request.headers().get("x-watchkeeper-actor") {
         if peer != Peer::Owner {
-            return Err(Problem::new(StatusCode::FORBIDDEN, "X-Watchkeeper-Actor is believed over the daemon's socket only"));
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "X-Watchkeeper-Actor is believed over the daemon's socket only"));
         }
         let name = one_line(&cut(actor.to_str().unwrap_or_default(), ACTOR_BYTES_MAX));
         if !name.is_empty() {
@@ -355,14 +355,14 @@ fn harden(response: &mut Response<Body>) {
 
 async fn no_such_path(request: Request<Body>) -> Response<Body> {
     let path = cut(&one_line(request.uri().path()), 200);
-    let mut response = Problem::not_found(format!("nothing is served at {path}")).into_response();
+    let mut response = ApiError::not_found(format!("nothing is served at {path}")).into_response();
     harden(&mut response);
     response
 }
 
 async fn no_such_method(request: Request<Body>) -> Response<Body> {
     let detail = format!("{} is not served at this path", request.method());
-    let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
+    let mut response = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
     harden(&mut response);
     response
 }

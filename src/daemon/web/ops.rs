@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use super::problem::Problem;
+use super::error::ApiError;
 use super::query::Query;
 use super::{Access, App, Endpoint};
 use crate::diagnostics::{Colour, Format};
@@ -22,18 +22,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn healthy(State(app): State<App>, who: Option<Extension<Principal>>, uri: Uri) -> Result<Response, Problem> {
+async fn healthy(State(app): State<App>, who: Option<Extension<Principal>>, uri: Uri) -> Result<Response, ApiError> {
     let words = if app.health.is_healthy() { (StatusCode::OK, "healthy") } else { (StatusCode::SERVICE_UNAVAILABLE, "not healthy") };
     probe(&app, who.as_deref(), &uri, words)
 }
 
-async fn ready(State(app): State<App>, who: Option<Extension<Principal>>, uri: Uri) -> Result<Response, Problem> {
+async fn ready(State(app): State<App>, who: Option<Extension<Principal>>, uri: Uri) -> Result<Response, ApiError> {
     let words = if app.health.is_ready() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     probe(&app, who.as_deref(), &uri, words)
 }
 
 /// Everybody may know the word; the parts are for those who may read.
-fn probe(app: &App, who: Option<&Principal>, uri: &Uri, (status, word): (StatusCode, &str)) -> Result<Response, Problem> {
+fn probe(app: &App, who: Option<&Principal>, uri: &Uri, (status, word): (StatusCode, &str)) -> Result<Response, ApiError> {
     let query = Query::of(uri, &["verbose"])?;
     let mut text = format!("{word}\n");
     if query.each("verbose").next().is_some() {
@@ -46,7 +46,7 @@ fn probe(app: &App, who: Option<&Principal>, uri: &Uri, (status, word): (StatusC
 }
 
 /// `confirm=true` says that a loss is meant: an emptied folder, or items that vanish in numbers.
-async fn reload(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+async fn reload(State(app): State<App>, uri: Uri) -> Result<Response, ApiError> {
     let query = Query::of(&uri, &["confirm"])?;
     let confirmed = if query.each("confirm").any(|value| value == "true") { Confirmed::Yes } else { Confirmed::No };
     Ok(match app.files.reload(confirmed).await {

@@ -5,19 +5,19 @@
 use std::sync::LazyLock;
 
 use askama::Template;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::{Span, Time};
 
-use crate::base64::{self, Alphabet};
 use crate::mail::{clock_words, web_address};
 
 pub(super) static STYLE: &str = include_str!("pages/style.css");
 
 /// What the page may do: nothing but show itself, by its own style, and send its forms home.
 pub static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
-    let digest = base64::encode(&Sha256::digest(STYLE.as_bytes()), Alphabet::Standard);
+    let digest = BASE64_STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
     format!("default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 });
 

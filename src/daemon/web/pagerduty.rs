@@ -16,7 +16,7 @@ use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::state::fingerprint;
 
-use super::problem::{Problem, mark};
+use super::error::{ApiError, mark};
 use super::{Access, App, Endpoint};
 use crate::ingest::formats::Door;
 use crate::ingest::formats::pagerduty::{self, Action};
@@ -35,12 +35,12 @@ pub(super) fn endpoints(prefix: &str) -> Vec<Endpoint> {
 /// What is wrong with an event, as PagerDuty says it.
 enum Fault {
     Invalid(Vec<Refused>),
-    Other(Problem),
+    Other(ApiError),
 }
 
-impl<T: Into<Problem>> From<T> for Fault {
-    fn from(problem: T) -> Fault {
-        Fault::Other(problem.into())
+impl<T: Into<ApiError>> From<T> for Fault {
+    fn from(error: T) -> Fault {
+        Fault::Other(error.into())
     }
 }
 
@@ -52,8 +52,8 @@ impl IntoResponse for Fault {
                 let body = json!({"status": "invalid event", "message": "Event object is invalid", "errors": errors});
                 (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
             }
-            Fault::Other(problem) => {
-                let mut response = problem.into_response();
+            Fault::Other(error) => {
+                let mut response = error.into_response();
                 mark(&mut response);
                 response
             }
@@ -100,7 +100,7 @@ async fn obey(app: &App, who: &Principal, door: &Door<'_>, event: pagerduty::Eve
             input.key.clone_from(&key);
             let input = input.bounded().map_err(|fault| Fault::Invalid(vec![fault]))?;
             if let Some(Taken::Refused(fault)) = commit(app, vec![input], Vec::new()).await?.into_iter().next() {
-                return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{}: expected {}", fault.place, fault.expected)).into());
+                return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, format!("{}: expected {}", fault.place, fault.expected)).into());
             }
         }
         // An end of what was never known is dropped by the engine, an acknowledgement of it here: both are a success to PagerDuty.

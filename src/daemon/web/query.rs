@@ -4,7 +4,7 @@ use axum::http::Uri;
 
 use watchkeeper_engine::source::nearest;
 
-use super::problem::Problem;
+use super::error::ApiError;
 
 /// The parameters of a request and those a handler knows.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ impl Query {
     ///
     /// # Errors
     /// 400: one is not known, or is no text.
-    pub fn of(uri: &Uri, known: &[&str]) -> Result<Query, Problem> {
+    pub fn of(uri: &Uri, known: &[&str]) -> Result<Query, ApiError> {
         let query = Query::tolerant(uri)?;
         match query.pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             Some((name, _)) => Err(unknown("parameter", name, known)),
@@ -29,7 +29,7 @@ impl Query {
     ///
     /// # Errors
     /// 400: one is no text.
-    pub fn tolerant(uri: &Uri) -> Result<Query, Problem> {
+    pub fn tolerant(uri: &Uri) -> Result<Query, ApiError> {
         Query::parse(uri.query().unwrap_or_default())
     }
 
@@ -37,13 +37,13 @@ impl Query {
     ///
     /// # Errors
     /// 400: one is no text.
-    pub fn parse(text: &str) -> Result<Query, Problem> {
+    pub fn parse(text: &str) -> Result<Query, ApiError> {
         let parts = text.split('&').filter(|part| !part.is_empty());
         let pair = |part: &str| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             Ok((decoded(name)?, decoded(value)?))
         };
-        Ok(Query { pairs: parts.map(pair).collect::<Result<_, Problem>>()? })
+        Ok(Query { pairs: parts.map(pair).collect::<Result<_, ApiError>>()? })
     }
 
     /// The last value of a parameter.
@@ -65,12 +65,12 @@ impl Query {
     ///
     /// # Errors
     /// 400: it is neither.
-    pub fn flag(&self, name: &str, default: Switch) -> Result<Switch, Problem> {
+    pub fn flag(&self, name: &str, default: Switch) -> Result<Switch, ApiError> {
         match self.get(name) {
             None => Ok(default),
             Some("true" | "1") => Ok(Switch::On),
             Some("false" | "0") => Ok(Switch::Off),
-            Some(other) => Err(Problem::bad(format!("{name}: expected true or false, this is {other:?}")).with("place", name)),
+            Some(other) => Err(ApiError::bad(format!("{name}: expected true or false, this is {other:?}")).with("place", name)),
         }
     }
 
@@ -78,10 +78,10 @@ impl Query {
     ///
     /// # Errors
     /// 400: it is none, or beyond them.
-    pub fn number(&self, name: &str, range: std::ops::RangeInclusive<usize>, default: usize) -> Result<usize, Problem> {
+    pub fn number(&self, name: &str, range: std::ops::RangeInclusive<usize>, default: usize) -> Result<usize, ApiError> {
         let Some(text) = self.get(name) else { return Ok(default) };
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
-            Problem::bad(format!("{name}: expected a number from {} to {}, this is {text:?}", range.start(), range.end()))
+            ApiError::bad(format!("{name}: expected a number from {} to {}, this is {text:?}", range.start(), range.end()))
                 .with("place", name)
         })
     }
@@ -90,7 +90,7 @@ impl Query {
     ///
     /// # Errors
     /// 400: one is not of the set.
-    pub fn words<T>(&self, name: &str, known: &[&str], of: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Problem> {
+    pub fn words<T>(&self, name: &str, known: &[&str], of: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, ApiError> {
         self.all(name).map(|word| of(word).ok_or_else(|| unknown(&format!("value of {name}"), word, known))).collect()
     }
 }
@@ -105,13 +105,13 @@ pub enum Switch {
 }
 
 /// 400 about a word that is not known, naming the nearest one that is.
-pub fn unknown(what: &str, word: &str, known: &[&str]) -> Problem {
+pub fn unknown(what: &str, word: &str, known: &[&str]) -> ApiError {
     let shown: String = word.chars().take(60).collect();
     let hint = nearest(word, known.iter().copied()).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    Problem::bad(format!("unknown {what} {shown:?}{hint}")).with("place", shown).with("known", known.to_vec())
+    ApiError::bad(format!("unknown {what} {shown:?}{hint}")).with("place", shown).with("known", known.to_vec())
 }
 
-fn decoded(text: &str) -> Result<String, Problem> {
+fn decoded(text: &str) -> Result<String, ApiError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -120,12 +120,12 @@ fn decoded(text: &str) -> Result<String, Problem> {
             b'%' => {
                 let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
                 let (Some(high), Some(low)) = (digit(rest.next()), digit(rest.next())) else {
-                    return Err(Problem::bad("a parameter has a % that no two hexadecimal digits follow"));
+                    return Err(ApiError::bad("a parameter has a % that no two hexadecimal digits follow"));
                 };
                 u8::try_from(high * 16 + low).expect("two hexadecimal digits fit a byte")
             }
             other => other,
         });
     }
-    String::from_utf8(bytes).map_err(|_| Problem::bad("a parameter is no UTF-8"))
+    String::from_utf8(bytes).map_err(|_| ApiError::bad("a parameter is no UTF-8"))
 }

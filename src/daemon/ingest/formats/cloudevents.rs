@@ -4,13 +4,13 @@
 //! An event without labels of its own is known by its type, source and subject, so that `…resolved` of the same three ends what `…firing` began. Its `id` is the
 //! id of one message, and two messages of one id change nothing more than one: both are the same alert.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Map, Value};
 use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::text::cut;
 use watchkeeper_engine::time::Time;
 
 use super::{Door, Headers, Parsed, alertmanager_webhook, at};
-use crate::base64::{self, Alphabet};
 use crate::ingest::json::{Moment, Pairs, bounded_members, kind, moment, of_serde, refused, text};
 
 /// Attributes that every event has.
@@ -112,7 +112,7 @@ fn structured(value: Value) -> Result<Event, Refused> {
         }
         (Some(data), _) => data,
         (None, Some(Value::String(text))) => {
-            let bytes = base64::decode(&text, Alphabet::Standard).ok_or_else(|| refused("data_base64", "base64"))?;
+            let bytes = BASE64_STANDARD.decode(&text).map_err(|_| refused("data_base64", "base64"))?;
             data_of(&media, &bytes)?
         }
         (None, Some(other)) => return Err(refused("data_base64", format!("a text, this is {}", kind(&other)))),

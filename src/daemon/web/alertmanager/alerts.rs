@@ -19,8 +19,8 @@ use crate::ingest::door::{Reads, Source, hear};
 use crate::read::live::{self, AlertNow};
 use crate::read::{Order, Span, Wanted};
 use crate::web::App;
+use crate::web::error::ApiError;
 use crate::web::hooks::{hook, sentence};
-use crate::web::problem::Problem;
 use crate::web::query::{Query, Switch};
 
 /// Alerts that one answer lists; Alertmanager's API has no pages. The rest is left out, those with the highest ids.
@@ -45,7 +45,7 @@ pub(super) async fn take(
     let source = Source { name, realm, format: Reads::AlertmanagerApi };
     let world = app.world.load_full();
     let heard =
-        hear(request, source, world, &app.writer, app.config.limits.body_bytes, &app.bytes_in_flight).await.map_err(Problem::from)?;
+        hear(request, source, world, &app.writer, app.config.limits.body_bytes, &app.bytes_in_flight).await.map_err(ApiError::from)?;
     if heard.refused.is_empty() { Ok(()) } else { Err(AmError::bad(sentence(&heard))) }
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use watchkeeper_engine::expr::Matcher;
 
-use super::problem::{Problem, mark};
+use super::error::{ApiError, mark};
 use super::query::Query;
 use super::{Access, App, Endpoint};
 use crate::ingest::trust::Need;
@@ -60,21 +60,21 @@ impl AmError {
     }
 }
 
-impl From<Problem> for AmError {
-    fn from(problem: Problem) -> AmError {
-        AmError { status: problem.status, text: problem.detail }
+impl From<ApiError> for AmError {
+    fn from(error: ApiError) -> AmError {
+        AmError { status: error.status, text: error.detail }
     }
 }
 
 impl From<ReadError> for AmError {
     fn from(error: ReadError) -> AmError {
-        Problem::from(error).into()
+        ApiError::from(error).into()
     }
 }
 
 impl From<Full> for AmError {
     fn from(full: Full) -> AmError {
-        Problem::from(full).into()
+        ApiError::from(full).into()
     }
 }
 

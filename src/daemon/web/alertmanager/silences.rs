@@ -21,7 +21,7 @@ use crate::ingest::json::{Moment, of_serde, text};
 use crate::ingest::trust::Principal;
 use crate::read::{Order, Span, Wanted, live};
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::{Query, Switch};
 
 /// Silences that one answer lists; Alertmanager's API has no pages.
@@ -94,8 +94,8 @@ pub(super) async fn set(
     Extension(who): Extension<Principal>,
     request: Request<Body>,
 ) -> Result<axum::Json<Value>, AmError> {
-    let body = read_body(request, app.config.limits.body_bytes, &app.bytes_in_flight).await.map_err(Problem::from)?;
-    let body = text(&body.bytes).map_err(Problem::from)?;
+    let body = read_body(request, app.config.limits.body_bytes, &app.bytes_in_flight).await.map_err(ApiError::from)?;
+    let body = text(&body.bytes).map_err(ApiError::from)?;
     let posted: Postable = serde_json::from_str(body).map_err(|error| why_not(body, &error))?;
     let id = match posted.id.as_deref().filter(|id| !id.is_empty()) {
         None => None,
@@ -119,7 +119,7 @@ pub(super) async fn set(
     match app.command(&who, None, None, action).await? {
         Reply::Done { id, .. } => Ok(axum::Json(json!({"silenceID": id}))),
         Reply::NotFound { id } => Err(no_silence(&id)),
-        Reply::Invalid(refused) => Err(Problem::from(refused).into()),
+        Reply::Invalid(refused) => Err(ApiError::from(refused).into()),
         Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Taken(_) | Reply::Adopted => {
             Err(AmError { status: StatusCode::CONFLICT, text: "the silence cannot be changed".to_owned() })
         }
@@ -173,7 +173,7 @@ fn why_not(body: &str, error: &serde_json::Error) -> AmError {
     if body.trim_start().starts_with('{') {
         return AmError::bad(format!("silence: {error}"));
     }
-    Problem::from(of_serde(error, body, "a silence, an object with `matchers`, `startsAt`, `endsAt`, `createdBy` and `comment`")).into()
+    ApiError::from(of_serde(error, body, "a silence, an object with `matchers`, `startsAt`, `endsAt`, `createdBy` and `comment`")).into()
 }
 
 /// A silence as Alertmanager shows it.

@@ -21,7 +21,7 @@ use crate::read::live::{self, AlertNow};
 use crate::read::{Span, Wanted};
 use crate::web::App;
 use crate::web::alertmanager::{fingerprint, shown_identity};
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::{Query, unknown};
 
 /// Orders of the list.
@@ -31,7 +31,7 @@ const SORTS: [&str; 2] = ["-first_seen", "first_seen"];
 const STATES: [&str; 7] = ["active", "all", "pending", "firing", "suppressed", "recorded", "cleared"];
 
 /// `GET /api/v1/alerts`.
-pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     let known = [&LIST[..], &["state", "severity", "source", "name", "ci", "incident", "rule", "q"]].concat();
     let query = Query::of(&uri, &known)?;
     let paging = Paging::of(&query, &SORTS)?;
@@ -73,7 +73,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
 }
 
 /// `GET /api/v1/alerts/ID`.
-pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, ApiError> {
     Query::of(&uri, &[])?;
     let row = row(&app, &id).await?;
     let item = items(&app, std::slice::from_ref(&row)).await?.swap_remove(0);
@@ -81,7 +81,7 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
 }
 
 /// `GET /api/v1/alerts/ID/explain`: the last judgement step by step, what holds now, and how it is attached.
-pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
     let row = row(&app, &id).await?;
     let attached = match row.alert.incident {
@@ -118,7 +118,7 @@ pub(super) fn steps(judgement: &[Judged]) -> Vec<Value> {
 }
 
 /// Alerts as lists show them, with what only the writer knows.
-pub(super) async fn items(app: &App, rows: &[AlertRow]) -> Result<Vec<Value>, Problem> {
+pub(super) async fn items(app: &App, rows: &[AlertRow]) -> Result<Vec<Value>, ApiError> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -182,7 +182,7 @@ fn item(world: &World, sources: &[String], row: &AlertRow, now: Option<&AlertNow
     })
 }
 
-async fn row(app: &App, id: &str) -> Result<AlertRow, Problem> {
+async fn row(app: &App, id: &str) -> Result<AlertRow, ApiError> {
     let number: AlertId = id.parse().map_err(|_| no_id("alert", id))?;
     app.records.alert(number).await?.ok_or_else(|| no_id("alert", id))
 }

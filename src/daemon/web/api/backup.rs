@@ -10,17 +10,17 @@ use tracing::{info, warn};
 
 use crate::read::ReadError;
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::Query;
 
 /// Bytes that are read of the copy at a time.
 const PIECE_BYTES: usize = 256 * 1024;
 
 /// One is made at a time: each needs as much room as the store, and keeps a snapshot while it is made.
-pub(super) async fn backup(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn backup(State(app): State<App>, uri: Uri) -> Result<Response, ApiError> {
     Query::of(&uri, &[])?;
     let Ok(_only) = app.backups.try_lock() else {
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "a backup is being made already"));
+        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "a backup is being made already"));
     };
     let (backup, file) = app.records.backup(&app.config.store.dir).await.map_err(failed)?;
     info!(seq = backup.head.seq, bytes = backup.bytes, "A backup was made.");
@@ -33,7 +33,7 @@ pub(super) async fn backup(State(app): State<App>, uri: Uri) -> Result<Response,
 }
 
 /// Only admins ask, and they must know whether the disk is full.
-fn failed(error: ReadError) -> Problem {
+fn failed(error: ReadError) -> ApiError {
     warn!(%error, "The backup failed.");
-    Problem::new(StatusCode::INSUFFICIENT_STORAGE, format!("the backup failed: {error}"))
+    ApiError::new(StatusCode::INSUFFICIENT_STORAGE, format!("the backup failed: {error}"))
 }

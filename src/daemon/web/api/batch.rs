@@ -15,7 +15,7 @@ use super::incidents::{FILTERS, Filter, matching};
 use crate::ingest::trust::Principal;
 use crate::read::live;
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::{Query, unknown};
 
 /// Incidents that one request commands. A filter that matches more is refused: narrow it.
@@ -32,7 +32,7 @@ pub(super) async fn batch(
     Extension(who): Extension<Principal>,
     uri: Uri,
     request: Request<Body>,
-) -> Result<axum::Json<Value>, Problem> {
+) -> Result<axum::Json<Value>, ApiError> {
     let query = Query::of(&uri, &FILTERS)?;
     let known: Vec<&str> = COMMANDS.iter().flat_map(|(_, fields)| fields.iter().copied()).chain(OWN).collect();
     let fields = Fields::read(&app, request, &known).await?;
@@ -49,7 +49,7 @@ pub(super) async fn batch(
     Ok(axum::Json(json!({ "command": word, "count": items.len(), "changed": changed, "items": items })))
 }
 
-fn word(fields: &Fields) -> Result<&'static str, Problem> {
+fn word(fields: &Fields) -> Result<&'static str, ApiError> {
     let words: Vec<&str> = COMMANDS.iter().map(|(word, _)| *word).filter(|word| !NOT_FOR_MANY.contains(word)).collect();
     let given = fields.required("command", &format!("one of {}", words.join(", ")))?;
     let found = words.iter().copied().find(|word| *word == given);
@@ -57,29 +57,29 @@ fn word(fields: &Fields) -> Result<&'static str, Problem> {
 }
 
 /// The incidents meant: those of `ids`, or all that the filters of the address match; as many as `expect_count` says.
-async fn ids(app: &App, uri: &Uri, query: &Query, fields: &Fields) -> Result<Vec<IncidentId>, Problem> {
+async fn ids(app: &App, uri: &Uri, query: &Query, fields: &Fields) -> Result<Vec<IncidentId>, ApiError> {
     let is_filtered = uri.query().is_some_and(|query| !query.is_empty());
     let expected = fields.count("expect_count")?;
     let ids = match (fields.is_given("ids"), is_filtered) {
         (true, false) => fields.ids("ids", "a list of incidents such as [\"INC0000042\"]")?,
         (false, true) if expected.is_none() => {
-            return Err(Problem::bad("expect_count: expected how many incidents the filters match, as the list shows them")
+            return Err(ApiError::bad("expect_count: expected how many incidents the filters match, as the list shows them")
                 .with("place", "expect_count"));
         }
         (false, true) => matching(app, Filter::of(query)?, BATCH_MAX + 1).await?,
         (true, true) | (false, false) => {
             return Err(
-                Problem::bad("ids: expected either `ids`, or filters in the address such as ?state=open&owner=dba").with("place", "ids")
+                ApiError::bad("ids: expected either `ids`, or filters in the address such as ?state=open&owner=dba").with("place", "ids")
             );
         }
     };
     if ids.len() > BATCH_MAX {
-        return Err(Problem::bad(format!("at most {BATCH_MAX} incidents at once; narrow the filters")).with("place", "ids"));
+        return Err(ApiError::bad(format!("at most {BATCH_MAX} incidents at once; narrow the filters")).with("place", "ids"));
     }
     match expected {
         Some(expected) if expected != ids.len() => {
             let detail = format!("these are {} incidents, and {expected} were expected; nothing was done", ids.len());
-            Err(Problem::new(StatusCode::CONFLICT, detail).with("count", ids.len()))
+            Err(ApiError::new(StatusCode::CONFLICT, detail).with("count", ids.len()))
         }
         Some(_) | None => Ok(ids),
     }

@@ -14,14 +14,14 @@ use super::paging::{LIST, Paging};
 use super::{no_id, pairs, record, text_or_null, time};
 use crate::read::live;
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::Query;
 
 /// Items that an answer about impact or causes lists; the rest is counted.
 const REACHED_MAX: usize = 1_000;
 
 /// `GET /api/v1/cis`.
-pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     let known = [&LIST[..], &["class", "owner", "environment", "criticality", "source", "q"]].concat();
     let query = Query::of(&uri, &known)?;
     let paging = Paging::of(&query, &["id"])?;
@@ -56,7 +56,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
 }
 
 /// `GET /api/v1/cis/ID`: by id or alias.
-pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, ApiError> {
     Query::of(&uri, &[])?;
     let world = app.world.load_full();
     let (no, ci) = find(&world.cmdb, &id)?;
@@ -77,7 +77,7 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
 }
 
 /// `GET /api/v1/cis/ID/impact`: what would be hurt if it were down, with all else as it is.
-pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
     let (no, id) = {
         let world = app.world.load_full();
@@ -102,7 +102,7 @@ pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: 
 }
 
 /// `GET /api/v1/cis/ID/causes`: the items whose fault would reach it, nearest first, with what fires on each.
-pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
     let (no, id) = {
         let world = app.world.load_full();
@@ -129,7 +129,7 @@ pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: 
     Ok(axum::Json(json!({"ci": id, "items": items, "items_total": total})))
 }
 
-fn find<'a>(cmdb: &'a Cmdb, id: &str) -> Result<(CiNo, &'a Ci), Problem> {
+fn find<'a>(cmdb: &'a Cmdb, id: &str) -> Result<(CiNo, &'a Ci), ApiError> {
     let no = cmdb.find(id).ok_or_else(|| no_id("item", id))?;
     cmdb.ci(no).map(|ci| (no, ci)).ok_or_else(|| no_id("item", id))
 }

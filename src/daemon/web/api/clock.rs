@@ -9,18 +9,18 @@ use super::time;
 use crate::clock::Reading;
 use crate::ingest::trust::Principal;
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::Query;
 
 /// `GET /api/v1/clock`.
-pub(super) async fn show(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn show(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
     let reading = app.writer.ask_clock(|keeper, clock| keeper.reading(clock)).await?;
     Ok(axum::Json(json(reading)))
 }
 
 /// `POST /api/v1/clock/confirm`: the step that is doubted is meant, and believed at once. Where none is doubted nothing changes.
-pub(super) async fn confirm(State(app): State<App>, Extension(who): Extension<Principal>) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn confirm(State(app): State<App>, Extension(who): Extension<Principal>) -> Result<axum::Json<Value>, ApiError> {
     let (confirmed, reading) = app.writer.ask_clock(|keeper, clock| (keeper.confirm(clock), keeper.reading(clock))).await?;
     if let Some(ahead) = confirmed {
         warn!(by = who.name, ahead = %ahead.words(), "The step of the wall clock was confirmed by hand and is believed.");

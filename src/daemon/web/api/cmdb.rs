@@ -15,7 +15,7 @@ use watchkeeper_engine::limits::SOURCE_BYTES_MAX;
 use crate::diagnostics::{Colour, Findings, Format};
 use crate::ingest::http::read_body;
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::{Query, Switch, unknown};
 use crate::world::{Confirmed, IMPORTS_MAX, Import, ImportFormat, ImportWish, Imported, Refusal, Run};
 
@@ -26,7 +26,7 @@ const FORMATS: [&str; 2] = ["yaml", "csv"];
 const ROWS_SHOWN: usize = 1_000;
 
 /// `GET /api/v1/cmdb/diff`: what a reload would change in the CMDB; changes nothing. 422 with all faults where the files have some.
-pub(super) async fn diff(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn diff(State(app): State<App>, uri: Uri) -> Result<Response, ApiError> {
     Query::of(&uri, &[])?;
     Ok(match app.files.compare().await {
         Ok(comparison) => {
@@ -38,7 +38,7 @@ pub(super) async fn diff(State(app): State<App>, uri: Uri) -> Result<Response, P
 }
 
 /// `GET /api/v1/cmdb/sources`: who brought the items, and how many.
-pub(super) async fn sources(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn sources(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
     let world = app.world.load();
     let mut sources: BTreeMap<&str, usize> = BTreeMap::from([(FILES, 0)]);
@@ -50,7 +50,7 @@ pub(super) async fn sources(State(app): State<App>, uri: Uri) -> Result<axum::Js
 }
 
 /// `POST /api/v1/cmdb/import`: the body is all that a source holds, and replaces what it brought before.
-pub(super) async fn import(State(app): State<App>, uri: Uri, request: Request<Body>) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn import(State(app): State<App>, uri: Uri, request: Request<Body>) -> Result<axum::Json<Value>, ApiError> {
     let query = Query::of(&uri, &["source", "format", "dry_run", "confirm"])?;
     let format = match query.get("format").unwrap_or(FORMATS[0]) {
         "yaml" => ImportFormat::Yaml,
@@ -59,14 +59,14 @@ pub(super) async fn import(State(app): State<App>, uri: Uri, request: Request<Bo
     };
     let run = if query.flag("dry_run", Switch::Off)? == Switch::On { Run::Dry } else { Run::Real };
     let confirmed = if query.flag("confirm", Switch::Off)? == Switch::On { Confirmed::Yes } else { Confirmed::No };
-    let source = query.get("source").ok_or_else(|| Problem::bad("source: expected the name of the source").with("place", "source"))?;
+    let source = query.get("source").ok_or_else(|| ApiError::bad("source: expected the name of the source").with("place", "source"))?;
     // The name is judged before the body is taken in.
     let import = Import::new(source, format, String::new()).map_err(|expected| wrong_name(&expected))?;
     let bytes_max = app.config.limits.body_bytes.min(SOURCE_BYTES_MAX);
     let body = read_body(request, bytes_max, &app.bytes_in_flight).await?;
     let text = String::from_utf8(body.bytes.to_vec()).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Problem::bad(format!("body: expected UTF-8, byte {at} is none")).with("place", "body")
+        ApiError::bad(format!("body: expected UTF-8, byte {at} is none")).with("place", "body")
     })?;
     let import = Import { file: watchkeeper_engine::source::SourceFile::new(import.file.path, text), source: import.source };
     let wish = ImportWish { import, run, confirmed };
@@ -91,33 +91,33 @@ fn answer(source: &str, run: Run, imported: &Imported) -> Value {
     })
 }
 
-fn refused(refusal: &Refusal) -> Problem {
+fn refused(refusal: &Refusal) -> ApiError {
     match refusal {
         Refusal::Faulty(findings) => faulty(findings),
         Refusal::Unconfirmed { loss, diff } => {
             let (items, left_out) = rows(diff);
-            Problem::new(StatusCode::CONFLICT, format!("{loss}: with confirm=true, or --confirm on the command line; nothing was changed"))
+            ApiError::new(StatusCode::CONFLICT, format!("{loss}: with confirm=true, or --confirm on the command line; nothing was changed"))
                 .with("confirm", "confirm=true")
                 .with("summary", diff.summary())
                 .with("items", items)
                 .with("left_out", left_out)
         }
         Refusal::TooManySources => {
-            Problem::new(StatusCode::CONFLICT, format!("there are {IMPORTS_MAX} sources already; empty one that is not kept any more"))
+            ApiError::new(StatusCode::CONFLICT, format!("there are {IMPORTS_MAX} sources already; empty one that is not kept any more"))
         }
         Refusal::Busy(full) => (*full).into(),
     }
 }
 
 /// 422 with all faults, each with its place.
-fn faulty(findings: &Findings) -> Problem {
+fn faulty(findings: &Findings) -> ApiError {
     let drawn = findings.render(Format::Text, Colour::Plain);
     let detail = format!("{drawn}{}; nothing was changed", findings.counted());
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with("findings", findings.json()["findings"].clone())
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with("findings", findings.json()["findings"].clone())
 }
 
-fn wrong_name(expected: &str) -> Problem {
-    Problem::bad(format!("source: expected {expected}")).with("place", "source").with("expected", expected)
+fn wrong_name(expected: &str) -> ApiError {
+    ApiError::bad(format!("source: expected {expected}")).with("place", "source").with("expected", expected)
 }
 
 fn rows(diff: &Diff) -> (Vec<Value>, usize) {

@@ -18,7 +18,7 @@ use super::{expected, no_id, record};
 use crate::ingest::trust::Principal;
 use crate::read::live;
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::unknown;
 
 /// Commands to an incident, with the fields that each knows.
@@ -49,7 +49,7 @@ pub(super) async fn incident(
     Path((id, command)): Path<(String, String)>,
     headers: HeaderMap,
     request: Request<Body>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let number: IncidentId = id.parse().map_err(|_| no_id("incident", &id))?;
     let (word, known) = known_command(&COMMANDS, &command)?;
     let expected = expected(&headers)?;
@@ -64,10 +64,10 @@ pub(super) async fn incident(
 type Known = (&'static str, &'static [&'static str]);
 
 /// A command of a path and the fields that it takes; 404 with the nearest known one.
-pub(super) fn known_command(commands: &[Known], given: &str) -> Result<Known, Problem> {
+pub(super) fn known_command(commands: &[Known], given: &str) -> Result<Known, ApiError> {
     commands.iter().find(|(word, _)| *word == given).copied().ok_or_else(|| {
         let words: Vec<&str> = commands.iter().map(|(word, _)| *word).collect();
-        Problem { status: StatusCode::NOT_FOUND, ..unknown("command", given, &words) }
+        ApiError { status: StatusCode::NOT_FOUND, ..unknown("command", given, &words) }
     })
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn open(
     Extension(who): Extension<Principal>,
     once: Option<Extension<Once>>,
     request: Request<Body>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let fields = Fields::read(&app, request, &REPORT).await?;
     let report = Report {
         title: fields.required("title", "what is wrong, in a sentence")?,
@@ -96,26 +96,26 @@ pub(super) async fn open(
         }
         Reply::Invalid(refused) => Err(refused.into()),
         Reply::NotFound { .. } | Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Taken(_) | Reply::Adopted => {
-            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else"))
+            Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else"))
         }
     }
 }
 
 /// `priority`, or `impact` and `urgency`, or neither.
-fn grade(fields: &Fields) -> Result<Grade, Problem> {
+fn grade(fields: &Fields) -> Result<Grade, ApiError> {
     let given = |name: &str| fields.text(name).map(|text| !text.is_empty());
     let level = |name: &str| fields.parsed(name, "one of high, medium, low", Level::from_word);
     match (given("priority")?, given("impact")?, given("urgency")?) {
         (false, false, false) => Ok(Grade::ByItem),
         (true, false, false) => Ok(Grade::Priority { priority: fields.parsed("priority", "one of P1 to P5", Priority::from_word)? }),
         (false, true, true) => Ok(Grade::Levels { impact: level("impact")?, urgency: level("urgency")? }),
-        (true, _, _) => Err(Problem::bad("priority: expected either `priority`, or `impact` and `urgency`").with("place", "priority")),
-        (false, _, _) => Err(Problem::bad("impact: expected `impact` and `urgency` together").with("place", "impact")),
+        (true, _, _) => Err(ApiError::bad("priority: expected either `priority`, or `impact` and `urgency`").with("place", "priority")),
+        (false, _, _) => Err(ApiError::bad("impact: expected `impact` and `urgency` together").with("place", "impact")),
     }
 }
 
 /// The action of a command and its fields.
-pub(in crate::web) fn action(id: IncidentId, word: &str, fields: &Fields, now: Time) -> Result<Action, Problem> {
+pub(in crate::web) fn action(id: IncidentId, word: &str, fields: &Fields, now: Time) -> Result<Action, ApiError> {
     Ok(match word {
         "acknowledge" => Action::Acknowledge { id },
         "assign" => Action::Assign { id, to: fields.required("to", "whoever has it now")? },
@@ -142,20 +142,20 @@ pub(in crate::web) fn action(id: IncidentId, word: &str, fields: &Fields, now: T
 }
 
 /// `until` as a time, or `for` as a duration from now on.
-fn until(fields: &Fields, now: Time) -> Result<Option<Time>, Problem> {
+fn until(fields: &Fields, now: Time) -> Result<Option<Time>, ApiError> {
     let duration = fields.text("for")?;
     if duration.is_empty() {
         return fields.time("until");
     }
     match (Span::parse(&duration), fields.time("until")?) {
         (Ok(span), None) => Ok(Some(now + span)),
-        (Ok(_), Some(_)) => Err(Problem::bad("for: expected either `for` or `until`, not both").with("place", "for")),
-        (Err(fault), _) => Err(Problem::bad(format!("for: {fault}")).with("place", "for")),
+        (Ok(_), Some(_)) => Err(ApiError::bad("for: expected either `for` or `until`, not both").with("place", "for")),
+        (Err(fault), _) => Err(ApiError::bad(format!("for: {fault}")).with("place", "for")),
     }
 }
 
 /// What the writer said, with the record as it is now.
-async fn answer(app: &App, id: &str, word: &str, reply: Reply) -> Result<Response, Problem> {
+async fn answer(app: &App, id: &str, word: &str, reply: Reply) -> Result<Response, ApiError> {
     match reply {
         Reply::Done { .. } => {
             let whole = whole(app, id).await?;
@@ -173,18 +173,18 @@ async fn answer(app: &App, id: &str, word: &str, reply: Reply) -> Result<Respons
         Reply::Stale { version, .. } => {
             let whole = whole(app, id).await?;
             let detail = format!("the record has changed: it is at version {version}");
-            Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail).with("current", json_of(app, &whole).await?))
+            Err(ApiError::new(StatusCode::PRECONDITION_FAILED, detail).with("current", json_of(app, &whole).await?))
         }
         Reply::NotAllowed { state, allowed } => Err(conflict(state, allowed)),
         Reply::Invalid(refused) => Err(refused.into()),
-        Reply::Taken(_) | Reply::Adopted => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
+        Reply::Taken(_) | Reply::Adopted => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
     }
 }
 
 /// 409 with what is allowed instead.
-pub(in crate::web) fn conflict(state: &str, allowed: &[&str]) -> Problem {
+pub(in crate::web) fn conflict(state: &str, allowed: &[&str]) -> ApiError {
     let words = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
-    Problem::new(StatusCode::CONFLICT, format!("it is {}; allowed there: {words}", state.replace('_', " ")))
+    ApiError::new(StatusCode::CONFLICT, format!("it is {}; allowed there: {words}", state.replace('_', " ")))
         .with("state", state)
         .with("allowed", json!(allowed))
 }

@@ -3,6 +3,7 @@
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
 use watchkeeper_engine::event::{Command, Event};
@@ -12,12 +13,12 @@ use watchkeeper_engine::state::rows::decode;
 
 use super::paging::{LIST, Paging, split};
 use super::{expected, no_id, pairs, record, text_or_null, time, time_or_null};
-use crate::base64::{self, Alphabet};
+
 use crate::ingest::door::{NotHeard, Reads, Source, parse};
 use crate::ingest::trust::Principal;
 use crate::read::{ReadError, live};
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::Query;
 use crate::writer::{Beside, DeadInput, DeadLetter, Form, Full, Kept, Lane, Origin};
 
@@ -25,7 +26,7 @@ use crate::writer::{Beside, DeadInput, DeadLetter, Form, Full, Kept, Lane, Origi
 const DOORS: [&str; 3] = ["http", "kafka", "writer"];
 
 /// `GET /api/v1/dead-letters`.
-pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     let query = Query::of(&uri, &[&LIST[..], &["source", "door"]].concat())?;
     let paging = Paging::of(&query, &["-received_at", "received_at"])?;
     let doors = query.words("door", &DOORS, |word| DOORS.iter().copied().find(|door| *door == word))?;
@@ -38,7 +39,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
 }
 
 /// `GET /api/v1/dead-letters/ID`: with what came in.
-pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, ApiError> {
     Query::of(&uri, &[])?;
     let letter = letter(&app, &id).await?;
     Ok(record(version(&letter), whole(&letter)))
@@ -50,13 +51,13 @@ pub(super) async fn redrive(
     Extension(who): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let mut letter = letter(&app, &id).await?;
     if letter.redriven_at.is_some() {
         return Ok(record(version(&letter), whole(&letter)));
     }
     if expected(&headers)?.is_some_and(|expected| expected != version(&letter)) {
-        return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "it was changed meanwhile").with("current", whole(&letter)));
+        return Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "it was changed meanwhile").with("current", whole(&letter)));
     }
     let (inputs, members) = again(&app, &letter)?;
     letter.redriven_at = Some(live::now(&app.writer).await?);
@@ -70,9 +71,9 @@ pub(super) async fn redrive(
 }
 
 /// The alerts of what was refused, and which members of it they are.
-fn again(app: &App, letter: &DeadLetter) -> Result<(Vec<AlertInput>, Vec<u32>), Problem> {
+fn again(app: &App, letter: &DeadLetter) -> Result<(Vec<AlertInput>, Vec<u32>), ApiError> {
     let input = &letter.input;
-    let conflict = |detail: &str| Problem::new(StatusCode::CONFLICT, detail).with("allowed", json!([]));
+    let conflict = |detail: &str| ApiError::new(StatusCode::CONFLICT, detail).with("allowed", json!([]));
     match input.form {
         Form::Command => return Err(conflict("a command is given again by whoever gave it")),
         Form::Alert => {
@@ -99,9 +100,9 @@ fn again(app: &App, letter: &DeadLetter) -> Result<(Vec<AlertInput>, Vec<u32>), 
     Ok(taken.map(|(alert, place)| (alert, u32::try_from(place).unwrap_or(u32::MAX))).unzip())
 }
 
-fn still_refused(faults: &[&Refused]) -> Problem {
+fn still_refused(faults: &[&Refused]) -> ApiError {
     let faults: Vec<Value> = faults.iter().map(|fault| json!({"place": fault.place, "expected": fault.expected})).collect();
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "it is still refused, and nothing of it was taken").with("faults", faults)
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "it is still refused, and nothing of it was taken").with("faults", faults)
 }
 
 /// The source of a letter as it is configured now.
@@ -124,7 +125,7 @@ fn source(app: &App, letter: &DeadLetter) -> Option<Source> {
     }
 }
 
-async fn letter(app: &App, id: &str) -> Result<DeadLetter, Problem> {
+async fn letter(app: &App, id: &str) -> Result<DeadLetter, ApiError> {
     let number: DeadLetterId = id.parse().map_err(|_| no_id("dead letter", id))?;
     app.records.dead_letter(number).await?.ok_or_else(|| no_id("dead letter", id))
 }
@@ -189,7 +190,7 @@ fn bytes(bytes: &[u8]) -> (Value, Value) {
     };
     match whole {
         Some(text) => (Value::String(text.to_owned()), Value::Null),
-        None => (Value::Null, Value::String(base64::encode(bytes, Alphabet::Standard))),
+        None => (Value::Null, Value::String(BASE64_STANDARD.encode(bytes))),
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::ingest::http::read_body;
 use crate::ingest::json::{kind, moment, of_serde, text};
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::{Query, unknown};
 use watchkeeper_engine::time::Time;
 
@@ -19,7 +19,7 @@ pub(in crate::web) struct Fields(Map<String, Value>);
 
 impl Fields {
     /// Reads the body of a request that knows these fields.
-    pub(in crate::web) async fn read(app: &App, request: Request<Body>, known: &[&str]) -> Result<Fields, Problem> {
+    pub(in crate::web) async fn read(app: &App, request: Request<Body>, known: &[&str]) -> Result<Fields, ApiError> {
         let body = read_body(request, app.config.limits.body_bytes, &app.bytes_in_flight).await?;
         let text = text(&body.bytes)?;
         if text.trim().is_empty() {
@@ -39,7 +39,7 @@ impl Fields {
     }
 
     /// A text; empty where it is left out.
-    pub(in crate::web) fn text(&self, name: &str) -> Result<String, Problem> {
+    pub(in crate::web) fn text(&self, name: &str) -> Result<String, ApiError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(String::new()),
             Some(Value::String(text)) => Ok(text.clone()),
@@ -48,7 +48,7 @@ impl Fields {
     }
 
     /// A text that must be there.
-    pub(in crate::web) fn required(&self, name: &str, what: &str) -> Result<String, Problem> {
+    pub(in crate::web) fn required(&self, name: &str, what: &str) -> Result<String, ApiError> {
         match self.text(name)? {
             text if text.trim().is_empty() => Err(wrong(name, what, "nothing")),
             text => Ok(text),
@@ -56,7 +56,7 @@ impl Fields {
     }
 
     /// A time, if it is given.
-    pub(in crate::web) fn time(&self, name: &str) -> Result<Option<Time>, Problem> {
+    pub(in crate::web) fn time(&self, name: &str) -> Result<Option<Time>, ApiError> {
         let text = self.text(name)?;
         moment(&text).ok_or_else(|| wrong(name, "a time such as 2026-11-24T03:02:00Z", &format!("{text:?}")))
     }
@@ -67,7 +67,7 @@ impl Fields {
     }
 
     /// A number of things, if it is given.
-    pub(in crate::web) fn count(&self, name: &str) -> Result<Option<usize>, Problem> {
+    pub(in crate::web) fn count(&self, name: &str) -> Result<Option<usize>, ApiError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
@@ -78,7 +78,7 @@ impl Fields {
     }
 
     /// A list of ids, or one as a text with commas between them.
-    pub(in crate::web) fn ids<T: FromStr>(&self, name: &str, what: &str) -> Result<Vec<T>, Problem> {
+    pub(in crate::web) fn ids<T: FromStr>(&self, name: &str, what: &str) -> Result<Vec<T>, ApiError> {
         let parse = |text: &str| text.trim().parse().map_err(|_| wrong(name, what, &format!("{text:?}")));
         match self.0.get(name) {
             Some(Value::Array(items)) => {
@@ -89,12 +89,12 @@ impl Fields {
     }
 
     /// A field that `parse` understands, if it is given.
-    pub(in crate::web) fn parsed<T>(&self, name: &str, what: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Problem> {
+    pub(in crate::web) fn parsed<T>(&self, name: &str, what: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, ApiError> {
         let text = self.required(name, what)?;
         parse(&text).ok_or_else(|| wrong(name, what, &format!("{text:?}")))
     }
 }
 
-fn wrong(name: &str, expected: &str, is: &str) -> Problem {
-    Problem::bad(format!("{name}: expected {expected}, this is {is}")).with("place", name).with("expected", expected)
+fn wrong(name: &str, expected: &str, is: &str) -> ApiError {
+    ApiError::bad(format!("{name}: expected {expected}, this is {is}")).with("place", name).with("expected", expected)
 }

@@ -5,11 +5,11 @@ use axum::http::Uri;
 use serde_json::{Value, json};
 
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::Query;
 
 /// `GET /api/v1/rules`: the rules in force, by section and in the order in which they are asked.
-pub(super) async fn rules(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn rules(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
     let world = app.world.load();
     let rules = world.policy.rules().into_iter();

@@ -18,14 +18,14 @@ use watchkeeper_engine::time::Time;
 use super::paging::{LIST, Paging};
 use super::{pairs, text_or_null, time, time_or_null};
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::Query;
 
 /// Words of `state`.
 const STATES: [&str; 4] = ["across", "crossing", "never", "no_data"];
 
 /// `GET /api/v1/forecasts`, by rule and series; a rule without series is one item.
-pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     let query = Query::of(&uri, &[&LIST[..], &["rule", "state"]].concat())?;
     let paging = Paging::of(&query, &["rule"])?;
     let rules: Vec<String> = query.all("rule").map(str::to_owned).collect();

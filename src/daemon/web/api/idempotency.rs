@@ -23,7 +23,7 @@ use crate::ingest::http::read_body;
 use crate::ingest::trust::Principal;
 use crate::read::{ReadError, live};
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::writer::{Full, RowsOfReply};
 
 /// How long an answer is kept.
@@ -155,16 +155,16 @@ pub(in crate::web) async fn once(
     let key = match key.to_str() {
         Ok(key) if !key.is_empty() && key.len() <= KEY_BYTES_MAX => (who.name, key.to_owned()),
         Ok(_) | Err(_) => {
-            return Problem::bad(format!("Idempotency-Key: expected 1 to {KEY_BYTES_MAX} bytes of ASCII")).into_response();
+            return ApiError::bad(format!("Idempotency-Key: expected 1 to {KEY_BYTES_MAX} bytes of ASCII")).into_response();
         }
     };
     // In a task of its own: a client that goes away must not leave a key half used.
     let kept = tokio::spawn(async move { keep(&app, key, request, next).await }).await;
-    let stopping = Err(Problem::from(Full::Stopping));
-    kept.unwrap_or(stopping).unwrap_or_else(Problem::into_response)
+    let stopping = Err(ApiError::from(Full::Stopping));
+    kept.unwrap_or(stopping).unwrap_or_else(ApiError::into_response)
 }
 
-async fn keep(app: &App, key: Key, request: Request<Body>, next: Next) -> Result<Response<Body>, Problem> {
+async fn keep(app: &App, key: Key, request: Request<Body>, next: Next) -> Result<Response<Body>, ApiError> {
     let (parts, body) = request.into_parts();
     let mut head = Request::new(body);
     *head.headers_mut() = parts.headers.clone();
@@ -195,7 +195,7 @@ async fn keep(app: &App, key: Key, request: Request<Body>, next: Next) -> Result
     let (head, body) = response.into_parts();
     let bytes: Bytes = axum::body::to_bytes(body, ANSWER_BYTES_MAX)
         .await
-        .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer is too large to be kept for the Idempotency-Key"))?;
+        .map_err(|_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer is too large to be kept for the Idempotency-Key"))?;
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let receipt = Receipt {
         who: key.0,
@@ -262,7 +262,7 @@ impl Answers {
     }
 
     /// Begins a request: with what is kept for its key, or as the first that runs.
-    fn begin(&self, key: &Key, request: &[u8], now: Time) -> Result<Begun, Problem> {
+    fn begin(&self, key: &Key, request: &[u8], now: Time) -> Result<Begun, ApiError> {
         let mut kept = self.lock();
         while kept.order.front().is_some_and(|(expiry, _)| *expiry <= now) {
             kept.forget_first();
@@ -274,7 +274,7 @@ impl Answers {
                 Ok(Begun::New)
             }
             Some(Entry::Running) => {
-                Err(Problem::new(StatusCode::CONFLICT, "the first request with this Idempotency-Key is not answered yet"))
+                Err(ApiError::new(StatusCode::CONFLICT, "the first request with this Idempotency-Key is not answered yet"))
             }
             Some(Entry::Done(expiry, receipt)) if receipt.request == request => {
                 let (expiry, receipt) = (*expiry, receipt.clone());
@@ -285,7 +285,7 @@ impl Answers {
                 Ok(Begun::Done(expiry, receipt))
             }
             Some(Entry::Done(..)) => {
-                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "this Idempotency-Key was used for another request"))
+                Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "this Idempotency-Key was used for another request"))
             }
         }
     }
@@ -333,8 +333,9 @@ impl Receipt {
         RowChange { table: Table::RECEIPTS, key, value: Some(encode(self)) }
     }
 
-    fn answer(self, replayed: Replayed) -> Result<Response<Body>, Problem> {
-        let broken = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer that is kept for this Idempotency-Key cannot be given");
+    fn answer(self, replayed: Replayed) -> Result<Response<Body>, ApiError> {
+        let broken =
+            || ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer that is kept for this Idempotency-Key cannot be given");
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = StatusCode::from_u16(self.status).map_err(|_| broken())?;
         for (name, value) in [(header::CONTENT_TYPE, self.content_type), (header::ETAG, self.etag)] {

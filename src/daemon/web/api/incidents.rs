@@ -19,7 +19,7 @@ use super::{alerts, no_id, record, sla, text_or_null, time, time_or_null};
 use crate::read::live::{self, IncidentNow};
 use crate::read::{Order, Span, Wanted, WholeIncident};
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::{Query, Switch, unknown};
 
 /// Orders of the list.
@@ -45,7 +45,7 @@ pub(super) struct Filter {
 }
 
 /// `GET /api/v1/incidents`.
-pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     let query = Query::of(&uri, &[&LIST[..], &FILTERS].concat())?;
     let paging = Paging::of(&query, &SORTS)?;
     let filter = Filter::of(&query)?;
@@ -63,7 +63,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
 }
 
 /// The ids of all incidents that a filter keeps, oldest first, at most `limit`.
-pub(super) async fn matching(app: &App, filter: Filter, limit: usize) -> Result<Vec<IncidentId>, Problem> {
+pub(super) async fn matching(app: &App, filter: Filter, limit: usize) -> Result<Vec<IncidentId>, ApiError> {
     let filter = Arc::new(filter);
     let (mut ids, mut from) = (Vec::new(), None);
     loop {
@@ -79,14 +79,14 @@ pub(super) async fn matching(app: &App, filter: Filter, limit: usize) -> Result<
 }
 
 /// `GET /api/v1/incidents/ID`.
-pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, ApiError> {
     Query::of(&uri, &[])?;
     let whole = whole(&app, &id).await?;
     Ok(record(whole.incident.version, json_of(&app, &whole).await?))
 }
 
 /// `GET /api/v1/incidents/ID/explain`: why it is what it is and what comes next by itself; of one that is closed, its timeline.
-pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
     let whole = whole(&app, &id).await?;
     let number = whole.incident.id;
@@ -101,13 +101,13 @@ pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri:
 }
 
 /// An incident by the id of a path.
-pub(in crate::web) async fn whole(app: &App, id: &str) -> Result<WholeIncident, Problem> {
+pub(in crate::web) async fn whole(app: &App, id: &str) -> Result<WholeIncident, ApiError> {
     let number: IncidentId = id.parse().map_err(|_| no_id("incident", id))?;
     app.records.incident(number).await?.ok_or_else(|| no_id("incident", id))
 }
 
 /// An incident with its alerts and its timeline.
-pub(super) async fn json_of(app: &App, whole: &WholeIncident) -> Result<Value, Problem> {
+pub(super) async fn json_of(app: &App, whole: &WholeIncident) -> Result<Value, ApiError> {
     let incident = &whole.incident;
     let now = live::incidents(&app.writer, vec![incident.id]).await?.remove(&incident.id).unwrap_or_default();
     let symptoms = whole.members.iter().filter(|member| member.left_at.is_none() && member.role == Role::Symptom).count();
@@ -148,7 +148,7 @@ fn member_json(member: &Member, alerts: &[Value]) -> Value {
     json
 }
 
-async fn items(app: &App, incidents: &[Incident]) -> Result<Vec<Value>, Problem> {
+async fn items(app: &App, incidents: &[Incident]) -> Result<Vec<Value>, ApiError> {
     let ids: Vec<IncidentId> = incidents.iter().map(|incident| incident.id).collect();
     let now = if ids.is_empty() { Default::default() } else { live::incidents(&app.writer, ids).await? };
     let nothing = IncidentNow::default();
@@ -163,7 +163,7 @@ async fn items(app: &App, incidents: &[Incident]) -> Result<Vec<Value>, Problem>
 }
 
 /// An incident's item with where its promises stand.
-async fn with_clocks(app: &App, mut json: Value, incident: &Incident) -> Result<Value, Problem> {
+async fn with_clocks(app: &App, mut json: Value, incident: &Incident) -> Result<Value, ApiError> {
     let terms = app.records.terms(std::slice::from_ref(incident)).await?;
     if !terms.is_empty() {
         json["sla"] = sla::promises(incident, &terms, live::now(&app.writer).await?);
@@ -233,7 +233,7 @@ fn key_of(sort: &str, incident: &Incident) -> Vec<u8> {
 }
 
 impl Filter {
-    pub(super) fn of(query: &Query) -> Result<Filter, Problem> {
+    pub(super) fn of(query: &Query) -> Result<Filter, ApiError> {
         let mut states = Vec::new();
         for word in query.all("state") {
             match (word, IncidentState::from_word(word)) {

@@ -19,11 +19,11 @@ use crate::ingest::http::read_body;
 use crate::ingest::json::{Moment, Pairs, of_serde, text};
 use crate::read::live::{self, Unmatched};
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::Query;
 
 /// `GET /api/v1/unmatched`: values that no item has as id or alias, with what fires.
-pub(super) async fn unmatched(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn unmatched(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     let query = Query::of(&uri, &LIST)?;
     let paging = Paging::of(&query, &["value"])?;
     let from = paging.after_key()?.map(|key| String::from_utf8_lossy(&key).into_owned());
@@ -77,7 +77,7 @@ struct Imagined {
 }
 
 /// `POST /api/v1/try`: the trace of an alert that has not happened. The body is one as in `fire` of a rule test, one as Prometheus sends it, or a list of those.
-pub(super) async fn try_alert(State(app): State<App>, request: Request<Body>) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn try_alert(State(app): State<App>, request: Request<Body>) -> Result<axum::Json<Value>, ApiError> {
     let body = read_body(request, app.config.limits.body_bytes, &app.bytes_in_flight).await?;
     let inputs = imagined(&body.bytes, &app.world.load())?;
     let mut traces = Vec::with_capacity(inputs.len());
@@ -92,7 +92,7 @@ pub(super) async fn try_alert(State(app): State<App>, request: Request<Body>) ->
 /// Alerts that one request may try: each is a question to the writer.
 const TRIED_MAX: usize = 100;
 
-fn imagined(body: &[u8], world: &World) -> Result<Vec<AlertInput>, Problem> {
+fn imagined(body: &[u8], world: &World) -> Result<Vec<AlertInput>, ApiError> {
     let text = text(body)?;
     let door = Door { source: "default", realm: "main", severities: &world.policy.severities };
     let whole = text.trim_start();
@@ -115,8 +115,8 @@ fn imagined(body: &[u8], world: &World) -> Result<Vec<AlertInput>, Problem> {
     }
 }
 
-fn too_many() -> Problem {
-    Problem::bad(format!("alerts: expected at most {TRIED_MAX} to try"))
+fn too_many() -> ApiError {
+    ApiError::bad(format!("alerts: expected at most {TRIED_MAX} to try"))
 }
 
 /// The members of a list whose every member has a `name`, as in a test's `fire`.
@@ -131,10 +131,10 @@ fn is_named(text: &str) -> bool {
     serde_json::from_str::<Value>(text).is_ok_and(|value| value.get("name").is_some())
 }
 
-fn fired(text: &str, world: &World) -> Result<AlertInput, Problem> {
+fn fired(text: &str, world: &World) -> Result<AlertInput, ApiError> {
     let given: Imagined = serde_json::from_str(text).map_err(|error| {
         let fault = of_serde(&error, text, "an alert");
-        Problem::bad(format!("{}: {error}", fault.place)).with("place", fault.place)
+        ApiError::bad(format!("{}: {error}", fault.place)).with("place", fault.place)
     })?;
     let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
     let mut labels = given.labels.0;

@@ -30,7 +30,7 @@ use serde_json::{Map, Value};
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::Time;
 
-use super::problem::Problem;
+use super::error::ApiError;
 use super::{Access, Endpoint};
 use crate::ingest::trust::Need;
 
@@ -87,14 +87,14 @@ fn record(version: u64, json: Value) -> Response {
 }
 
 /// The version that a command expects: `If-Match: "7"`; `None` where it does not care.
-fn expected(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+fn expected(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
     let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {
         return Ok(None);
     }
     let number = text.strip_prefix("W/").unwrap_or(text).trim_matches('"').parse();
-    number.map(Some).map_err(|_| Problem::bad("If-Match: expected the ETag of the record, such as \"7\"").with("place", "If-Match"))
+    number.map(Some).map_err(|_| ApiError::bad("If-Match: expected the ETag of the record, such as \"7\"").with("place", "If-Match"))
 }
 
 fn time(at: Time) -> Value {
@@ -113,7 +113,7 @@ fn pairs(labels: &Labels) -> Value {
     Value::Object(labels.iter().map(|(name, value)| (name.to_owned(), Value::String(value.to_owned()))).collect::<Map<_, _>>())
 }
 
-fn no_id(kind: &str, id: &str) -> Problem {
+fn no_id(kind: &str, id: &str) -> ApiError {
     let shown: String = id.chars().take(60).collect();
-    Problem::not_found(format!("there is no {kind} {shown:?}"))
+    ApiError::not_found(format!("there is no {kind} {shown:?}"))
 }

@@ -16,14 +16,14 @@ use super::{no_id, record, text_or_null, time, time_or_null};
 use crate::ingest::trust::Principal;
 use crate::read::{Span, Wanted};
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::Query;
 
 /// Words of `state`.
 const STATES: [&str; 4] = ["planned", "rendered", "delivered", "dead"];
 
 /// `GET /api/v1/outbox`.
-pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     let known = [&LIST[..], &["state", "to", "reason", "incident"]].concat();
     let query = Query::of(&uri, &known)?;
     let paging = Paging::of(&query, &["-planned_at", "planned_at"])?;
@@ -47,7 +47,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
 }
 
 /// `GET /api/v1/outbox/ID`: with the whole message as it goes out.
-pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, ApiError> {
     Query::of(&uri, &[])?;
     let message = message(&app, &id).await?;
     Ok(record(version(&message), whole(&message)))
@@ -59,7 +59,7 @@ pub(super) async fn retry(
     Extension(who): Extension<Principal>,
     once: Option<Extension<Once>>,
     Path(id): Path<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let known = message(&app, &id).await?;
     let action = match known.state {
         MessageState::Dead => Action::ReviveMessage { message: Box::new(known) },
@@ -73,7 +73,7 @@ pub(super) async fn retry(
     Ok(record(version(&message), whole(&message)))
 }
 
-async fn message(app: &App, id: &str) -> Result<Message, Problem> {
+async fn message(app: &App, id: &str) -> Result<Message, ApiError> {
     let number: MessageId = id.parse().map_err(|_| no_id("message", id))?;
     app.records.message(number).await?.ok_or_else(|| no_id("message", id))
 }

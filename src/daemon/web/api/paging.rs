@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::read::{Order, Page};
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::{Query, unknown};
 
 /// Records of one part of a list where the request does not say.
@@ -25,7 +25,7 @@ pub(super) struct Paging {
 
 impl Paging {
     /// Of a request to a list that knows these orders, the first being the default.
-    pub(super) fn of(query: &Query, sorts: &[&'static str]) -> Result<Paging, Problem> {
+    pub(super) fn of(query: &Query, sorts: &[&'static str]) -> Result<Paging, ApiError> {
         let limit = query.number("limit", 1..=LIMIT_MAX, LIMIT_DEFAULT)?;
         let sort = match query.get("sort") {
             None => sorts[0],
@@ -36,7 +36,7 @@ impl Paging {
             Some(cursor) => match cursor.split_once('.') {
                 Some((of, after)) if of == sort => Some(after.to_owned()),
                 Some((of, _)) if sorts.contains(&of) => {
-                    return Err(Problem::bad(format!("the cursor is of a list sorted by {of}, not by {sort}")).with("place", "cursor"));
+                    return Err(ApiError::bad(format!("the cursor is of a list sorted by {of}, not by {sort}")).with("place", "cursor"));
                 }
                 Some(_) | None => return Err(no_cursor()),
             },
@@ -45,12 +45,12 @@ impl Paging {
     }
 
     /// The first id of the part, in a list by ids.
-    pub(super) fn first_id(&self) -> Result<Option<u64>, Problem> {
+    pub(super) fn first_id(&self) -> Result<Option<u64>, ApiError> {
         self.after.as_deref().map(|text| text.parse().map_err(|_| no_cursor())).transpose()
     }
 
     /// The key after which the part begins, in a list by keys.
-    pub(super) fn after_key(&self) -> Result<Option<Vec<u8>>, Problem> {
+    pub(super) fn after_key(&self) -> Result<Option<Vec<u8>>, ApiError> {
         self.after.as_deref().map(|text| bytes(text).ok_or_else(no_cursor)).transpose()
     }
 
@@ -75,8 +75,8 @@ pub(super) fn split<T, C>(page: Page<T, C>) -> (Vec<T>, Option<C>) {
     (page.items, page.next)
 }
 
-fn no_cursor() -> Problem {
-    Problem::bad("cursor: expected the `next` of an answer of this list").with("place", "cursor")
+fn no_cursor() -> ApiError {
+    ApiError::bad("cursor: expected the `next` of an answer of this list").with("place", "cursor")
 }
 
 fn hex(bytes: &[u8]) -> String {

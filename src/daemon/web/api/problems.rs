@@ -19,7 +19,7 @@ use super::{expected, no_id, record, text_or_null, time, time_or_null};
 use crate::ingest::trust::Principal;
 use crate::read::{Span, Wanted, WholeProblem};
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::{Query, unknown};
 
 /// Words of `state`: those of problems, and two that mean several.
@@ -37,7 +37,7 @@ const COMMANDS: [(&str, &[&str]); 7] = [
 ];
 
 /// `GET /api/v1/problems`.
-pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     let query = Query::of(&uri, &[&LIST[..], &["state", "rule", "ci", "owner", "assignee"]].concat())?;
     let paging = Paging::of(&query, &["-opened_at", "opened_at"])?;
     let mut states = Vec::new();
@@ -65,7 +65,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
 }
 
 /// `GET /api/v1/problems/ID`.
-pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, ApiError> {
     Query::of(&uri, &[])?;
     let whole = whole(&app, &id).await?;
     Ok(record(whole.problem.version, json_of(&app, &whole)))
@@ -79,7 +79,7 @@ pub(super) async fn command(
     Path((id, command)): Path<(String, String)>,
     headers: HeaderMap,
     request: Request<Body>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let number: ProblemId = id.parse().map_err(|_| no_id("problem", &id))?;
     let (word, known) = known_command(&COMMANDS, &command)?;
     let expected = expected(&headers)?;
@@ -103,16 +103,16 @@ pub(super) async fn command(
         Reply::NotFound { .. } => Err(conflict(whole.problem.state.word(), &[]).with("current", current)),
         Reply::Stale { version, .. } => {
             let detail = format!("the record has changed: it is at version {version}");
-            Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail).with("current", current))
+            Err(ApiError::new(StatusCode::PRECONDITION_FAILED, detail).with("current", current))
         }
         Reply::NotAllowed { state, allowed } => Err(conflict(state, allowed)),
         Reply::Invalid(refused) => Err(refused.into()),
-        Reply::Taken(_) | Reply::Adopted => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
+        Reply::Taken(_) | Reply::Adopted => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
     }
 }
 
 /// A problem by the id of a path.
-pub(in crate::web) async fn whole(app: &App, id: &str) -> Result<WholeProblem, Problem> {
+pub(in crate::web) async fn whole(app: &App, id: &str) -> Result<WholeProblem, ApiError> {
     let number: ProblemId = id.parse().map_err(|_| no_id("problem", id))?;
     app.records.problem(number).await?.ok_or_else(|| no_id("problem", id))
 }

@@ -13,14 +13,14 @@ use watchkeeper_engine::time::Time;
 use super::time;
 use crate::read::live;
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::Query;
 
 /// Runs to come that each is shown with.
 const NEXT_MAX: usize = 3;
 
 /// `GET /api/v1/schedules`: jobs by kind and name, then the silence rules that come again.
-pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
     let (jobs, now) = live::jobs(&app.writer).await?;
     let world = app.world.load();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::ingest::kafka::Accepted;
 use crate::ingest::trust::Principal;
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::error::ApiError;
 use crate::web::query::unknown;
 use crate::writer::Full;
 
@@ -15,10 +15,10 @@ pub(super) async fn accept(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path(name): Path<String>,
-) -> Result<axum::Json<Value>, Problem> {
+) -> Result<axum::Json<Value>, ApiError> {
     let topics: Vec<&str> = app.kafka.iter().flat_map(|kafka| kafka.topics()).map(String::as_str).collect();
     let told = app.kafka.as_ref().and_then(|kafka| kafka.accept(&name, &who.name));
-    let told = told.ok_or_else(|| Problem { status: StatusCode::NOT_FOUND, ..unknown("Kafka topic", &name, &topics) })?;
+    let told = told.ok_or_else(|| ApiError { status: StatusCode::NOT_FOUND, ..unknown("Kafka topic", &name, &topics) })?;
     let changed = match told.await.map_err(|_| Full::Stopping)? {
         Accepted::Yes { cluster } => Some(cluster),
         Accepted::Holds => None,

@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problem documents: what is wrong, where, and what was expected or is allowed.
+//! Errors of the API, as RFC 9457 has them: what is wrong, where, and what was expected or is allowed.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -18,7 +18,7 @@ pub const RETRY_AFTER_SECONDS: u32 = 2;
 
 /// An answer that is an error.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Problem {
+pub struct ApiError {
     /// The HTTP status.
     pub status: StatusCode,
     /// What is wrong, in a sentence.
@@ -27,71 +27,71 @@ pub struct Problem {
     pub members: Map<String, Value>,
 }
 
-impl Problem {
-    /// A problem of a status, in a sentence.
-    pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
-        Problem { status, detail: detail.into(), members: Map::new() }
+impl ApiError {
+    /// An error with a status and a sentence.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> ApiError {
+        ApiError { status, detail: detail.into(), members: Map::new() }
     }
 
     /// 400: the request is wrong.
-    pub fn bad(detail: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::BAD_REQUEST, detail)
+    pub fn bad(detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, detail)
     }
 
     /// 404: there is no such thing.
-    pub fn not_found(detail: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::NOT_FOUND, detail)
+    pub fn not_found(detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, detail)
     }
 
     /// The same with a further member.
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Problem {
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> ApiError {
         self.members.insert(name.to_owned(), value.into());
         self
     }
 }
 
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Problem {
-        Problem::bad(format!("{}: expected {}", refused.place, refused.expected))
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> ApiError {
+        ApiError::bad(format!("{}: expected {}", refused.place, refused.expected))
             .with("place", refused.place)
             .with("expected", refused.expected)
     }
 }
 
-impl From<Full> for Problem {
-    fn from(full: Full) -> Problem {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, full.to_string())
+impl From<Full> for ApiError {
+    fn from(full: Full) -> ApiError {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, full.to_string())
     }
 }
 
-impl From<BodyFault> for Problem {
-    fn from(fault: BodyFault) -> Problem {
+impl From<BodyFault> for ApiError {
+    fn from(fault: BodyFault) -> ApiError {
         let status = match fault {
             BodyFault::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             BodyFault::Busy => StatusCode::SERVICE_UNAVAILABLE,
             BodyFault::TooSlow => StatusCode::REQUEST_TIMEOUT,
             BodyFault::Broken => StatusCode::BAD_REQUEST,
         };
-        Problem::new(status, fault.to_string())
+        ApiError::new(status, fault.to_string())
     }
 }
 
-impl From<Denied> for Problem {
-    fn from(denied: Denied) -> Problem {
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> ApiError {
         let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::FORBIDDEN);
-        Problem::new(status, denied.to_string())
+        ApiError::new(status, denied.to_string())
     }
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Problem {
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
         // The path and the cause are for the operator's log, not for whoever asks.
         tracing::warn!(%error, "A read of the store failed.");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the store could not be read; the log says why")
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the store could not be read; the log says why")
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response<Body> {
         let mut document = json!({
             "type": "about:blank",
@@ -125,16 +125,16 @@ pub fn mark(response: &mut Response<Body>) {
     }
 }
 
-impl From<ReadError> for Problem {
-    fn from(error: ReadError) -> Problem {
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> ApiError {
         match error {
             ReadError::Store(error) => error.into(),
             ReadError::Row(fault) => {
                 tracing::warn!(error = %fault, "A row of the store could not be read.");
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "a record of the store could not be read; the log says which")
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "a record of the store could not be read; the log says which")
             }
-            ReadError::TooMany => Problem::bad(format!("{error}; narrow it with filters, or list in the order of ids")),
-            ReadError::Stopping => Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+            ReadError::TooMany => ApiError::bad(format!("{error}; narrow it with filters, or list in the order of ids")),
+            ReadError::Stopping => ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         }
     }
 }
