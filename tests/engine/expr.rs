@@ -13,6 +13,12 @@ use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{Health, Level, Priority, Severity, SlaTarget};
 
+/// A condition of `notify`, which sees everything.
+const NOTIFY: Section = Section { key: "notify", sees: Section::OF_EVERYTHING };
+const CORRELATE: Section = Section { key: "correlate", sees: Section::OF_CI };
+const SILENCES: Section = Section { key: "silences", sees: Section::OF_CI };
+const IDENTIFY: Section = Section { key: "identify", sees: Section::OF_ALERT };
+
 /// What the cases look at.
 struct Shop {
     labels: Labels,
@@ -71,7 +77,7 @@ fn t(text: &str) -> Time {
 
 fn check(text: &str) -> Result<bool, String> {
     let shop = Shop::new();
-    let expr = Expr::compile(Section::Notify, text).map_err(|faults| format!("refused: {}", faults[0].message))?;
+    let expr = Expr::compile(NOTIFY, text).map_err(|faults| format!("refused: {}", faults[0].message))?;
     expr.holds(&shop.view()).map_err(|fault| fault.message)
 }
 
@@ -156,9 +162,9 @@ fn a_fault_at_run_time_is_an_answer_of_its_own_unless_the_other_side_decides() {
 fn an_expression_that_visits_more_elements_than_allowed_fails_instead_of_taking_its_time() {
     let services: Vec<String> = (0..400).map(|n| format!("service-{n}")).collect();
     let view = View { incident: IncidentView { services: &services, ..IncidentView::default() }, ..View::default() };
-    let expr = Expr::compile(Section::Notify, "incident.services.all(a, incident.services.exists(b, b == \"none\" || a == b))").unwrap();
+    let expr = Expr::compile(NOTIFY, "incident.services.all(a, incident.services.exists(b, b == \"none\" || a == b))").unwrap();
     assert_eq!(expr.holds(&view), Ok(true));
-    let endless = Expr::compile(Section::Notify, "incident.services.all(a, incident.services.all(b, b != \"none\"))").unwrap();
+    let endless = Expr::compile(NOTIFY, "incident.services.all(a, incident.services.all(b, b != \"none\"))").unwrap();
     assert_eq!(endless.holds(&view).unwrap_err().message, "it looks at more than 100000 elements");
 }
 
@@ -166,7 +172,7 @@ fn an_expression_that_visits_more_elements_than_allowed_fails_instead_of_taking_
 fn every_type_fault_of_an_expression_is_named_with_its_place() {
     let text = "ci.clas == \"switch\" && alert.severity == \"crit\" && alert.count == \"3\" && nam == 1";
     assert_eq!(
-        faults(Section::Correlate, text),
+        faults(CORRELATE, text),
         [
             "[clas] `ci` has no field `clas` (known are id, known, class, owner, domain, environment, criticality, health, labels) = did you mean `class`?",
             "[\"crit\"] unknown severity `crit` (known are critical, error, warning, info, unknown) = did you mean `critical`?",
@@ -215,7 +221,7 @@ fn mistakes_are_answered_with_the_way_it_is_written() {
         "ci.known;",
         "alert.name == \"\u{202e}\" ~",
     ];
-    let said: Vec<String> = texts.iter().map(|text| format!("{text}\n    {}", faults(Section::Notify, text).join("\n    "))).collect();
+    let said: Vec<String> = texts.iter().map(|text| format!("{text}\n    {}", faults(NOTIFY, text).join("\n    "))).collect();
     insta::assert_snapshot!(said.join("\n"));
 }
 
@@ -274,19 +280,19 @@ fn types_and_names_are_checked_in_words_that_teach() {
         "ci.known ? 1 : \"a\"",
         "incident.services[0] == \"a\"",
     ];
-    let said: Vec<String> = texts.iter().map(|text| format!("{text}\n    {}", faults(Section::Notify, text).join("\n    "))).collect();
+    let said: Vec<String> = texts.iter().map(|text| format!("{text}\n    {}", faults(NOTIFY, text).join("\n    "))).collect();
     insta::assert_snapshot!(said.join("\n"));
 }
 
 #[test]
 fn a_section_sees_what_is_known_when_it_acts() {
-    assert_eq!(faults(Section::Identify, "ci.class == \"a\""), ["[ci] `identify` does not see `ci` (it sees alert)"]);
+    assert_eq!(faults(IDENTIFY, "ci.class == \"a\""), ["[ci] `identify` does not see `ci` (it sees alert)"]);
     assert_eq!(
-        faults(Section::Correlate, "incident.major && at > alert.starts_at"),
+        faults(CORRELATE, "incident.major && at > alert.starts_at"),
         ["[incident] `correlate` does not see `incident` (it sees alert, ci, service, at)"]
     );
-    assert_eq!(faults(Section::Silences, "service.tier == \"gold\" && ci.known"), [""; 0]);
-    assert_eq!(faults(Section::Notify, "incident.major && service.tier == \"gold\""), [""; 0]);
+    assert_eq!(faults(SILENCES, "service.tier == \"gold\" && ci.known"), [""; 0]);
+    assert_eq!(faults(NOTIFY, "incident.major && service.tier == \"gold\""), [""; 0]);
 }
 
 #[test]
@@ -297,18 +303,18 @@ fn expressions_of_any_depth_and_length_are_refused_before_they_cost_a_stack() {
     {
         for times in [63, 64, 65, 400, 1_000] {
             let text = deep(open, close, times);
-            let refused = Expr::compile(Section::Notify, &text).is_err();
+            let refused = Expr::compile(NOTIFY, &text).is_err();
             assert!(refused || times < 65, "{text}");
         }
     }
     let chains = [("alert", ".b"), ("1", " + 1"), ("-", "-"), ("alert.labels", "[\"a\"]"), ("1 < 2", " == true")];
     for (first, next) in chains {
-        assert_eq!(faults(Section::Notify, &format!("{first}{}", next.repeat(1_000))).len(), 1, "{next}");
+        assert_eq!(faults(NOTIFY, &format!("{first}{}", next.repeat(1_000))).len(), 1, "{next}");
     }
     assert_eq!(check(&format!("true{}", " && true".repeat(1_000))), Ok(true));
     assert_eq!(check(&format!("false{}", " || false".repeat(700))), Ok(false));
-    assert_eq!(Expr::compile(Section::Notify, "alert.//ä").unwrap_err()[0].span, 8..10, "a fault stands within its text");
-    assert!(faults(Section::Notify, &" ".repeat(8_193))[0].contains("at most 8192 are read"));
+    assert_eq!(Expr::compile(NOTIFY, "alert.//ä").unwrap_err()[0].span, 8..10, "a fault stands within its text");
+    assert!(faults(NOTIFY, &" ".repeat(8_193))[0].contains("at most 8192 are read"));
 }
 
 proptest! {
@@ -317,10 +323,10 @@ proptest! {
     #[test]
     fn no_text_panics_and_every_fault_stands_within_it(text in "(alert|ci|name|labels|[.()\\[\\]!&|=<>\"'+*?:,{}\\\\ x1ä\u{202e}]|in|exists|\\PC){0,24}") {
         let inside = |fault: &Fault| text.get(fault.span.clone()).is_some();
-        for faults in [Expr::compile(Section::Notify, &text).err(), DynExpr::compile(&text).err(), TextTemplate::compile(Section::Notify, &text).err()] {
+        for faults in [Expr::compile(NOTIFY, &text).err(), DynExpr::compile(&text).err(), TextTemplate::compile(NOTIFY, &text).err()] {
             prop_assert!(faults.iter().flatten().all(inside), "{:?}", faults);
         }
-        for fault in [Path::compile(Section::Notify, &text).err(), Matcher::parse(&text).err()].iter().flatten() {
+        for fault in [Path::compile(NOTIFY, &text).err(), Matcher::parse(&text).err()].iter().flatten() {
             prop_assert!(inside(fault), "{:?}", fault);
         }
     }
@@ -393,7 +399,7 @@ fn a_condition_says_which_part_does_not_hold_and_what_it_saw() {
     let shop = Shop::new();
     let explain = |matchers: &[&str], when: &[&str]| {
         let matchers = matchers.iter().map(|text| Matcher::parse(text).unwrap()).collect();
-        let exprs = when.iter().map(|text| Expr::compile(Section::Notify, text).unwrap()).collect();
+        let exprs = when.iter().map(|text| Expr::compile(NOTIFY, text).unwrap()).collect();
         Condition::new(matchers, exprs).explain(&shop.view())
     };
     assert_eq!(explain(&[], &["ci.class == \"switch\""]), "`ci.class == \"switch\"` is false: ci.class is \"host\"");
@@ -416,7 +422,7 @@ fn a_condition_names_the_part_that_decided() {
     let shop = Shop::new();
     let matchers = vec![Matcher::parse("site=~\"ber.*\"").unwrap()];
     let held = |when: &[&str]| {
-        let exprs = when.iter().map(|text| Expr::compile(Section::Notify, text).unwrap()).collect();
+        let exprs = when.iter().map(|text| Expr::compile(NOTIFY, text).unwrap()).collect();
         Condition::new(matchers.clone(), exprs).holds(&shop.view())
     };
     assert_eq!(held(&["ci.known"]), Held::Yes);
@@ -428,7 +434,7 @@ fn a_condition_names_the_part_that_decided() {
 fn texts_and_paths_show_values_on_one_line() {
     let shop = Shop::new();
     let view = shop.view();
-    let render = |text: &str| TextTemplate::compile(Section::Notify, text).unwrap().render(&view);
+    let render = |text: &str| TextTemplate::compile(NOTIFY, text).unwrap().render(&view);
     assert_eq!(render("{{ci.id}} in {{ ci.labels.site }} does not answer"), "db-1 in ber does not answer");
     assert_eq!(
         render("{{alert.annotations.summary}} ({{ci}}, {{service}}, {{alert}}, {{alert.labels.missing}})"),
@@ -436,15 +442,15 @@ fn texts_and_paths_show_values_on_one_line() {
     );
     assert_eq!(render("{{incident.priority}} {{incident.alerts}} {{incident.services}} {{incident.age}}"), "P1 40 shop, mail 7m");
     assert_eq!(render("a } b }} c { d"), "a } b }} c { d");
-    let path = Path::compile(Section::Correlate, "alert.labels[\"app.kubernetes.io/name\"]").unwrap();
+    let path = Path::compile(CORRELATE, "alert.labels[\"app.kubernetes.io/name\"]").unwrap();
     assert_eq!((path.text(&view).as_ref(), path.to_string().as_str()), ("shop", "alert.labels[\"app.kubernetes.io/name\"]"));
-    assert_eq!(Path::compile(Section::Correlate, "ci").unwrap().text(&view), "db-1");
+    assert_eq!(Path::compile(CORRELATE, "ci").unwrap().text(&view), "db-1");
 
     let texts = ["{{ci.clas}} {{#if x}} {{incident.id}} {{", "{{}}", "{{alert.labels}}", "{{ci.id + 1}}", "{{lower(ci.id)}}", "{{ cii }}"];
     let said: Vec<String> = texts
         .iter()
         .map(|text| {
-            let faults = TextTemplate::compile(Section::Correlate, text).err().unwrap_or_default();
+            let faults = TextTemplate::compile(CORRELATE, text).err().unwrap_or_default();
             format!("{text}\n    {}", faults.iter().map(|fault| drawn(text, fault)).collect::<Vec<_>>().join("\n    "))
         })
         .collect();
@@ -454,19 +460,19 @@ fn texts_and_paths_show_values_on_one_line() {
 #[test]
 fn a_text_valued_expression_gives_its_text() {
     let shop = Shop::new();
-    let text = |text: &str| Expr::compile_text(Section::Identify, text).unwrap().text(&shop.view()).map_err(|fault| fault.message);
+    let text = |text: &str| Expr::compile_text(IDENTIFY, text).unwrap().text(&shop.view()).map_err(|fault| fault.message);
     assert_eq!(text("host(alert.labels.instance) + \"/\" + alert.labels.site"), Ok("2001:db8::1/berlin-2".to_owned()));
     assert_eq!(text("alert.severity"), Ok("critical".to_owned()));
     assert_eq!(text("first(alert.labels.x, workload(\"db-0\"))"), Ok("db".to_owned()));
     assert_eq!(text("string(int(alert.name))"), Err("`HostDown` is no whole number".to_owned()));
-    let refused = Expr::compile_text(Section::Identify, "alert.name == \"x\"").unwrap_err();
+    let refused = Expr::compile_text(IDENTIFY, "alert.name == \"x\"").unwrap_err();
     assert_eq!(refused[0].message, "this is true or false");
 }
 
 #[test]
 fn hosts_and_workloads_are_found_in_what_monitoring_writes() {
     let shop = Shop::new();
-    let text = |text: &str| Expr::compile_text(Section::Identify, text).unwrap().text(&shop.view()).unwrap();
+    let text = |text: &str| Expr::compile_text(IDENTIFY, text).unwrap().text(&shop.view()).unwrap();
     let hosts = [
         ("db-1:9100", "db-1"),
         ("https://anna@web.example.org:8443/a/b?c#d", "web.example.org"),

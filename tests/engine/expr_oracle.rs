@@ -9,6 +9,10 @@ use watchkeeper_engine::expr::{AlertView, CiView, Condition, Expr, IncidentView,
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::words::Severity;
 
+/// A condition of `notify`, which sees everything.
+const NOTIFY: Section = Section { key: "notify", sees: Section::OF_EVERYTHING };
+const CORRELATE: Section = Section { key: "correlate", sees: Section::OF_CI };
+
 /// Choices made by bytes, so that a failure shrinks by dropping and lowering them.
 struct Choices<'b> {
     bytes: std::slice::Iter<'b, u8>,
@@ -151,7 +155,7 @@ fn generated_expressions_are_answered_as_the_cel_crate_answers_them() {
         let mut runner = TestRunner::new(Config { cases: 2_000, failure_persistence: None, ..Config::default() });
         let checked = runner.run(&proptest::collection::vec(any::<u8>(), 0..60), |bytes| {
             let text = Choices { bytes: bytes.iter() }.condition(4);
-            let expr = Expr::compile(Section::Notify, &text).map_err(|faults| TestCaseError::fail(format!("{text}: {faults:?}")))?;
+            let expr = Expr::compile(NOTIFY, &text).map_err(|faults| TestCaseError::fail(format!("{text}: {faults:?}")))?;
             match (expr.holds(&view), oracle(&text, &view)) {
                 (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours, theirs, "{}", text),
                 (Err(_), Err(_)) => {}
@@ -172,7 +176,7 @@ fn condition(choices: &mut Choices<'_>) -> Condition {
     for _ in 0..1 + choices.below(3) {
         let value = choices.of(&["", "a", "ab", "abc", "b", "x.y"]);
         let label = choices.of(&["site", "job"]);
-        let mut when = |text: String| exprs.push(Expr::compile(Section::Correlate, &text).unwrap());
+        let mut when = |text: String| exprs.push(Expr::compile(CORRELATE, &text).unwrap());
         match choices.below(13) {
             0 => matchers.push(Matcher::new(choices.of(&["alertname", "severity", "site"]), value, false, true).unwrap()),
             1 => {
@@ -232,7 +236,7 @@ proptest! {
 
 #[test]
 fn among_ten_thousand_rules_only_those_that_could_apply_are_offered() {
-    let rule = |text: String| Condition::new(Vec::new(), vec![Expr::compile(Section::Correlate, &text).unwrap()]);
+    let rule = |text: String| Condition::new(Vec::new(), vec![Expr::compile(CORRELATE, &text).unwrap()]);
     let mut conditions: Vec<Condition> =
         (0..10_000).map(|n| rule(format!("alert.severity == \"critical\" && alert.labels.host == \"host-{n}\""))).collect();
     conditions.push(rule("alert.name.contains(\"Down\")".to_owned()));

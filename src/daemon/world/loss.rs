@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use watchkeeper_engine::policy::{Policy, RuleName};
+use watchkeeper_engine::policy::{Policy, RuleName, StandsFor};
 use watchkeeper_engine::source::{Diagnostic, SourceFile};
 
 use crate::diagnostics::Findings;
@@ -52,7 +52,7 @@ pub(super) fn guard(before: &Policy, after: &Policy) -> Result<(), Findings> {
         findings.files.push(file);
     }
     if findings.found.is_empty() {
-        let of = before.rules().iter().filter(|rule| !rule.is_builtin && rule.section != "tests").count();
+        let of = before.rules().iter().filter(|rule| is_guarded(rule)).count();
         if lost.len() > RULES_FREE && lost.len() * 100 > of * RULES_PERCENT_MAX {
             let message = format!("{} of {of} rules would go: {}", lost.len(), names(&lost));
             let help = "bring them back; if the loss is meant, confirm it: `watchkeeper reload --confirm`";
@@ -72,10 +72,15 @@ pub(super) fn summary(before: &Policy, after: &Policy) -> String {
     [part("new rules", &new), part("rules gone", &lost)].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
+/// Whether losing it changes what is decided, and a file gave it.
+fn is_guarded(rule: &RuleName<'_>) -> bool {
+    !rule.is_builtin && rule.stands_for != StandsFor::Tests
+}
+
 /// The rules of `before` that `after` does not have.
 fn lost<'p>(before: &'p Policy, after: &Policy) -> Vec<RuleName<'p>> {
     let kept: BTreeSet<(&str, &str)> = after.rules().iter().map(|rule| (rule.section, rule.name)).collect();
-    let is_lost = |rule: &RuleName<'_>| !rule.is_builtin && rule.section != "tests" && !kept.contains(&(rule.section, rule.name));
+    let is_lost = |rule: &RuleName<'_>| is_guarded(rule) && !kept.contains(&(rule.section, rule.name));
     before.rules().into_iter().filter(is_lost).collect()
 }
 
@@ -115,6 +120,35 @@ mod tests {
         assert!(message.contains("only the beginning") && message.ends_with("notify rest"), "{message}");
         let other = WHOLE.replace("page", "call").lines().take(2).collect::<Vec<_>>().join("\n");
         assert!(refused(&[("rules/a.yaml", &other)]).expect("it ends in a line").contains("in the middle of a line"));
+    }
+
+    /// A file of each section, with something in it that a name is lost with.
+    const SAMPLES: &[(&str, &str)] = &[
+        ("severities", "severities: {critical: [hair-on-fire]}\n"),
+        ("priorities", "priorities: {low: {low: P4}}\n"),
+        ("holidays", "holidays: {here: {dates: [2026-10-03]}}\n"),
+        ("calendars", "calendars: {office: {zone: UTC, open: {mon-fri: \"09:00-17:00\"}}}\n"),
+        ("formats", "formats: [{name: building, alert: {name: item.code}}]\n"),
+        ("identify", "identify: [{name: by-asset, from: alert.labels.asset}]\n"),
+        ("correlate", "correlate: [{name: disk, means: nothing}]\n"),
+        ("silences", "silences: [{name: backup, when: alert.name == \"HighLoad\"}]\n"),
+        ("slas", "slas: [{name: gold, targets: {P1: {resolution: 4h}}}]\n"),
+        ("capacity", "capacity: [{name: full, every: {cron: \"0 6 * * *\", zone: UTC}, query: up, above: 90}]\n"),
+        ("problems", "problems: [{name: again, same: [rule, ci]}]\n"),
+        ("notify", "notify: [{name: page, to: owner}]\n"),
+    ];
+
+    #[test]
+    fn an_emptied_file_is_refused_whatever_section_it_held_unless_it_held_tests() {
+        for section in policy::SECTIONS.iter().map(|section| section.key).filter(|key| *key != "tests") {
+            let sample = SAMPLES.iter().find(|(key, _)| *key == section).expect("there is a sample of every section").1;
+            let before = policy(&[("rules/a.yaml", sample)]);
+            assert!(before.rules().iter().any(|rule| rule.section == section && !rule.is_builtin), "`{section}` names what it holds");
+            let found = guard(&before, &policy(&[("rules/a.yaml", "")])).expect_err(section).found;
+            assert!(found[0].message.contains(&format!("the file is empty now, and these rules would go: {section} ")), "{found:?}");
+        }
+        let before = policy(&[("rules/a.yaml", TESTS)]);
+        assert!(guard(&before, &policy(&[("rules/a.yaml", "")])).is_ok());
     }
 
     #[test]

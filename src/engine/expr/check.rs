@@ -112,11 +112,11 @@ impl Checker<'_> {
 
     /// Whether the section sees this root; reports where it does not.
     fn sees(&mut self, root: &str, span: &Range<usize>) -> bool {
-        let seen = self.section.roots();
+        let seen = self.section.sees;
         if seen.contains(&root) {
             return true;
         }
-        let key = self.section.key();
+        let key = self.section.key;
         if ROOTS.contains(&root) {
             let fault = Fault::at(span.clone(), format!("`{key}` does not see `{root}`"), format!("it sees {}", seen.join(", ")));
             self.faults.push(fault);

@@ -160,6 +160,20 @@ impl Condition {
         &self.matchers
     }
 
+    /// Whether an expression of it names something below `root`, such as `sla`.
+    pub fn reads(&self, root: &str) -> bool {
+        fn reads(ir: &Ir, root: &str) -> bool {
+            let is_below = |path: &str| path.split('.').next() == Some(root);
+            match &ir.op {
+                Op::Field(field) => is_below(field.path),
+                Op::Label { of, .. } => is_below(of.path),
+                Op::LabelAt { of, .. } if is_below(of.path) => true,
+                _ => ir.parts().any(|part| reads(part, root)),
+            }
+        }
+        self.exprs.iter().any(|expr| reads(expr.ir(), root))
+    }
+
     /// Its expressions, in order.
     pub fn exprs(&self) -> &[Expr] {
         &self.exprs

@@ -5,45 +5,24 @@ use super::value::Val;
 use super::view::View;
 use crate::words::{Health, IncidentState, Level, Priority, Severity, SlaKind, SlaTarget};
 
-/// The section a condition stands in, which decides what it may name.
+/// The section of rule files that a condition stands in, which decides what it may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Section {
-    /// `identify`: the alert only, because its CI is what is being found.
-    Identify,
-    /// `correlate`: also its CI, the service that CI carries, and the moment.
-    Correlate,
-    /// `silences`: as `correlate`.
-    Silences,
-    /// `slas`: as `correlate`, with the incident; the service is the one that is promised something.
-    Slas,
-    /// `problems`: as `correlate`, with the incident.
-    Problems,
-    /// `notify`: everything.
-    Notify,
+pub struct Section {
+    /// Its key, as faults name it.
+    pub key: &'static str,
+    /// The first parts of the names that it sees.
+    pub sees: &'static [&'static str],
 }
 
 impl Section {
-    /// The section's key in rule files.
-    pub const fn key(self) -> &'static str {
-        match self {
-            Section::Identify => "identify",
-            Section::Correlate => "correlate",
-            Section::Silences => "silences",
-            Section::Slas => "slas",
-            Section::Problems => "problems",
-            Section::Notify => "notify",
-        }
-    }
-
-    /// The first parts of the names it sees.
-    pub(super) const fn roots(self) -> &'static [&'static str] {
-        match self {
-            Section::Identify => &["alert"],
-            Section::Correlate | Section::Silences => &["alert", "ci", "service", "at"],
-            Section::Slas | Section::Problems => &["alert", "ci", "service", "incident", "at"],
-            Section::Notify => &["alert", "ci", "service", "incident", "sla", "at"],
-        }
-    }
+    /// The alert only, where its CI is what is being found.
+    pub const OF_ALERT: &'static [&'static str] = &["alert"];
+    /// Also the alert's CI, the service that the CI carries, and the moment.
+    pub const OF_CI: &'static [&'static str] = &["alert", "ci", "service", "at"];
+    /// Also the incident.
+    pub const OF_INCIDENT: &'static [&'static str] = &["alert", "ci", "service", "incident", "at"];
+    /// Also the target of an SLA.
+    pub const OF_EVERYTHING: &'static [&'static str] = ROOTS;
 }
 
 /// Every root there is, seen or not.

@@ -28,9 +28,7 @@ impl Path {
         let blanks = text.len() - text.trim_start().len();
         let tree = parse(text)?;
         let ir = match &tree.kind {
-            Kind::Name(root)
-                if section.roots().contains(&root.as_str()) && Field::of_root(root).is_some_and(|field| field.path != root) =>
-            {
+            Kind::Name(root) if section.sees.contains(&root.as_str()) && Field::of_root(root).is_some_and(|field| field.path != root) => {
                 Field::of_root(root).map(|field| Ir { span: tree.span.clone(), op: Op::Field(field) })
             }
             Kind::Name(_) | Kind::Member { .. } | Kind::Index { .. } => {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::ics;
+use super::rules::Scope;
+use super::sections::{self, FileSection, IsBuiltin, StandsFor};
+use super::{Policy, ics};
 use crate::calendar::{Calendar, Closed, DAY_MINUTES, Hours, Interval};
 use crate::source::{Diagnostic, Entry, Key, Node, OneOrMany, Reading, Shape, SourceFile, Spanned, Takes, listed, nearest};
 
@@ -80,11 +82,16 @@ impl Named {
     }
 }
 
-/// `holidays` and `calendars` of all files.
+/// `holidays` of all files.
+#[derive(Default)]
+pub(super) struct HolidaysSection {
+    drafts: BTreeMap<String, HolidayDraft>,
+}
+
+/// `calendars` of all files.
 #[derive(Default)]
 pub(super) struct CalendarsSection {
-    holidays: BTreeMap<String, HolidayDraft>,
-    calendars: BTreeMap<String, CalendarDraft>,
+    drafts: BTreeMap<String, CalendarDraft>,
 }
 
 struct HolidayDraft {
@@ -101,12 +108,16 @@ struct CalendarDraft {
     holidays: Vec<Named>,
 }
 
-impl CalendarsSection {
-    /// Reads `holidays` of one file.
-    pub(super) fn read_holidays<'a>(&mut self, reading: &Reading<'a>, node: &'a Node) {
+impl FileSection for HolidaysSection {
+    const TAKES: Takes = Takes::Pairs(&Takes::Map(&HOLIDAY));
+    const DOC: &'static str = "days without work by name, as dates or out of an iCalendar file.";
+    const SEES: &'static [&'static str] = &[];
+    const NAMES: StandsFor = StandsFor::Definitions;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, _: &Scope<'a>) {
         for entry in reading.entries(node) {
             let place = reading.named_place(entry.key_span.start);
-            if let Some(other) = self.holidays.get(&entry.key) {
+            if let Some(other) = self.drafts.get(&entry.key) {
                 twice(reading, entry, "holidays", &other.place);
                 continue;
             }
@@ -126,12 +137,27 @@ impl CalendarsSection {
                     }
                 }
             }
-            self.holidays.insert(entry.key.clone(), draft);
+            self.drafts.insert(entry.key.clone(), draft);
         }
     }
 
-    /// Reads `calendars` of one file.
-    pub(super) fn read_calendars<'a>(&mut self, reading: &Reading<'a>, node: &'a Node) {
+    fn finish(self, policy: &mut Policy, found: &mut Vec<Diagnostic>) {
+        let mut files = IcsFiles { sources: &policy.sources, read: BTreeMap::new() };
+        policy.holidays = self.drafts.into_iter().map(|(name, draft)| (name, draft.closed(&mut files, found))).collect();
+    }
+
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        sections::own(policy.holidays.keys().map(String::as_str))
+    }
+}
+
+impl FileSection for CalendarsSection {
+    const TAKES: Takes = Takes::Pairs(&Takes::Map(&CALENDAR));
+    const DOC: &'static str = "working time by name: zone, hours, holidays.";
+    const SEES: &'static [&'static str] = &[];
+    const NAMES: StandsFor = StandsFor::Definitions;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, _: &Scope<'a>) {
         for entry in reading.entries(node) {
             let place = reading.named_place(entry.key_span.start);
             if entry.key == ALWAYS {
@@ -140,7 +166,7 @@ impl CalendarsSection {
                 reading.report(error.help("choose another name"));
                 continue;
             }
-            if let Some(other) = self.calendars.get(&entry.key) {
+            if let Some(other) = self.drafts.get(&entry.key) {
                 twice(reading, entry, "calendars", &other.place);
                 continue;
             }
@@ -154,18 +180,14 @@ impl CalendarsSection {
                 draft.holidays = names.into_iter().map(|name| Named::at(reading, name)).collect();
                 draft.hours = zone.zip(week).map(|(zone, week)| Hours { zone: zone.value, week, closed });
             }
-            self.calendars.insert(entry.key.clone(), draft);
+            self.drafts.insert(entry.key.clone(), draft);
         }
     }
 
-    /// Every calendar with its holidays in it, and the names that are known, faulty ones among them.
-    pub(super) fn finish(self, sources: &[SourceFile], found: &mut Vec<Diagnostic>) -> (BTreeMap<String, Arc<Calendar>>, BTreeSet<String>) {
-        let known: BTreeSet<String> = self.calendars.keys().cloned().collect();
-        let mut files = IcsFiles { sources, read: BTreeMap::new() };
-        let holidays: BTreeMap<String, Vec<Closed>> =
-            self.holidays.into_iter().map(|(name, draft)| (name, draft.closed(&mut files, found))).collect();
-        let mut calendars = BTreeMap::new();
-        for (name, draft) in self.calendars {
+    /// A faulty one is there as one without closed hours, so that nobody is told that it is not there.
+    fn finish(self, policy: &mut Policy, found: &mut Vec<Diagnostic>) {
+        let holidays = &policy.holidays;
+        for (name, draft) in self.drafts {
             let mut closed: Vec<Closed> = draft.hours.iter().flat_map(|hours| hours.closed.clone()).collect();
             for named in &draft.holidays {
                 match holidays.get(&named.name) {
@@ -173,13 +195,14 @@ impl CalendarsSection {
                     None => found.push(named.unknown("holidays", holidays.keys().map(String::as_str), "name a key of `holidays`")),
                 }
             }
-            let Some(hours) = draft.hours else { continue };
-            // Zone and hours were checked where they stand, so this is one.
-            if let Ok(calendar) = Calendar::new(Hours { closed: apart(closed), ..hours }) {
-                calendars.insert(name, Arc::new(calendar));
-            }
+            // Zone and hours were checked where they stand.
+            let calendar = draft.hours.and_then(|hours| Calendar::new(Hours { closed: apart(closed), ..hours }).ok());
+            policy.calendars.insert(name, Arc::new(calendar.unwrap_or_else(Calendar::always)));
         }
-        (calendars, known)
+    }
+
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        sections::own(policy.calendars.keys().map(String::as_str))
     }
 }
 

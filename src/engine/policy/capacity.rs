@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::Schedule;
-use super::rules::{self, DISABLED, NAME, NOTE, Names};
+use super::rules::{self, DISABLED, NAME, NOTE, Names, Scope};
 use super::schedules::{SCHEDULE, schedule};
+use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::{Policy, Schedule};
 use crate::forecast::Side;
 use crate::limits;
 use crate::source::{Diagnostic, Key, Keys, Node, Reading, Shape, Spanned, Takes};
@@ -92,11 +93,30 @@ pub(super) struct CapacitySection {
     rules: Vec<Capacity>,
 }
 
+impl FileSection for CapacitySection {
+    const TAKES: Takes = Takes::List(&Takes::Map(&RULE));
+    const DOC: &'static str = "which series are asked for by schedule, and which limit they shall not reach.";
+    const SEES: &'static [&'static str] = &[];
+    const NAMES: StandsFor = StandsFor::Rules;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, _: &Scope<'a>) {
+        sections::each(reading, node, Self::KEY, &RULE, |keys| self.rule(keys));
+    }
+
+    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+        policy.capacity = self.rules;
+    }
+
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        sections::own(policy.capacity.iter().map(|rule| rule.name.as_str()))
+    }
+}
+
 impl CapacitySection {
     /// Reads one rule.
-    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>) {
+    fn rule<'a>(&mut self, keys: &Keys<'a, '_>) {
         let reading = keys.reading();
-        let name = self.names.take(keys, "capacity");
+        let name = self.names.take(keys, Self::KEY);
         let is_disabled = rules::is_disabled(keys);
         let every = keys.node("every").and_then(|node| reading.keys(node, &SCHEDULE)).and_then(|every| schedule(&every));
         let server = server(keys);
@@ -106,11 +126,6 @@ impl CapacitySection {
         if let (Some(name), Some(every), Some(query), Some((side, limit)), false) = (name, every, query, limit, is_disabled) {
             self.rules.push(Capacity { name, every, server, query, history, side, limit, lead_time });
         }
-    }
-
-    /// The rules of the files.
-    pub(super) fn finish(self) -> Vec<Capacity> {
-        self.rules
     }
 }
 

@@ -1,10 +1,12 @@
 //! `correlate`: what an alert means and which incident it joins. First match; last stands the built-in `default`.
 
+use super::Policy;
 use super::priorities::urgency_of;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
 use crate::expr::{RuleIndex, Section, View};
 use crate::lookup::Lookup;
-use crate::source::{Key, Keys, Kind, Node, Reading, Shape, Takes};
+use crate::source::{Diagnostic, Key, Keys, Kind, Node, Reading, Shape, Takes};
 use crate::time::Span;
 use crate::words::{Action, Explains, Level, Means, Severity};
 
@@ -109,7 +111,7 @@ pub struct Skipped {
 }
 
 /// The section, in order, with its index over label values.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct CorrelateRules {
     rules: Vec<Correlate>,
     index: RuleIndex,
@@ -135,11 +137,6 @@ impl CorrelateRules {
     /// The rules in order, the built-in ones last.
     pub fn rules(&self) -> &[Correlate] {
         &self.rules
-    }
-
-    /// The operator's rules in order, without the built-in ones.
-    pub fn own(&self) -> &[Correlate] {
-        &self.rules[..self.rules.len() - RECORDED.len() - 1]
     }
 
     /// The built-in rule.
@@ -169,7 +166,7 @@ pub fn means_by_name(name: &str, severity: Severity) -> Means {
 pub const DEFAULT: &str = "default";
 
 /// Whether a rule of this name is built in: files cannot take such a name.
-pub(super) fn is_builtin(name: &str) -> bool {
+fn is_builtin(name: &str) -> bool {
     name == DEFAULT || RECORDED.iter().any(|(builtin, _)| *builtin == name)
 }
 
@@ -254,15 +251,50 @@ impl Default for CorrelateSection {
     }
 }
 
+impl FileSection for CorrelateSection {
+    const TAKES: Takes = Takes::List(&Takes::Map(&RULE));
+    const DOC: &'static str = "what an alert means and which incident it joins; the first that matches.";
+    const SEES: &'static [&'static str] = Section::OF_CI;
+    const NAMES: StandsFor = StandsFor::Rules;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, scope: &Scope<'a>) {
+        sections::each(reading, node, Self::KEY, &RULE, |keys| self.rule(keys, scope));
+    }
+
+    /// The rules of the files, then the built-in ones.
+    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+        let condition = |when| crate::expr::Expr::compile(Self::section(), when).expect("built in and tested");
+        let mut rules = self.rules;
+        rules.extend(RECORDED.iter().map(|(name, when)| Correlate {
+            name: (*name).to_owned(),
+            condition: super::Condition::new(Vec::new(), vec![condition(when)]),
+            means: Some(Means::Nothing),
+            action: Action::Record,
+            ..Correlate::default()
+        }));
+        rules.push(Correlate::default());
+        let index = RuleIndex::new(rules.iter().map(|rule| &rule.condition));
+        let mut by_name = Lookup::default();
+        for (at, rule) in rules.iter().enumerate() {
+            by_name.insert(rule.name.clone(), at);
+        }
+        policy.correlate = CorrelateRules { rules, index, by_name };
+    }
+
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        policy.correlate.rules().iter().map(|rule| (rule.name.as_str(), is_builtin(&rule.name))).collect()
+    }
+}
+
 impl CorrelateSection {
     /// Reads one rule.
-    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
-        let name = self.names.take(keys, "correlate");
+    fn rule<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+        let name = self.names.take(keys, Self::KEY);
         let is_disabled = rules::is_disabled(keys);
         let builtin = Correlate::default();
         let rule = Correlate {
             name: name.clone().unwrap_or_default(),
-            condition: rules::condition(keys, Section::Correlate, scope),
+            condition: rules::condition(keys, Self::section(), scope),
             means: keys.get("means"),
             explains: keys.get("explains"),
             urgency: keys.node("urgency").and_then(|node| urgency(keys.reading(), node)),
@@ -275,35 +307,13 @@ impl CorrelateSection {
             reopen_within: keys.get("reopen_within").unwrap_or(builtin.reopen_within),
             close_after: keys.get("close_after").unwrap_or(builtin.close_after),
             expire_after: keys.get("expire_after"),
-            title: rules::template(keys, "title", Section::Correlate),
-            runbook: rules::template(keys, "runbook", Section::Correlate),
+            title: rules::template(keys, "title", Self::section()),
+            runbook: rules::template(keys, "runbook", Self::section()),
             action: keys.get("action").unwrap_or(builtin.action),
         };
         if name.is_some() && !is_disabled {
             self.rules.push(rule);
         }
-    }
-
-    /// The rules of the files, then the built-in ones.
-    pub(super) fn finish(self) -> CorrelateRules {
-        let mut rules = self.rules;
-        rules.extend(RECORDED.iter().map(|(name, when)| Correlate {
-            name: (*name).to_owned(),
-            condition: super::Condition::new(
-                Vec::new(),
-                vec![crate::expr::Expr::compile(Section::Correlate, when).expect("built in and tested")],
-            ),
-            means: Some(Means::Nothing),
-            action: Action::Record,
-            ..Correlate::default()
-        }));
-        rules.push(Correlate::default());
-        let index = RuleIndex::new(rules.iter().map(|rule| &rule.condition));
-        let mut by_name = Lookup::default();
-        for (at, rule) in rules.iter().enumerate() {
-            by_name.insert(rule.name.clone(), at);
-        }
-        CorrelateRules { rules, index, by_name }
     }
 }
 
@@ -334,7 +344,7 @@ fn group_by(keys: &Keys<'_, '_>) -> Option<Vec<GroupBy>> {
             "ci" => GroupBy::Ci,
             "rule" => GroupBy::Rule,
             "service" => GroupBy::Service,
-            path => GroupBy::Path(rules::path(reading, item, path, Section::Correlate)?),
+            path => GroupBy::Path(rules::path(reading, item, path, CorrelateSection::section())?),
         })
     });
     Some(entries.collect())

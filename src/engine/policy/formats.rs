@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::Policy;
 use super::priorities::Severities;
-use super::rules::{self, DISABLED, NAME, NOTE, Names};
+use super::rules::{self, DISABLED, NAME, NOTE, Names, Scope};
+use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
 use crate::expr::{DynExpr, Message};
 use crate::input::{AlertInput, Refused};
-use crate::source::{Key, Keys, Shape, Takes};
+use crate::source::{Diagnostic, Key, Keys, Node, Reading, Shape, Takes};
 use crate::text::{Labels, cut, one_line};
 use crate::time::Time;
 
 /// The section, by name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Formats {
     formats: BTreeMap<String, Format>,
 }
@@ -247,23 +249,36 @@ impl Default for FormatsSection {
     }
 }
 
+impl FileSection for FormatsSection {
+    const TAKES: Takes = Takes::List(&Takes::Map(&FORMAT));
+    const DOC: &'static str = "how the body of a webhook becomes alerts.";
+    const SEES: &'static [&'static str] = &[];
+    const NAMES: StandsFor = StandsFor::Rules;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, _: &Scope<'a>) {
+        sections::each(reading, node, Self::KEY, &FORMAT, |keys| self.rule(keys));
+    }
+
+    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+        let severities = &policy.severities;
+        let format = |(name, items, alert)| (name, Format { items, alert, severities: Arc::clone(severities) });
+        policy.formats.formats = self.formats.into_iter().map(format).collect();
+    }
+
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        sections::own(policy.formats.names())
+    }
+}
+
 impl FormatsSection {
     /// Reads one format.
-    pub(super) fn read(&mut self, keys: &Keys<'_, '_>) {
-        let name = self.names.take(keys, "formats");
+    fn rule(&mut self, keys: &Keys<'_, '_>) {
+        let name = self.names.take(keys, Self::KEY);
         let is_disabled = rules::is_disabled(keys);
         let items = expression(keys, "items");
         let mapping = keys.node("alert").and_then(|node| keys.reading().keys(node, &ALERT)).and_then(|alert| mapping(&alert));
         if let (Some(name), Some(mapping), false) = (name, mapping, is_disabled) {
             self.formats.push((name, items, mapping));
-        }
-    }
-
-    /// The formats of the files, which read severities through `severities`.
-    pub(super) fn finish(self, severities: &Arc<Severities>) -> Formats {
-        let formats = self.formats.into_iter();
-        Formats {
-            formats: formats.map(|(name, items, alert)| (name, Format { items, alert, severities: Arc::clone(severities) })).collect(),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! `identify`: what an alert is looked up by among the ids and aliases of the CMDB. First that names a known CI; the built-in names stand last.
 
+use super::Policy;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
 use crate::expr::{Expr, Section, View};
-use crate::source::{Key, Keys, Shape, Takes};
+use crate::source::{Diagnostic, Key, Keys, Node, Reading, Shape, Takes};
 
 /// The section, in order, the built-in rules last.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Identify {
     rules: Vec<Rule>,
 }
@@ -80,26 +82,42 @@ impl Default for IdentifySection {
     }
 }
 
-impl IdentifySection {
-    /// Reads one rule.
-    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
-        let name = self.names.take(keys, "identify");
-        let is_disabled = rules::is_disabled(keys);
-        let condition = rules::condition(keys, Section::Identify, scope);
-        let from = rules::text_expression(keys, "from", Section::Identify);
-        if let (Some(name), Some(from), false) = (name, from, is_disabled) {
-            self.rules.push(Rule { name, condition, from });
-        }
+impl FileSection for IdentifySection {
+    const TAKES: Takes = Takes::List(&Takes::Map(&RULE));
+    const DOC: &'static str = "what an alert is looked up by, in order, before the built-in names.";
+    const SEES: &'static [&'static str] = Section::OF_ALERT;
+    const NAMES: StandsFor = StandsFor::Rules;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, scope: &Scope<'a>) {
+        sections::each(reading, node, Self::KEY, &RULE, |keys| self.rule(keys, scope));
     }
 
     /// The rules of the files, then the built-in ones.
-    pub(super) fn finish(self) -> Identify {
-        let mut rules = self.rules;
-        rules.extend(BUILTIN.iter().map(|(name, when, from)| Rule {
+    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+        let section = Self::section();
+        let condition = |when| Expr::compile(section, when).expect("built in and tested");
+        let builtin = BUILTIN.iter().map(|(name, when, from)| Rule {
             name: (*name).to_owned(),
-            condition: super::Condition::new(Vec::new(), vec![Expr::compile(Section::Identify, when).expect("built in and tested")]),
-            from: Expr::compile_text(Section::Identify, from).expect("built in and tested"),
-        }));
-        Identify { rules }
+            condition: super::Condition::new(Vec::new(), vec![condition(when)]),
+            from: Expr::compile_text(section, from).expect("built in and tested"),
+        });
+        policy.identify.rules = self.rules.into_iter().chain(builtin).collect();
+    }
+
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        sections::own(policy.identify.own_names())
+    }
+}
+
+impl IdentifySection {
+    /// Reads one rule.
+    fn rule<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+        let name = self.names.take(keys, Self::KEY);
+        let is_disabled = rules::is_disabled(keys);
+        let condition = rules::condition(keys, Self::section(), scope);
+        let from = rules::text_expression(keys, "from", Self::section());
+        if let (Some(name), Some(from), false) = (name, from, is_disabled) {
+            self.rules.push(Rule { name, condition, from });
+        }
     }
 }

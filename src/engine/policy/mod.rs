@@ -1,4 +1,4 @@
-//! Rule files compiled: one file a section, immutable, with the built-in rules behind the operator's own.
+//! Rule files compiled: one file a section and a table of all in `sections`, immutable, with the built-in rules behind the operator's own.
 //!
 //! All faults of all files are found in one run, and a set of files with one error is refused whole. Nothing here decides about an alert.
 
@@ -13,6 +13,7 @@ pub mod priorities;
 pub mod problems;
 mod rules;
 mod schedules;
+mod sections;
 pub mod silences;
 pub mod slas;
 pub mod tests;
@@ -23,10 +24,10 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Closed};
 pub use crate::expr::{Condition, Path, TextTemplate};
 pub use crate::schedule::Schedule;
-use crate::source::{self, Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, SourceFile, Takes};
+use crate::source::{self, Diagnostic, Reading, SourceFile};
 use capacity::Capacity;
 use correlate::CorrelateRules;
 use formats::Formats;
@@ -34,7 +35,8 @@ use identify::Identify;
 use notify::Notify;
 use priorities::{Matrix, Severities};
 use problems::ProblemRule;
-use rules::Scope;
+use sections::Sections;
+pub use sections::{SECTIONS, StandsFor};
 use silences::SilenceRule;
 use slas::Sla;
 use tests::RuleTest;
@@ -54,6 +56,8 @@ pub struct Policy {
     pub correlate: CorrelateRules,
     /// What is recorded without being told; in order.
     pub silences: Vec<SilenceRule>,
+    /// Days without work by name.
+    pub holidays: BTreeMap<String, Vec<Closed>>,
     /// Working time by name.
     pub calendars: BTreeMap<String, Arc<Calendar>>,
     /// Which clocks run for an incident; in order.
@@ -79,6 +83,8 @@ pub struct Policy {
 pub struct RuleName<'p> {
     /// Its section.
     pub section: &'static str,
+    /// What it stands for.
+    pub stands_for: StandsFor,
     /// Its name, unique in the section.
     pub name: &'p str,
     /// Whether no file has it.
@@ -86,24 +92,31 @@ pub struct RuleName<'p> {
 }
 
 impl Policy {
-    /// Every rule, by section and in the order in which they are asked.
+    /// Everything that has a name in rule files or is built in, by section and in the order in which it is asked.
     pub fn rules(&self) -> Vec<RuleName<'_>> {
-        let own = |section, name| RuleName { section, name, is_builtin: false };
-        let mut rules = Vec::new();
-        rules.extend(self.formats.names().map(|name| own("formats", name)));
-        rules.extend(self.identify.own_names().map(|name| own("identify", name)));
-        let correlate = self.correlate.rules().iter();
-        rules.extend(correlate.map(|rule| RuleName {
-            section: "correlate",
-            name: &rule.name,
-            is_builtin: correlate::is_builtin(&rule.name),
-        }));
-        rules.extend(self.silences.iter().map(|rule| own("silences", &rule.name)));
-        rules.extend(self.capacity.iter().map(|rule| own("capacity", &rule.name)));
-        rules.extend(self.problems.iter().map(|rule| own("problems", &rule.name)));
-        rules.extend(self.notify.iter().map(|rule| RuleName { section: "notify", name: &rule.name, is_builtin: rule.is_builtin }));
-        rules.extend(self.tests.iter().map(|test| own("tests", &test.name)));
-        rules
+        sections::rules(self)
+    }
+
+    /// A policy of these files whose sections are empty, to be filled in the order of their table.
+    fn unfinished(sources: Vec<SourceFile>) -> Policy {
+        Policy {
+            id: content_id(&sources),
+            severities: Arc::default(),
+            matrix: Matrix::default(),
+            identify: Identify::default(),
+            correlate: CorrelateRules::default(),
+            silences: Vec::new(),
+            holidays: BTreeMap::new(),
+            calendars: BTreeMap::new(),
+            slas: Vec::new(),
+            capacity: Vec::new(),
+            problems: Vec::new(),
+            notify: Vec::new(),
+            notify_sees_clocks: false,
+            formats: Formats::default(),
+            tests: Vec::new(),
+            sources,
+        }
     }
 }
 
@@ -115,58 +128,6 @@ pub struct Loaded {
     /// What was taken and probably not meant, by file and place.
     pub warnings: Vec<Diagnostic>,
 }
-
-static SCOPE: Shape = Shape {
-    what: "`scope`",
-    keys: &[Key::must("when", Takes::OneOrList(&Takes::Expression), "a condition that is added to every condition in this file.")],
-    later: &[],
-};
-
-/// A rules file.
-static FILE: Shape = Shape {
-    what: "a rules file",
-    keys: &[
-        Key::may("scope", Takes::Map(&SCOPE), "what is added to every condition in this file."),
-        Key::may("severities", Takes::Map(&priorities::SEVERITIES), "further words that senders use for severities."),
-        Key::may("priorities", Takes::Map(&priorities::PRIORITIES), "the matrix of impact and urgency."),
-        Key::may("calendars", Takes::Pairs(&Takes::Map(&calendars::CALENDAR)), "working time by name: zone, hours, holidays."),
-        Key::may(
-            "holidays",
-            Takes::Pairs(&Takes::Map(&calendars::HOLIDAY)),
-            "days without work by name, as dates or out of an iCalendar file.",
-        ),
-        Key::may("formats", Takes::List(&Takes::Map(&formats::FORMAT)), "how the body of a webhook becomes alerts."),
-        Key::may(
-            "identify",
-            Takes::List(&Takes::Map(&identify::RULE)),
-            "what an alert is looked up by, in order, before the built-in names.",
-        ),
-        Key::may(
-            "correlate",
-            Takes::List(&Takes::Map(&correlate::RULE)),
-            "what an alert means and which incident it joins; the first that matches.",
-        ),
-        Key::may("silences", Takes::List(&Takes::Map(&silences::RULE)), "what is recorded without being told."),
-        Key::may(
-            "slas",
-            Takes::List(&Takes::Map(&slas::RULE)),
-            "which clocks run for an incident; the first that matches for each service.",
-        ),
-        Key::may(
-            "capacity",
-            Takes::List(&Takes::Map(&capacity::RULE)),
-            "which series are asked for by schedule, and which limit they shall not reach.",
-        ),
-        Key::may(
-            "problems",
-            Takes::List(&Takes::Map(&problems::RULE)),
-            "which incidents are the same fault that keeps coming back; all that match.",
-        ),
-        Key::may("notify", Takes::List(&Takes::Map(&notify::RULE)), "who hears what; all that match."),
-        Key::may("tests", Takes::List(&Takes::Map(&tests::TEST)), "what must stay true."),
-    ],
-    later: &["rotas", "enrich", "inhibit", "maintenance", "storms", "majors", "heartbeats", "reports"],
-};
 
 impl Policy {
     /// What is in force where there are no rule files.
@@ -192,109 +153,20 @@ pub fn load(files: &[SourceFile]) -> Result<Loaded, Vec<Diagnostic>> {
         }
         found.extend(reading.finish());
     }
-    let (calendars, known) = std::mem::take(&mut sections.calendars).finish(&sources, &mut found);
-    let slas = std::mem::take(&mut sections.slas).finish(&calendars, &known, &mut found);
+    let mut policy = Policy::unfinished(sources);
+    sections.finish(&mut policy, &mut found);
     source::sort(&mut found);
-    if found.iter().any(Diagnostic::is_error) {
-        return Err(found);
-    }
-    let id = content_id(&sources);
-    let severities = Arc::new(sections.severities.finish());
-    let notify = sections.notify.finish();
-    let policy = Policy {
-        id,
-        matrix: sections.priorities.finish(),
-        identify: sections.identify.finish(),
-        correlate: sections.correlate.finish(),
-        silences: sections.silences.finish(),
-        calendars,
-        slas,
-        capacity: sections.capacity.finish(),
-        problems: sections.problems.finish(),
-        notify_sees_clocks: notify.iter().any(|rule| rule.condition.exprs().iter().any(|expr| expr.source().contains("sla"))),
-        notify,
-        formats: sections.formats.finish(&severities),
-        tests: sections.tests.finish(),
-        severities,
-        sources,
-    };
-    Ok(Loaded { policy, warnings: found })
+    if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok(Loaded { policy, warnings: found }) }
 }
 
 /// JSON Schema (draft 2020-12) of a rules file, with every word that is allowed: what editors check and complete by.
 pub fn schema() -> serde_json::Value {
-    let mut schema = FILE.schema();
+    let mut schema = sections::FILE.schema();
     if let serde_json::Value::Object(object) = &mut schema {
         object.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
         object.insert("title".to_owned(), "Watchkeeper rules".into());
     }
     schema
-}
-
-/// The sections of all files while they are read, one builder each.
-#[derive(Default)]
-struct Sections {
-    severities: priorities::SeveritiesSection,
-    priorities: priorities::PrioritiesSection,
-    formats: formats::FormatsSection,
-    identify: identify::IdentifySection,
-    correlate: correlate::CorrelateSection,
-    silences: silences::SilencesSection,
-    calendars: calendars::CalendarsSection,
-    slas: slas::SlasSection,
-    capacity: capacity::CapacitySection,
-    problems: problems::ProblemsSection,
-    notify: notify::NotifySection,
-    tests: tests::TestsSection,
-}
-
-impl Sections {
-    /// Reads one file. Each section's rules follow those of the files before.
-    fn read<'a>(&mut self, reading: &Reading<'a>, root: &'a Node) {
-        let Some(file) = reading.keys(root, &FILE) else { return };
-        let scope = scope(&file);
-        if let Some(node) = file.node("severities") {
-            self.severities.read(reading, node);
-        }
-        if let Some(node) = file.node("priorities") {
-            self.priorities.read(reading, node);
-        }
-        each(&file, "formats", &formats::FORMAT, |keys| self.formats.read(keys));
-        each(&file, "identify", &identify::RULE, |keys| self.identify.read(keys, &scope));
-        each(&file, "correlate", &correlate::RULE, |keys| self.correlate.read(keys, &scope));
-        each(&file, "silences", &silences::RULE, |keys| self.silences.read(keys, &scope));
-        if let Some(node) = file.node("holidays") {
-            self.calendars.read_holidays(reading, node);
-        }
-        if let Some(node) = file.node("calendars") {
-            self.calendars.read_calendars(reading, node);
-        }
-        each(&file, "slas", &slas::RULE, |keys| self.slas.read(keys, &scope));
-        each(&file, "capacity", &capacity::RULE, |keys| self.capacity.read(keys));
-        each(&file, "problems", &problems::RULE, |keys| self.problems.read(keys, &scope));
-        each(&file, "notify", &notify::RULE, |keys| self.notify.read(keys, &scope));
-        each(&file, "tests", &tests::TEST, |keys| self.tests.read(keys));
-    }
-}
-
-/// What the file adds to the conditions of its rules.
-fn scope<'a>(file: &Keys<'a, '_>) -> Scope<'a> {
-    let Some(keys) = file.node("scope").and_then(|node| file.reading().keys(node, &SCOPE)) else { return Scope::default() };
-    Scope { when: keys.get::<OneOrMany<&Node>>("when").map(|when| when.0).unwrap_or_default() }
-}
-
-/// Opens every rule of a section that is a list.
-fn each<'a, 'r>(file: &Keys<'a, 'r>, section: &'static str, shape: &'static Shape, mut read: impl FnMut(&Keys<'a, 'r>)) {
-    let Some(node) = file.node(section) else { return };
-    if matches!(node.kind, Kind::Map(_)) {
-        file.reading().wrong(node, &format!("a list of rules, each of which begins with `- name:`, below `{section}`"));
-        return;
-    }
-    for item in file.reading().items(node) {
-        if let Some(keys) = file.reading().keys(item, shape) {
-            read(&keys);
-        }
-    }
 }
 
 /// The name of a set of files: paths and texts, each with its length, so that no two sets read alike.

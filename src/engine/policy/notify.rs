@@ -3,9 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::Schedule;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
 use super::schedules::{SCHEDULE, schedule};
+use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::{Policy, Schedule};
 use crate::expr::{Expr, Section};
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Takes, nearest};
 use crate::words::Reason;
@@ -201,14 +202,35 @@ pub(super) struct NotifySection {
     is_written: bool,
 }
 
+impl FileSection for NotifySection {
+    const TAKES: Takes = Takes::List(&Takes::Map(&RULE));
+    const DOC: &'static str = "who hears what; all that match.";
+    const SEES: &'static [&'static str] = Section::OF_EVERYTHING;
+    const NAMES: StandsFor = StandsFor::Rules;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, scope: &Scope<'a>) {
+        sections::each(reading, node, Self::KEY, &RULE, |keys| self.rule(keys, scope));
+    }
+
+    /// The rules of the files, or the built-in ones where no file has one.
+    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+        policy.notify = if self.is_written { self.rules } else { builtin() };
+        policy.notify_sees_clocks = policy.notify.iter().any(|rule| rule.condition.reads("sla"));
+    }
+
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        policy.notify.iter().map(|rule| (rule.name.as_str(), rule.is_builtin)).collect()
+    }
+}
+
 impl NotifySection {
     /// Reads one rule.
-    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+    fn rule<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
         self.is_written = true;
         let reading = keys.reading();
-        let name = self.names.take(keys, "notify");
+        let name = self.names.take(keys, Self::KEY);
         let is_disabled = rules::is_disabled(keys);
-        let condition = rules::condition(keys, Section::Notify, scope);
+        let condition = rules::condition(keys, Self::section(), scope);
         let to: Vec<&Node> = keys.get::<OneOrMany<&Node>>("to").map(|to| to.0).unwrap_or_default();
         if let (true, Some(node)) = (to.is_empty(), keys.node("to")) {
             reading.wrong(node, "whom to tell, such as `[owner]`");
@@ -221,28 +243,26 @@ impl NotifySection {
             self.rules.push(Notify { name, condition, to, send, template, digest, is_builtin: false });
         }
     }
+}
 
-    /// The rules of the files, or the built-in ones where no file has one.
-    pub(super) fn finish(self) -> Vec<Notify> {
-        if self.is_written {
-            return self.rules;
-        }
-        [
-            ("default", r#"incident.priority in ["P1", "P2", "P3"]"#, None),
-            ("default-morning", r#"incident.priority in ["P4", "P5"]"#, Some(Digest::Morning)),
-        ]
-        .into_iter()
-        .map(|(name, when, digest)| Notify {
-            name: name.to_owned(),
-            condition: super::Condition::new(Vec::new(), vec![Expr::compile(Section::Notify, when).expect("built in and tested")]),
-            to: vec![Recipient::Owner],
-            send: None,
-            template: None,
-            digest,
-            is_builtin: true,
-        })
-        .collect()
-    }
+/// What is in force where no file has a rule.
+fn builtin() -> Vec<Notify> {
+    let condition = |when| Expr::compile(NotifySection::section(), when).expect("built in and tested");
+    [
+        ("default", r#"incident.priority in ["P1", "P2", "P3"]"#, None),
+        ("default-morning", r#"incident.priority in ["P4", "P5"]"#, Some(Digest::Morning)),
+    ]
+    .into_iter()
+    .map(|(name, when, digest)| Notify {
+        name: name.to_owned(),
+        condition: super::Condition::new(Vec::new(), vec![condition(when)]),
+        to: vec![Recipient::Owner],
+        send: None,
+        template: None,
+        digest,
+        is_builtin: true,
+    })
+    .collect()
 }
 
 fn recipient(reading: &Reading<'_>, node: &Node) -> Option<Recipient> {

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::Policy;
+use super::rules::Scope;
+use super::sections::{self, FileSection, IsBuiltin, StandsFor};
 use crate::source::{Diagnostic, Key, Keys, Node, OneOrMany, Reading, Shape, Spanned, Takes};
 use crate::words::{Level, Priority, Severity};
 
@@ -113,9 +117,13 @@ pub(super) struct SeveritiesSection {
     given: BTreeMap<String, (Severity, String)>,
 }
 
-impl SeveritiesSection {
-    /// Reads the section of one file.
-    pub(super) fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node) {
+impl FileSection for SeveritiesSection {
+    const TAKES: Takes = Takes::Map(&SEVERITIES);
+    const DOC: &'static str = "further words that senders use for severities.";
+    const SEES: &'static [&'static str] = &[];
+    const NAMES: StandsFor = StandsFor::Definitions;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, _: &Scope<'a>) {
         let Some(keys) = reading.keys(node, &SEVERITIES) else { return };
         for severity in Severity::ALL.iter().copied() {
             for word in keys.get::<OneOrMany<Spanned<String>>>(severity.word()).map(|words| words.0).unwrap_or_default() {
@@ -124,6 +132,21 @@ impl SeveritiesSection {
         }
     }
 
+    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+        let mut severities = Severities::default();
+        severities.words.extend(self.given.into_iter().map(|(word, (severity, _))| (word, severity)));
+        policy.severities = Arc::new(severities);
+    }
+
+    /// The words that mean something else than without files.
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        let builtin = Severities::default();
+        let is_own = |(word, severity): &(&String, &Severity)| builtin.words.get(*word) != Some(severity);
+        sections::own(policy.severities.words.iter().filter(is_own).map(|(word, _)| word.as_str()))
+    }
+}
+
+impl SeveritiesSection {
     fn take(&mut self, reading: &Reading<'_>, severity: Severity, word: &Spanned<String>) {
         let text = word.value.trim().to_ascii_lowercase();
         let refuse = |message: String, help: String| {
@@ -146,13 +169,6 @@ impl SeveritiesSection {
                 self.given.insert(text, (severity, here));
             }
         }
-    }
-
-    /// The built-in words, with those of the files over them.
-    pub(super) fn finish(self) -> Severities {
-        let mut severities = Severities::default();
-        severities.words.extend(self.given.into_iter().map(|(word, (severity, _))| (word, severity)));
-        severities
     }
 }
 
@@ -183,9 +199,13 @@ pub(super) struct PrioritiesSection {
     given: BTreeMap<(Level, Level), (Priority, String)>,
 }
 
-impl PrioritiesSection {
-    /// Reads the section of one file.
-    pub(super) fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node) {
+impl FileSection for PrioritiesSection {
+    const TAKES: Takes = Takes::Map(&PRIORITIES);
+    const DOC: &'static str = "the matrix of impact and urgency.";
+    const SEES: &'static [&'static str] = &[];
+    const NAMES: StandsFor = StandsFor::Definitions;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, _: &Scope<'a>) {
         let Some(keys) = reading.keys(node, &PRIORITIES) else { return };
         for impact in Level::ALL.iter().copied() {
             let Some(row) = keys.node(impact.word()).and_then(|node| reading.keys(node, &BY_URGENCY)) else { continue };
@@ -195,6 +215,21 @@ impl PrioritiesSection {
         }
     }
 
+    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+        for ((impact, urgency), (priority, _)) in self.given {
+            policy.matrix.cells[impact as usize][urgency as usize] = priority;
+        }
+    }
+
+    /// The rows that differ from those without files, by their impact.
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        let builtin = Matrix::default();
+        let is_own = |impact: &&Level| policy.matrix.cells[**impact as usize] != builtin.cells[**impact as usize];
+        sections::own(Level::ALL.iter().filter(is_own).map(|impact| impact.word()))
+    }
+}
+
+impl PrioritiesSection {
     fn take_cell(&mut self, row: &Keys<'_, '_>, impact: Level, urgency: Level) {
         let Some(Spanned { value, span }) = row.get::<Spanned<Priority>>(urgency.word()) else { return };
         let reading = row.reading();
@@ -210,14 +245,5 @@ impl PrioritiesSection {
                 self.given.insert((impact, urgency), (value, place));
             }
         }
-    }
-
-    /// The built-in matrix with the cells of the files over it.
-    pub(super) fn finish(self) -> Matrix {
-        let mut matrix = Matrix::default();
-        for ((impact, urgency), (priority, _)) in self.given {
-            matrix.cells[impact as usize][urgency as usize] = priority;
-        }
-        matrix
     }
 }

@@ -1,9 +1,10 @@
 //! `problems`: which incidents are the same fault that keeps coming back, and how many of them within which time make a problem.
 
-use super::Condition;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::{Condition, Policy};
 use crate::expr::Section;
-use crate::source::{Key, Keys, Node, OneOrMany, Shape, Takes};
+use crate::source::{Diagnostic, Key, Keys, Node, OneOrMany, Reading, Shape, Takes};
 use crate::time::Span;
 use crate::words::SameBy;
 
@@ -63,13 +64,32 @@ pub(super) struct ProblemsSection {
     rules: Vec<ProblemRule>,
 }
 
+impl FileSection for ProblemsSection {
+    const TAKES: Takes = Takes::List(&Takes::Map(&RULE));
+    const DOC: &'static str = "which incidents are the same fault that keeps coming back; all that match.";
+    const SEES: &'static [&'static str] = Section::OF_INCIDENT;
+    const NAMES: StandsFor = StandsFor::Rules;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, scope: &Scope<'a>) {
+        sections::each(reading, node, Self::KEY, &RULE, |keys| self.rule(keys, scope));
+    }
+
+    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+        policy.problems = self.rules;
+    }
+
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        sections::own(policy.problems.iter().map(|rule| rule.name.as_str()))
+    }
+}
+
 impl ProblemsSection {
     /// Reads one rule.
-    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+    fn rule<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
         let reading = keys.reading();
-        let name = self.names.take(keys, "problems");
+        let name = self.names.take(keys, Self::KEY);
         let is_disabled = rules::is_disabled(keys);
-        let condition = rules::condition(keys, Section::Problems, scope);
+        let condition = rules::condition(keys, Self::section(), scope);
         let given: Vec<&Node> = keys.get::<OneOrMany<&Node>>("same").map(|same| same.0).unwrap_or_default();
         if let (true, Some(node)) = (given.is_empty(), keys.node("same")) {
             reading.wrong(node, "what the incidents share, such as `[rule, ci]`");
@@ -87,11 +107,6 @@ impl ProblemsSection {
         if let (Some(name), false) = (name, is_disabled) {
             self.rules.push(ProblemRule { name, condition, same, incidents, within, quiet_after_fix });
         }
-    }
-
-    /// The rules of the files.
-    pub(super) fn finish(self) -> Vec<ProblemRule> {
-        self.rules
     }
 }
 

@@ -1,10 +1,11 @@
 //! `silences` in rule files: what is recorded without being told, once or on a schedule.
 
-use super::Schedule;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
 use super::schedules::{CRON, ZONE, schedule};
+use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::{Policy, Schedule};
 use crate::expr::Section;
-use crate::source::{Diagnostic, Key, Keys, Shape, Spanned, Takes};
+use crate::source::{Diagnostic, Key, Keys, Node, Reading, Shape, Spanned, Takes};
 use crate::time::{Span, Time};
 
 /// One compiled rule.
@@ -66,12 +67,31 @@ pub(super) struct SilencesSection {
     rules: Vec<SilenceRule>,
 }
 
+impl FileSection for SilencesSection {
+    const TAKES: Takes = Takes::List(&Takes::Map(&RULE));
+    const DOC: &'static str = "what is recorded without being told.";
+    const SEES: &'static [&'static str] = Section::OF_CI;
+    const NAMES: StandsFor = StandsFor::Rules;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, scope: &Scope<'a>) {
+        sections::each(reading, node, Self::KEY, &RULE, |keys| self.rule(keys, scope));
+    }
+
+    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+        policy.silences = self.rules;
+    }
+
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        sections::own(policy.silences.iter().map(|rule| rule.name.as_str()))
+    }
+}
+
 impl SilencesSection {
     /// Reads one rule.
-    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
-        let name = self.names.take(keys, "silences");
+    fn rule<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+        let name = self.names.take(keys, Self::KEY);
         let is_disabled = rules::is_disabled(keys);
-        let condition = rules::condition(keys, Section::Silences, scope);
+        let condition = rules::condition(keys, Self::section(), scope);
         if keys.entries().iter().all(|entry| entry.key != "when" && entry.key != "matchers") && scope.when.is_empty() {
             let reading = keys.reading();
             let warning =
@@ -83,11 +103,6 @@ impl SilencesSection {
         if let (Some(name), Some(when), false) = (name, window, is_disabled) {
             self.rules.push(SilenceRule { name, condition, when, comment });
         }
-    }
-
-    /// The rules of the files.
-    pub(super) fn finish(self) -> Vec<SilenceRule> {
-        self.rules
     }
 }
 

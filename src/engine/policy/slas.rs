@@ -1,13 +1,15 @@
 //! `slas`: which clocks run for an incident, how long they may run, when they pause and when they warn.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 use sha2::{Digest as _, Sha256};
 
+use super::Policy;
 use super::calendars::{ALWAYS, Named};
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
+use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
 use crate::calendar::{Allowance, Calendar, Hours, NoAllowance};
 use crate::expr::Section;
 use crate::ids::TermsId;
@@ -161,47 +163,30 @@ struct Draft {
     warn_at: Vec<u8>,
 }
 
-impl SlasSection {
-    /// Reads one rule.
-    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
-        let reading = keys.reading();
-        let name = self.names.take(keys, "slas");
-        let is_disabled = rules::is_disabled(keys);
-        let condition = rules::condition(keys, Section::Slas, scope);
-        let kind = keys.node("kind").map_or(SlaKind::Sla, |node| kind(reading, node));
-        let contract = keys.get::<String>("contract").filter(|contract| !contract.trim().is_empty());
-        check_contract(keys, kind, contract.as_deref());
-        let calendar = keys.get::<Spanned<String>>("calendar").map(|calendar| Named::at(reading, calendar));
-        let targets = keys.node("targets").map(|node| targets(reading, node)).unwrap_or_default();
-        for (_, place) in targets.iter().filter(|(target, _)| kind == SlaKind::Uc && target.target != SlaTarget::Resolution) {
-            let error = place.error("a vendor's contract promises `resolution` only".to_owned()).label("not of a vendor");
-            reading.report(error.help("who has an incident and who hears of it is promised by an SLA"));
-        }
-        let pause: Vec<&Node> = keys.get::<OneOrMany<&Node>>("pause").map(|pause| pause.0).unwrap_or_default();
-        let pause: BTreeSet<String> = pause.into_iter().filter_map(|node| pause_reason(reading, node)).collect();
-        let warn_at = warn_at(keys);
-        let pause = pause.into_iter().collect();
-        self.drafts.push(Draft { name, condition, is_disabled, kind, contract, calendar, targets, pause, warn_at });
+impl FileSection for SlasSection {
+    const TAKES: Takes = Takes::List(&Takes::Map(&RULE));
+    const DOC: &'static str = "which clocks run for an incident; the first that matches for each service.";
+    const SEES: &'static [&'static str] = Section::OF_INCIDENT;
+    const NAMES: StandsFor = StandsFor::Rules;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, scope: &Scope<'a>) {
+        sections::each(reading, node, Self::KEY, &RULE, |keys| self.rule(keys, scope));
     }
 
     /// The rules of the files, with their calendars.
-    pub(super) fn finish(
-        self,
-        calendars: &BTreeMap<String, Arc<Calendar>>,
-        known: &BTreeSet<String>,
-        found: &mut Vec<Diagnostic>,
-    ) -> Vec<Sla> {
-        let mut slas = Vec::new();
+    fn finish(self, policy: &mut Policy, found: &mut Vec<Diagnostic>) {
+        let calendars = &policy.calendars;
         for draft in self.drafts {
             let named = draft.calendar.as_ref().filter(|named| named.name != ALWAYS);
             let calendar = match named {
                 None => Some(Arc::new(Calendar::always())),
                 Some(named) => {
-                    if !known.contains(&named.name) {
-                        let words = known.iter().map(String::as_str).chain([ALWAYS]);
+                    let calendar = calendars.get(&named.name).cloned();
+                    if calendar.is_none() {
+                        let words = calendars.keys().map(String::as_str).chain([ALWAYS]);
                         found.push(named.unknown("calendar", words, "name a key of `calendars`, or `always`"));
                     }
-                    calendars.get(&named.name).cloned()
+                    calendar
                 }
             };
             if named.is_none() {
@@ -221,9 +206,36 @@ impl SlasSection {
                 warn_at: draft.warn_at,
             };
             let terms_id = terms.id();
-            slas.push(Sla { name, condition: draft.condition, contract: draft.contract, terms, terms_id });
+            policy.slas.push(Sla { name, condition: draft.condition, contract: draft.contract, terms, terms_id });
         }
-        slas
+    }
+
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        sections::own(policy.slas.iter().map(|rule| rule.name.as_str()))
+    }
+}
+
+impl SlasSection {
+    /// Reads one rule.
+    fn rule<'a>(&mut self, keys: &Keys<'a, '_>, scope: &Scope<'a>) {
+        let reading = keys.reading();
+        let name = self.names.take(keys, Self::KEY);
+        let is_disabled = rules::is_disabled(keys);
+        let condition = rules::condition(keys, Self::section(), scope);
+        let kind = keys.node("kind").map_or(SlaKind::Sla, |node| kind(reading, node));
+        let contract = keys.get::<String>("contract").filter(|contract| !contract.trim().is_empty());
+        check_contract(keys, kind, contract.as_deref());
+        let calendar = keys.get::<Spanned<String>>("calendar").map(|calendar| Named::at(reading, calendar));
+        let targets = keys.node("targets").map(|node| targets(reading, node)).unwrap_or_default();
+        for (_, place) in targets.iter().filter(|(target, _)| kind == SlaKind::Uc && target.target != SlaTarget::Resolution) {
+            let error = place.error("a vendor's contract promises `resolution` only".to_owned()).label("not of a vendor");
+            reading.report(error.help("who has an incident and who hears of it is promised by an SLA"));
+        }
+        let pause: Vec<&Node> = keys.get::<OneOrMany<&Node>>("pause").map(|pause| pause.0).unwrap_or_default();
+        let pause: BTreeSet<String> = pause.into_iter().filter_map(|node| pause_reason(reading, node)).collect();
+        let warn_at = warn_at(keys);
+        let pause = pause.into_iter().collect();
+        self.drafts.push(Draft { name, condition, is_disabled, kind, contract, calendar, targets, pause, warn_at });
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use super::Policy;
 use super::capacity::{self, TestQuery};
-use super::rules::{DISABLED, NAME, NOTE, Names, is_disabled};
+use super::rules::{DISABLED, NAME, NOTE, Names, Scope, is_disabled};
+use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
 use crate::cmdb::files::read_inline;
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes};
 use crate::text::Labels;
@@ -432,11 +434,30 @@ pub(super) struct TestsSection {
     tests: Vec<RuleTest>,
 }
 
+impl FileSection for TestsSection {
+    const TAKES: Takes = Takes::List(&Takes::Map(&TEST));
+    const DOC: &'static str = "what must stay true.";
+    const SEES: &'static [&'static str] = &[];
+    const NAMES: StandsFor = StandsFor::Tests;
+
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, _: &Scope<'a>) {
+        sections::each(reading, node, Self::KEY, &TEST, |keys| self.rule(keys));
+    }
+
+    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+        policy.tests = self.tests;
+    }
+
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
+        sections::own(policy.tests.iter().map(|test| test.name.as_str()))
+    }
+}
+
 impl TestsSection {
     /// Reads one test.
-    pub(super) fn read<'a>(&mut self, keys: &Keys<'a, '_>) {
+    fn rule<'a>(&mut self, keys: &Keys<'a, '_>) {
         let reading = keys.reading();
-        let name = self.names.take(keys, "tests");
+        let name = self.names.take(keys, Self::KEY);
         let is_disabled = is_disabled(keys);
         let start = keys.get("start").unwrap_or(DEFAULT_START);
         let cmdb = keys.node("cmdb").filter(|node| !matches!(node.kind, Kind::Faulty));
@@ -457,11 +478,6 @@ impl TestsSection {
             let test = RuleTest { name, path: reading.file().path.clone(), span: keys.span().clone(), start, cmdb: cmdb.cloned(), steps };
             self.tests.push(test);
         }
-    }
-
-    /// The tests of the files.
-    pub(super) fn finish(self) -> Vec<RuleTest> {
-        self.tests
     }
 }
 

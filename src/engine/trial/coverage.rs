@@ -7,7 +7,7 @@ use crate::decide::identify;
 use crate::event::World;
 use crate::fact::Fact;
 use crate::model::{alert, capacity, digest, incident, message, problem};
-use crate::policy::Policy;
+use crate::policy::{Policy, RuleName, StandsFor};
 use crate::sight;
 use crate::state::State;
 use crate::text::Because;
@@ -16,7 +16,7 @@ use crate::time::Time;
 /// A rule by section and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {
-    /// The section: `capacity`, `correlate`, `formats`, `identify`, `notify`, `silences` or `slas`.
+    /// The section, such as `correlate`.
     pub section: &'static str,
     /// Its name there.
     pub name: String,
@@ -37,15 +37,8 @@ impl fmt::Display for RuleRef {
 
 /// The rules that files gave, without the built-in ones.
 pub(super) fn own_rules(policy: &Policy) -> Vec<RuleRef> {
-    let formats = policy.formats.names().map(|name| RuleRef::new("formats", name));
-    let identify = policy.identify.own_names().map(|name| RuleRef::new("identify", name));
-    let correlate = policy.correlate.own().iter().map(|rule| RuleRef::new("correlate", &rule.name));
-    let silences = policy.silences.iter().map(|rule| RuleRef::new("silences", &rule.name));
-    let slas = policy.slas.iter().map(|rule| RuleRef::new("slas", &rule.name));
-    let capacity = policy.capacity.iter().map(|rule| RuleRef::new("capacity", &rule.name));
-    let problems = policy.problems.iter().map(|rule| RuleRef::new("problems", &rule.name));
-    let notify = policy.notify.iter().filter(|rule| !rule.is_builtin).map(|rule| RuleRef::new("notify", &rule.name));
-    formats.chain(identify).chain(correlate).chain(silences).chain(slas).chain(capacity).chain(problems).chain(notify).collect()
+    let is_own = |rule: &RuleName<'_>| rule.stands_for == StandsFor::Rules && !rule.is_builtin;
+    policy.rules().into_iter().filter(is_own).map(|rule| RuleRef::new(rule.section, rule.name)).collect()
 }
 
 /// Adds the rules that facts tell of. The facts were applied just now.

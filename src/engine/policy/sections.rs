@@ -1,0 +1,160 @@
+//! The sections of rule files, in one table: the keys of a file, how each is read and compiled, what it names, and what its conditions see.
+//!
+//! A new section is a file that implements [`FileSection`], a field of the policy, and a line in the table.
+
+use super::rules::Scope;
+use super::{Policy, RuleName, calendars, capacity, correlate, formats, identify, notify, priorities, problems, silences, slas, tests};
+use crate::expr;
+use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Takes};
+
+/// The key of a section in rule files. The table below gives it.
+pub(super) trait Keyed {
+    /// The key.
+    const KEY: &'static str;
+}
+
+/// A section of rule files while they are read. It begins empty and is given the section of one file after the other.
+pub(super) trait FileSection: Keyed + Default {
+    /// What its value is in a file.
+    const TAKES: Takes;
+    /// What it decides: what an editor shows.
+    const DOC: &'static str;
+    /// The first parts of the names that its conditions see.
+    const SEES: &'static [&'static str];
+    /// What its names stand for.
+    const NAMES: StandsFor;
+
+    /// Reads the section of one file. What stands in `scope` is added to every condition.
+    fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, scope: &Scope<'a>);
+
+    /// Compiles what all files say into its place in the policy, where the sections above it in the table are already.
+    fn finish(self, policy: &mut Policy, found: &mut Vec<Diagnostic>);
+
+    /// The names that it gives in a finished policy, in the order in which they are asked, and whether each is built in.
+    fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)>;
+
+    /// The section, as its expressions know it.
+    fn section() -> expr::Section {
+        expr::Section { key: Self::KEY, sees: Self::SEES }
+    }
+}
+
+/// What the names of a section stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StandsFor {
+    /// Rules that act by themselves: a test can touch them.
+    Rules,
+    /// Definitions that rules use.
+    Definitions,
+    /// Tests of the others: losing one changes nothing that is decided.
+    Tests,
+}
+
+/// Whether a name is in the program and in no file.
+pub(super) type IsBuiltin = bool;
+
+/// The names of the operator's own rules.
+pub(super) fn own<'p>(names: impl Iterator<Item = &'p str>) -> Vec<(&'p str, IsBuiltin)> {
+    names.map(|name| (name, false)).collect()
+}
+
+macro_rules! sections {
+    ($($key:ident: $Section:ty),+ $(,)?) => {
+        $(impl Keyed for $Section {
+            const KEY: &'static str = stringify!($key);
+        })+
+
+        /// A rules file.
+        pub(super) static FILE: Shape = Shape {
+            what: "a rules file",
+            keys: &[
+                Key::may("scope", Takes::Map(&SCOPE), "what is added to every condition in this file."),
+                $(Key::may(stringify!($key), <$Section>::TAKES, <$Section>::DOC)),+
+            ],
+            later: &["rotas", "enrich", "inhibit", "maintenance", "storms", "majors", "heartbeats", "reports"],
+        };
+
+        /// The sections of all files while they are read.
+        #[derive(Default)]
+        pub(super) struct Sections {
+            $($key: $Section),+
+        }
+
+        impl Sections {
+            /// Reads one file. Each section's rules follow those of the files before.
+            pub(super) fn read<'a>(&mut self, reading: &Reading<'a>, root: &'a Node) {
+                let Some(file) = reading.keys(root, &FILE) else { return };
+                let scope = scope(&file);
+                $(if let Some(node) = file.node(stringify!($key)) {
+                    self.$key.read(reading, node, &scope);
+                })+
+            }
+
+            /// Compiles all of them into `policy`, in the order of the table.
+            pub(super) fn finish(self, policy: &mut Policy, found: &mut Vec<Diagnostic>) {
+                $(self.$key.finish(policy, found);)+
+            }
+        }
+
+        /// The names of all sections, in the order of the table.
+        pub(super) fn rules(policy: &Policy) -> Vec<RuleName<'_>> {
+            let mut rules = Vec::new();
+            $(for (name, is_builtin) in <$Section>::names(policy) {
+                rules.push(RuleName { section: stringify!($key), stands_for: <$Section>::NAMES, name, is_builtin });
+            })+
+            rules
+        }
+
+        /// Every section, as its expressions know it.
+        pub static SECTIONS: &[expr::Section] =
+            &[$(expr::Section { key: stringify!($key), sees: <$Section>::SEES }),+];
+    };
+}
+
+// A section may use in `finish` what stands above it.
+sections! {
+    severities: priorities::SeveritiesSection,
+    priorities: priorities::PrioritiesSection,
+    holidays: calendars::HolidaysSection,
+    calendars: calendars::CalendarsSection,
+    formats: formats::FormatsSection,
+    identify: identify::IdentifySection,
+    correlate: correlate::CorrelateSection,
+    silences: silences::SilencesSection,
+    slas: slas::SlasSection,
+    capacity: capacity::CapacitySection,
+    problems: problems::ProblemsSection,
+    notify: notify::NotifySection,
+    tests: tests::TestsSection,
+}
+
+static SCOPE: Shape = Shape {
+    what: "`scope`",
+    keys: &[Key::must("when", Takes::OneOrList(&Takes::Expression), "a condition that is added to every condition in this file.")],
+    later: &[],
+};
+
+/// What the file adds to the conditions of its rules.
+fn scope<'a>(file: &Keys<'a, '_>) -> Scope<'a> {
+    let Some(keys) = file.node("scope").and_then(|node| file.reading().keys(node, &SCOPE)) else { return Scope::default() };
+    Scope { when: keys.get::<OneOrMany<&Node>>("when").map(|when| when.0).unwrap_or_default() }
+}
+
+/// Opens every rule of a section that is a list.
+pub(super) fn each<'a, 'r>(
+    reading: &'r Reading<'a>,
+    node: &'a Node,
+    section: &str,
+    shape: &'static Shape,
+    mut read: impl FnMut(&Keys<'a, 'r>),
+) {
+    if matches!(node.kind, Kind::Map(_)) {
+        reading.wrong(node, &format!("a list of rules, each of which begins with `- name:`, below `{section}`"));
+        return;
+    }
+    for item in reading.items(node) {
+        if let Some(keys) = reading.keys(item, shape) {
+            read(&keys);
+        }
+    }
+}
