@@ -5,14 +5,18 @@ CARGO ?= cargo
 ALL = --workspace --locked
 OUT = $${CARGO_TARGET_DIR:-target}
 
-.PHONY: help build demo test check setup fmt lint tree unit outside bench clean
+.PHONY: help build demo test corpus check setup fmt lint tree unit outside bench clean
 
 help:
-	@echo "make demo      a recorded day of a small shop in a temporary folder: nothing to install, nothing left behind"
+	@echo "make demo      a recorded day of a small shop, played in a temporary folder"
 	@echo "make build     target/release/watchkeeper"
-	@echo "make test      everything: format, lints, tests, and the tests that talk to Prometheus, amtool and Chromium"
+	@echo "make test      everything: format, lints, tests, and the tests that talk to Prometheus, Kafka, amtool and Chromium"
+	@echo "make corpus    the tests over what others recorded: WATCHKEEPER_CORPUS=DIR make corpus"
 	@echo "make check     format, lints and the dependency tree only"
 	@echo "make bench     the figures of README.md, over real HTTP"
+	@echo "make clean     removes target/ (the cache of Apache Kafka stays in ~/.cache/watchkeeper)"
+	@echo
+	@echo "Each of them installs what it needs from Debian (as root, or through sudo) and says before it does which packages, why, and how large."
 
 build:
 	@tests/setup build
@@ -25,6 +29,15 @@ demo:
 	@$(OUT)/debug/watchkeeper demo
 
 test: check unit outside
+	@echo "corpus: not run, set WATCHKEEPER_CORPUS=DIR and make corpus"
+
+# Bodies, topologies, rules and vectors that other people made. They lie in a folder beside the repository that not everybody has; fixtures of our own, which
+# `make test` runs, cover the same ground.
+corpus:
+	@if [ ! -f "$${WATCHKEEPER_CORPUS:-}/MANIFEST.md" ]; then \
+		echo "corpus: not run, there is no MANIFEST.md in WATCHKEEPER_CORPUS ($${WATCHKEEPER_CORPUS:-which is not set}); WATCHKEEPER_CORPUS=DIR make corpus" >&2; exit 1; fi
+	@tests/setup build
+	$(CARGO) test $(ALL) --test corpus
 
 check: setup fmt lint tree
 

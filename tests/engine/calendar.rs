@@ -1,9 +1,6 @@
 //! Working time: the independent vectors, the changes of the clock, and the round trip as a property.
 
-use std::collections::BTreeMap;
-
-use jiff::civil::{self, Date};
-use jiff::tz::TimeZone;
+use jiff::civil::Date;
 use proptest::prelude::*;
 
 use watchkeeper_engine::calendar::{Allowance, Calendar, Closed, Hours, Interval, NoAllowance};
@@ -214,50 +211,33 @@ fn allowances_are_read_and_written_as_rules_write_them() {
     }
 }
 
-/// A calendar of the vectors: which days, which hours.
-fn named(name: &str) -> (std::ops::Range<usize>, Vec<(f64, f64)>) {
-    match name {
-        "MonSun_0-23" => (ALL_DAYS, vec![(0.0, 24.0)]),
-        "MonFri_0-23" => (WORKDAYS, vec![(0.0, 24.0)]),
-        "MonFri_8-17" => (WORKDAYS, vec![(8.0, 18.0)]),
-        "MonFri_8-12_14-17" => (WORKDAYS, vec![(8.0, 13.0), (14.0, 18.0)]),
-        "MonSun_8-12_14-17" => (ALL_DAYS, vec![(8.0, 13.0), (14.0, 18.0)]),
-        other => panic!("a calendar of the vectors that nobody wrote down: {other}"),
-    }
+#[derive(serde::Deserialize)]
+struct Counted {
+    zone: String,
+    calendar: String,
+    week: Vec<Vec<(u16, u16)>>,
+    closed: Vec<String>,
+    start: String,
+    end: String,
+    between: i64,
+    add: i64,
+    added: String,
 }
 
+/// The vectors of tests/fixtures/calendar/working_time.py, which counts minutes.
 #[test]
-fn the_business_time_of_another_desk_agrees() {
-    #[expect(clippy::disallowed_methods, reason = "the corpus lies outside of the repository")]
-    let folder = std::env::var("WATCHKEEPER_CORPUS").expect("WATCHKEEPER_CORPUS names the folder of shared test data");
-    #[expect(clippy::disallowed_methods, reason = "a test reads its vectors")]
-    let text = std::fs::read_to_string(format!("{folder}/sla/znuny_business_time_vectors.json")).expect("the vectors of znuny");
-    let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let yearly: Vec<&String> = vectors["holidays"].as_object().unwrap().keys().collect();
-    let holidays: Vec<(Date, Date)> =
-        (2012..2020).flat_map(|year| yearly.iter().map(move |day| date(&format!("{year}-{day}")))).map(|day| (day, day)).collect();
-    let calendar_of = |case: &serde_json::Value| {
-        let (days, hours) = named(case["calendar"].as_str().unwrap());
-        let closed = if case["holidays_on"] == 1 { holidays.as_slice() } else { &[] };
-        calendar(case["tz"].as_str().unwrap(), days, &hours, closed)
-    };
-    let local = |case: &serde_json::Value, key: &str| {
-        let civil: civil::DateTime = case[key].as_str().unwrap().replace(' ', "T").parse().unwrap();
-        let zone = TimeZone::get(case["tz"].as_str().unwrap()).unwrap();
-        Time(zone.to_timestamp(civil).unwrap().as_millisecond())
-    };
-    let mut checked = BTreeMap::new();
-    for case in vectors["working_time"].as_array().unwrap() {
-        let found = calendar_of(case).between(local(case, "start_local"), local(case, "stop_local"));
-        assert_eq!(found, Span::seconds(case["expected_business_seconds"].as_i64().unwrap()), "{case}");
-        *checked.entry("working").or_insert(0) += 1;
+fn working_time_is_what_counting_its_minutes_gives() {
+    let cases: Vec<Counted> = serde_json::from_str(include_str!("../fixtures/calendar/working_time.json")).unwrap();
+    for case in &cases {
+        let day = |hours: &Vec<(u16, u16)>| hours.iter().map(|(from, until)| Interval { from: *from, until: *until }).collect();
+        let closed = case.closed.iter().map(|day| Closed::between(date(day), date(day))).collect();
+        let hours = Hours { zone: case.zone.clone(), week: case.week.iter().map(day).collect(), closed };
+        let calendar = Calendar::new(hours).unwrap();
+        let which = format!("{} in {} from {}", case.calendar, case.zone, case.start);
+        assert_eq!(calendar.between(t(&case.start), t(&case.end)), Span::minutes(case.between), "{which} to {}", case.end);
+        assert_eq!(calendar.add(t(&case.start), Span::minutes(case.add)), t(&case.added), "{which}: {} min", case.add);
     }
-    for case in vectors["destination_time"].as_array().unwrap() {
-        let found = calendar_of(case).add(local(case, "start_local"), Span::seconds(case["add_business_seconds"].as_i64().unwrap()));
-        assert_eq!(found, local(case, "expected_due_local"), "{case}");
-        *checked.entry("destination").or_insert(0) += 1;
-    }
-    assert_eq!(checked, BTreeMap::from([("working", 17), ("destination", 19)]));
+    assert_eq!(cases.len(), 55);
 }
 
 proptest! {

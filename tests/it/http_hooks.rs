@@ -1,7 +1,5 @@
 //! Webhooks: what senders are told, and when.
 
-use std::path::Path;
-
 use serde_json::json;
 use watchkeeper_engine::time::Span;
 
@@ -61,20 +59,4 @@ async fn what_was_answered_is_there_after_a_restart() {
     }
     let again = Doors::open_in(doors.crashed(), HOOKS).await;
     assert_eq!(again.get("/api/v1/alerts").await.json()["items"].as_array().unwrap().len(), 20);
-}
-
-#[tokio::test]
-async fn every_body_that_others_recorded_gets_an_answer_with_a_reason() {
-    let corpus = std::env::var("WATCHKEEPER_CORPUS").expect("WATCHKEEPER_CORPUS must name the folder of recorded bodies");
-    let doors = Doors::open(HOOKS).await;
-    let mut files = Vec::new();
-    super::http_formats::json_files(&Path::new(&corpus).join("webhooks"), &mut files);
-    for file in files {
-        let body = std::fs::read_to_string(&file).unwrap();
-        for path in ["/hooks/grafana", "/hooks/building", "/api/v2/alerts"] {
-            let told = doors.post(path, &body).await;
-            assert!(matches!(told.status, 200..=299 | 400..=499), "{} at {path}: {told:?}", file.display());
-            assert!(told.status < 300 || told.body.len() > 20, "{} at {path}: {told:?}", file.display());
-        }
-    }
 }

@@ -112,12 +112,21 @@ impl Doors {
         Doors::open_in(tempfile::tempdir().unwrap(), config).await
     }
 
+    /// The same with rules of the test's own.
+    pub(crate) async fn open_with(config: &str, rules: &str) -> Doors {
+        Doors::begin(tempfile::tempdir().unwrap(), config, rules).await
+    }
+
     /// The same over a folder that holds a store, or will.
     pub(crate) async fn open_in(dir: TempDir, text: &str) -> Doors {
+        Doors::begin(dir, text, RULES).await
+    }
+
+    async fn begin(dir: TempDir, text: &str, rules: &str) -> Doors {
         let config = Arc::new(configured(dir.path(), text));
         let clock = Arc::new(ManualClock::new(start()));
         let mut store = Store::open_or_init(&dir.path().join("data"), clock.wall(), Options::default()).unwrap();
-        let world = world();
+        let world = world(rules);
         let (state, _) = writer::load(&mut store, &world.cmdb).unwrap();
         let published = Arc::new(ArcSwap::from_pointee(world.clone()));
         let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::new()));
@@ -252,8 +261,8 @@ fn configured(dir: &Path, text: &str) -> Config {
     config::load(&path, &Environment::default()).unwrap().0
 }
 
-fn world() -> World {
-    let rules = [SourceFile::new("rules.yaml", RULES)];
+fn world(rules: &str) -> World {
+    let rules = [SourceFile::new("rules.yaml", rules)];
     let (inventory, _) = files::read(&[SourceFile::new("cmdb.yaml", CMDB)], &Inventory::default()).unwrap();
     World {
         policy: Arc::new(policy::load(&rules).unwrap().policy),

@@ -11,6 +11,7 @@ mod disk_errors;
 mod doctor;
 mod http_alertmanager;
 mod http_api;
+mod http_bodies;
 mod http_dead_letters;
 mod http_formats;
 mod http_hooks;
