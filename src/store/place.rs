@@ -1,8 +1,8 @@
 //! The folder of a store: creating it once, opening it on every start, and every reason to refuse.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use redb::{Builder, Database, DatabaseError, StorageError};
@@ -204,6 +204,8 @@ pub(crate) fn exists(path: &Path) -> Result<bool, StoreError> {
 }
 
 fn make(path: &Path, store: StoreId, now: Time) -> Result<(), StoreError> {
+    // Nobody else reads it, whatever the umask: it holds mails with links that act. redb fills an empty file as it would a new one.
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(file("create", path))?;
     let database = Builder::new().create(path).map_err(disk("create"))?;
     Store::format(&database, store, now)?;
     drop(database);

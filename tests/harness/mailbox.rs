@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 /// A mail that lies in the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
@@ -41,6 +43,11 @@ pub fn mails(folder: &Path) -> Vec<Mail> {
     let mut paths: Vec<_> = paths.filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))).collect();
     paths.sort();
     paths.iter().map(|path| read(&fs::read(path).unwrap())).collect()
+}
+
+/// The hash of a mail's bytes, as the outbox of the API gives it.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read(bytes: &[u8]) -> Mail {

@@ -1,8 +1,12 @@
 //! `/a/TOKEN`: what a link of a mail lets its reader do, and nobody else.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use watchkeeper::mail::{LinkAction, Links};
-use watchkeeper_engine::ids::{IncidentId, MessageId};
+use watchkeeper::mail::{LinkAction, Links, MailSettings, Templates, render, shown};
+use watchkeeper::writer::Lane;
+use watchkeeper_engine::event::Event;
+use watchkeeper_engine::ids::{IncidentId, MessageId, StoreId};
 use watchkeeper_engine::model::message::Message;
 use watchkeeper_engine::time::Span;
 use watchkeeper_engine::words::Reason;
@@ -206,4 +210,71 @@ async fn what_is_over_or_belongs_elsewhere_is_said() {
     let why = path(&doors, &mail, LinkAction::Note);
     assert!(doors.get(&why).await.body.contains("What was the cause, and what helped?"));
     assert_eq!(press(&doors, &why, "text=the+PSU").await.status, 303);
+}
+
+/// A mail with this body, under headers that say how it is encoded.
+fn mail_of(planned: &Message, encoding: &str, body: &str) -> Message {
+    let head = format!("Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}");
+    Message { bytes: format!("{head}\r\n\r\n{body}").into_bytes(), ..planned.clone() }
+}
+
+#[tokio::test]
+async fn no_role_reads_a_link_that_acts_in_the_outbox() {
+    let doors = outage().await;
+    let planned = mail(&doors, Reason::Opened).await;
+    let settings =
+        MailSettings::new("w@example.org", "https://w.example.org", StoreId { high: 0, low: 1 }, doors.link_key.clone()).unwrap();
+    let rendered = render(&planned, &Templates::ours(), &settings).unwrap();
+    let event = Event::Rendered { id: planned.id, bytes: rendered.bytes, fallback: String::new() };
+    doors.writer.submit(Lane::Operators, event).unwrap().await.ok();
+    doors.pass(Span::ZERO).await;
+
+    let tokens = LinkAction::ALL.map(|action| path(&doors, &planned, action)["/a/".len()..].to_owned());
+    let of = async |method: &str, role: &str, path: &str| {
+        doors.send(method, path, &[("authorization", &format!("Bearer secret-of-{role}"))], "").await
+    };
+    let whole = format!("/api/v1/outbox/{}", planned.id);
+    for (role, reads) in [("viewer", false), ("operator", true), ("admin", true)] {
+        let told = of("GET", role, &whole).await;
+        let text = told.json()["message"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(
+            (told.status, text.contains("DeviceDown on sw-1") && text.contains("https://w.example.org/a/…")),
+            (200, reads),
+            "{role}: {text}"
+        );
+        assert_eq!(told.json()["sha256"].as_str().unwrap().len(), 64, "whoever looks can say whether it is the mail that went out");
+        let list = of("GET", role, "/api/v1/outbox").await;
+        for token in &tokens {
+            assert!(!text.replace("=\r\n", "").contains(token) && !list.body.contains(token), "{role} may act as {}: {text}", planned.to);
+        }
+    }
+    assert_eq!(of("GET", "source", &whole).await.status, 403);
+    let retried = of("POST", "operator", &format!("{whole}/retry")).await;
+    assert!(retried.status == 200 && tokens.iter().all(|token| !retried.body.contains(token)), "{retried:?}");
+    assert_eq!(press(&doors, &path(&doors, &planned, LinkAction::Acknowledge), "").await.status, 303, "the recipient's link acts as ever");
+}
+
+#[tokio::test]
+async fn a_link_is_masked_whatever_hides_it() {
+    let doors = outage().await;
+    let planned = mail(&doors, Reason::Opened).await;
+    let links = Links::new(doors.link_key.clone());
+    let token = links.token(&planned, SWITCH, LinkAction::Acknowledge);
+    let (head, tail) = token.split_at(9);
+    let base64 = |text: &str| STANDARD.encode(text);
+    let hidden = [
+        ("7bit", format!("https://w.example.org/a/{token} now")),
+        ("7bit", format!("token {token}, as a template of one's own writes it")),
+        ("quoted-printable", format!("https://w.example.org/a/{head}=\r\n{tail} now")),
+        ("quoted-printable", format!("https://w.example.org/=61/{}={:02X}{tail}", &head[..8], head.as_bytes()[8])),
+        ("base64", base64(&format!("https://w.example.org/a/{token} now"))),
+        ("BASE64", base64(&format!("https://w.example.org/a/{token} now")).replacen("Y", "Y\r\n", 1)),
+    ];
+    for (encoding, body) in hidden {
+        let read = shown(&mail_of(&planned, encoding, &body), &links);
+        assert!(!read.contains(&token) && !read.contains(tail) && !read.contains(&base64(tail)[..8]), "{encoding}: {read}");
+        assert!(read.contains('…'), "{encoding}: it is read and masked: {read}");
+    }
+    let subject = format!("Subject: =?utf-8?B?{}?=\r\nTo: a@example.org\r\n\r\nx", base64(&format!("/a/{token}")));
+    assert_eq!(shown(&Message { bytes: subject.into_bytes(), ..planned }, &links), "To: a@example.org\r\n\r\nx");
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use watchkeeper::mail::{FileTransport, MailSettings, RENDER_DEADLINE, Templates, Transport, mailbox, render, render_within};
 use watchkeeper_engine::ids::{MessageId, StoreId};
 use watchkeeper_engine::model::message::{Content, Hurt, Message};
@@ -295,6 +297,25 @@ async fn a_folder_holds_one_file_a_message_however_often_it_is_sent() {
     names.sort();
     assert_eq!(names, ["20261124T020400Z-MSG0000042-net@example.org.eml", "20261124T020400Z-MSG0000043-Anna__.._.._anna@example.org_.eml"]);
     assert_eq!(std::fs::read(dir.path().join("outbox").join(&names[0])).unwrap(), mail.bytes);
+    let mode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(dir.path().join("outbox")), 0o700, "a mail holds links that act: no other user reads it, whatever the umask");
+    assert_eq!(names.iter().map(|name| mode(dir.path().join("outbox").join(name))).collect::<Vec<_>>(), [0o600; 2]);
+}
+
+#[tokio::test]
+async fn a_folder_that_others_can_enter_stays_so_and_its_mails_are_closed_to_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(dir.path(), open(0o755)).unwrap();
+    let mut mail = message(Reason::Opened);
+    mail.bytes = b"x".to_vec();
+    // What a crash left half-written, with the mode of its time.
+    let half = dir.path().join(format!(".{}.tmp", FileTransport::file_name(&mail)));
+    std::fs::write(&half, "half").unwrap();
+    std::fs::set_permissions(&half, open(0o644)).unwrap();
+    Transport::File(FileTransport::new(dir.path()).unwrap()).deliver(mail.clone()).await.unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(dir.path()), mode(&dir.path().join(FileTransport::file_name(&mail)))), (0o755, 0o600));
 }
 
 /// Texts that broke mails elsewhere.

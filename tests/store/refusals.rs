@@ -1,6 +1,7 @@
 //! What is no store of ours, or not the one that stood here, is refused with the command to run, and never touched.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process;
 
@@ -40,6 +41,7 @@ fn init_creates_once_and_refuses_then() {
     assert_eq!((store.id(), store.created()), (id, at(0)));
     let names: Vec<_> = fs::read_dir(&deep).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().all(|name| !name.ends_with(".tmp")), "{names:?}");
+    assert_eq!(fs::metadata(deep.join("store.redb")).unwrap().permissions().mode() & 0o777, 0o600, "mails in it hold links that act");
 }
 
 #[test]

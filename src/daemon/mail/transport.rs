@@ -1,15 +1,21 @@
 //! How a rendered message leaves: into a folder, or by SMTP.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use tracing::warn;
 use watchkeeper_engine::model::message::Message;
 
 use super::smtp::{self, SmtpError, SmtpTransport};
 
 /// Files that are written at once.
 const FILES_AT_ONCE: usize = 4;
+/// Mode of the folder where we make it: mails hold links that act without a token.
+const DIR_MODE: u32 = 0o700;
+/// Mode of a mail.
+const FILE_MODE: u32 = 0o600;
 /// Characters of a recipient in a file's name.
 const RECIPIENT_CHARS_MAX: usize = 80;
 
@@ -91,20 +97,26 @@ impl Transport {
     }
 }
 
-/// A folder that takes one `.eml` a message.
+/// A folder that takes one `.eml` a message, which only the daemon's user may read.
 #[derive(Debug, Clone)]
 pub struct FileTransport {
     dir: PathBuf,
 }
 
 impl FileTransport {
-    /// Makes the folder, `[mail.file] dir`, where there is none.
+    /// Makes the folder, `[mail.file] dir`, where there is none. One that is there keeps its mode, which may be meant; that others can enter it is said.
     ///
     /// # Errors
     /// Where it cannot be made.
     pub fn new(dir: impl Into<PathBuf>) -> Result<FileTransport, DeliveryError> {
         let dir = dir.into();
-        fs::create_dir_all(&dir).map_err(|source| DeliveryError::File { path: dir.clone(), source })?;
+        let fault = |source| DeliveryError::File { path: dir.clone(), source };
+        DirBuilder::new().recursive(true).mode(DIR_MODE).create(&dir).map_err(fault)?;
+        let mode = fs::metadata(&dir).map_err(fault)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let (dir, mode) = (dir.display(), format!("{mode:o}"));
+            warn!(%dir, %mode, "Other users can enter the folder of [mail.file]. New mails are closed to them; `chmod -R go-rwx` closes it and the older ones.");
+        }
         Ok(FileTransport { dir })
     }
 
@@ -133,7 +145,11 @@ impl FileTransport {
             let path = path.to_owned();
             move |source| DeliveryError::File { path, source }
         };
-        let mut file = File::create(&beside).map_err(fault(&beside))?;
+        // What a crash left is made anew: a mode is given at creation only.
+        fs::remove_file(&beside)
+            .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+            .map_err(fault(&beside))?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&beside).map_err(fault(&beside))?;
         file.write_all(&message.bytes).and_then(|()| file.sync_all()).map_err(fault(&beside))?;
         fs::rename(&beside, &path).map_err(fault(&path))?;
         File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(fault(&self.dir))?;

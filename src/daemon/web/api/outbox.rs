@@ -4,6 +4,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::Uri;
 use axum::response::Response;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use watchkeeper_engine::event::{Action, Reply};
 use watchkeeper_engine::ids::MessageId;
@@ -13,7 +14,8 @@ use watchkeeper_engine::words::Reason;
 use super::idempotency::Once;
 use super::paging::{LIST, Paging, split};
 use super::{no_id, record, text_or_null, time, time_or_null};
-use crate::ingest::trust::Principal;
+use crate::ingest::trust::{Need, Principal};
+use crate::mail::shown;
 use crate::read::{Span, Wanted};
 use crate::web::App;
 use crate::web::error::ApiError;
@@ -46,11 +48,16 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     Ok(axum::Json(paging.by_ids(messages.iter().map(item).collect(), next)))
 }
 
-/// `GET /api/v1/outbox/ID`: with the whole message as it goes out.
-pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, ApiError> {
+/// `GET /api/v1/outbox/ID`: for operators with the mail itself, without the tokens of its links.
+pub(super) async fn show(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     Query::of(&uri, &[])?;
     let message = message(&app, &id).await?;
-    Ok(record(version(&message), whole(&message)))
+    Ok(record(version(&message), whole(&app, &who, &message)))
 }
 
 /// `POST /api/v1/outbox/ID/retry`: what waits is tried at once, what was given up is tried again; what went out stays so.
@@ -70,7 +77,7 @@ pub(super) async fn retry(
         return Err(refused.into());
     }
     let message = message(&app, &id).await?;
-    Ok(record(version(&message), whole(&message)))
+    Ok(record(version(&message), whole(&app, &who, &message)))
 }
 
 async fn message(app: &App, id: &str) -> Result<Message, ApiError> {
@@ -106,10 +113,19 @@ fn item(message: &Message) -> Value {
     })
 }
 
-fn whole(message: &Message) -> Value {
+/// The record with what it says. A link in a mail is its recipient's right, which no role has: a viewer sees no text, an operator one without tokens, and
+/// whoever wants to know whether a mail is the one that went out compares its hash.
+fn whole(app: &App, who: &Principal, message: &Message) -> Value {
     let mut json = item(message);
     if let Value::Object(fields) = &mut json {
-        fields.insert("message".to_owned(), text_or_null(&String::from_utf8_lossy(&message.bytes)));
+        let text = if Need::Operate.allowed_to(who.role) { shown(message, &app.links) } else { String::new() };
+        let hash = if message.bytes.is_empty() { String::new() } else { hex(&Sha256::digest(&message.bytes)) };
+        fields.insert("message".to_owned(), text_or_null(&text));
+        fields.insert("sha256".to_owned(), text_or_null(&hash));
     }
     json
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
