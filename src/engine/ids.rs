@@ -36,6 +36,9 @@ macro_rules! number_id {
     };
 }
 
+/// The realm of every source that names no other.
+pub const MAIN_REALM: &str = "main";
+
 /// A text that is no id of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an id: expected {expected} and digits")]

@@ -29,6 +29,7 @@ pub fn alert<'a>(state: &'a State, cell: &'a AlertCell, now: Time) -> View<'a> {
             starts_at: alert.started_at,
         },
         at: now,
+        realm: &alert.realm,
         ..View::default()
     }
 }
@@ -50,6 +51,7 @@ pub fn input(input: &AlertInput, now: Time) -> View<'_> {
             starts_at: input.starts_at.unwrap_or(now),
         },
         at: now,
+        realm: &input.realm,
         ..View::default()
     }
 }
@@ -57,7 +59,7 @@ pub fn input(input: &AlertInput, now: Time) -> View<'_> {
 /// `view` with an item and the most critical service it carries.
 pub fn with_ci<'a>(view: View<'a>, state: &State, world: &'a World, ci: &'a CiRef) -> View<'a> {
     let (ci, service) = match ci {
-        CiRef::Known(no) => (ci_view(state, world, *no), service_view(state, world, *no)),
+        CiRef::Known(no) => (ci_view(state, world, view.realm, *no), service_view(state, world, view.realm, *no)),
         CiRef::Unknown(value) => (CiView { id: value, ..CiView::default() }, ServiceView::default()),
     };
     View { ci, service, ..view }
@@ -72,7 +74,7 @@ pub fn of_incident<'a>(
     cell: Option<&'a AlertCell>,
     now: Time,
 ) -> View<'a> {
-    let view = cell.map_or_else(|| View { at: now, ..View::default() }, |cell| alert(state, cell, now));
+    let view = cell.map_or_else(|| View { at: now, realm: &incident.realm, ..View::default() }, |cell| alert(state, cell, now));
     let ci = cell.filter(|cell| cell.alert.role == Role::Symptom).map_or(&incident.ci, |cell| &cell.alert.ci);
     let view = with_incident(with_ci(view, state, world, ci), state, incident, texts, now);
     if !world.policy.notify_sees_clocks {
@@ -84,7 +86,7 @@ pub fn of_incident<'a>(
 
 /// `view` with another service than the most critical one.
 pub fn with_service<'a>(view: View<'a>, state: &State, world: &'a World, service: &str) -> View<'a> {
-    let service = world.cmdb.find(service).map_or_else(ServiceView::default, |no| service_of(state, world, no));
+    let service = world.cmdb.find(service).map_or_else(ServiceView::default, |no| service_of(state, world, view.realm, no));
     View { service, ..view }
 }
 
@@ -158,7 +160,7 @@ fn sla_view<'a>(promise: &Promise<'a>) -> SlaView<'a> {
     }
 }
 
-fn ci_view<'a>(state: &State, world: &'a World, no: CiNo) -> CiView<'a> {
+fn ci_view<'a>(state: &State, world: &'a World, realm: &str, no: CiNo) -> CiView<'a> {
     let Some(ci) = world.cmdb.ci(no) else { return CiView::default() };
     CiView {
         id: &ci.id,
@@ -168,16 +170,16 @@ fn ci_view<'a>(state: &State, world: &'a World, no: CiNo) -> CiView<'a> {
         domain: &ci.domain,
         environment: &ci.environment,
         criticality: ci.criticality,
-        health: health(state, world, no),
+        health: health(state, world, realm, no),
         labels: &ci.labels,
     }
 }
 
-fn service_view<'a>(state: &State, world: &'a World, no: CiNo) -> ServiceView<'a> {
-    world.cmdb.most_critical_service(no).map_or_else(ServiceView::default, |service| service_of(state, world, service))
+fn service_view<'a>(state: &State, world: &'a World, realm: &str, no: CiNo) -> ServiceView<'a> {
+    world.cmdb.most_critical_service(no).map_or_else(ServiceView::default, |service| service_of(state, world, realm, service))
 }
 
-fn service_of<'a>(state: &State, world: &'a World, service: CiNo) -> ServiceView<'a> {
+fn service_of<'a>(state: &State, world: &'a World, realm: &str, service: CiNo) -> ServiceView<'a> {
     let Some(ci) = world.cmdb.ci(service) else { return ServiceView::default() };
     ServiceView {
         id: &ci.id,
@@ -185,20 +187,27 @@ fn service_of<'a>(state: &State, world: &'a World, service: CiNo) -> ServiceView
         owner: &ci.owner,
         domain: &ci.domain,
         criticality: ci.criticality,
-        health: health(state, world, service),
+        health: health(state, world, realm, service),
         labels: &ci.labels,
     }
 }
 
-/// Down where a fault reaches it, at risk where it is a group that lost a member; degradation is not tracked beyond the alerts themselves.
-pub fn health(state: &State, world: &World, no: CiNo) -> Health {
-    if state.health().is_down(no) {
+/// The health of a CI as its worst realm sees it: what people are shown.
+pub fn worst_health(state: &State, world: &World, no: CiNo) -> Health {
+    state.realms().map(|realm| health(state, world, realm, no)).max().unwrap_or(Health::Ok)
+}
+
+/// The health of a CI as the alerts of one realm have it: down where a fault reaches it, at risk where it is a group that lost a member; degradation is
+/// not tracked beyond the alerts themselves.
+pub fn health(state: &State, world: &World, realm: &str, no: CiNo) -> Health {
+    let faults = state.health(realm);
+    if faults.is_down(no) {
         return Health::Down;
     }
-    if state.is_degraded(no) {
+    if state.is_degraded(realm, no) {
         return Health::Degraded;
     }
-    match state.health().group(&world.cmdb, no) {
+    match faults.group(&world.cmdb, no) {
         Some(group) if group.has_lost_redundancy() => Health::AtRisk,
         Some(_) | None => Health::Ok,
     }

@@ -347,7 +347,7 @@ impl Imagined<'_> {
 
 /// The health that would hold with an alert.
 fn health_with(state: &State, world: &World, alert: &Alert) -> HealthMap {
-    let mut health = state.health().clone();
+    let mut health = state.health(&alert.realm).clone();
     if let (CiRef::Known(no), Means::Down) = (&alert.ci, alert.means) {
         health.add_down(&world.cmdb, *no);
     }

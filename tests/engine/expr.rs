@@ -67,6 +67,7 @@ impl Shop {
             },
             sla: SlaView { name: "gold", target: SlaTarget::Resolution, percent: 76, service: "shop", ..SlaView::default() },
             at: t("2026-11-24T03:02:00Z"),
+            realm: "main",
         }
     }
 }

@@ -16,18 +16,21 @@ use watchkeeper_engine::words::{AlertState, Explains, Level, Means, Role};
 /// Every count and order of items and incidents equals what all alerts, looked at one by one, say.
 pub(crate) fn equals(state: &State, world: &World) {
     let all: Vec<&Alert> = state.alerts().map(|cell| &cell.alert).collect();
-    let mut health = HealthMap::default();
+    let realms: BTreeSet<&str> = all.iter().map(|alert| alert.realm.as_str()).collect();
+    let mut health: BTreeMap<&str, HealthMap> = BTreeMap::new();
     for ci in world.cmdb.items().map(|ci| ci.no) {
         let here: Vec<&Alert> = all.iter().copied().filter(|alert| alert.ci == CiRef::Known(ci)).collect();
         let of = |keep: &dyn Fn(&Alert) -> bool| -> Vec<&Alert> { here.iter().copied().filter(|alert| keep(alert)).collect() };
         let firing = |alert: &Alert| alert.state == AlertState::Firing;
         let name = world.cmdb.id(ci);
         assert_eq!(ids(state.alerts_on(ci)), ids(of(&Alert::is_active)), "on {name}");
-        let degraded = of(&|alert| alert.is_active() && alert.means == Means::Degraded);
-        assert_eq!(state.is_degraded(ci), !degraded.is_empty(), "{name} is degraded");
+        for realm in &realms {
+            let degraded = of(&|alert| alert.realm == *realm && alert.is_active() && alert.means == Means::Degraded);
+            assert_eq!(state.is_degraded(realm, ci), !degraded.is_empty(), "{name} is degraded in realm {realm}");
+        }
         let judged = |alert: &Alert| matches!(alert.state, AlertState::Firing | AlertState::Suppressed);
         let down = of(&|alert| judged(alert) && alert.means == Means::Down);
-        down.iter().for_each(|_| drop(health.add_down(&world.cmdb, ci)));
+        down.iter().for_each(|alert| drop(health.entry(&alert.realm).or_default().add_down(&world.cmdb, ci)));
         assert_eq!(ids(state.down_on(ci)), ids(down), "down on {name}");
         for reach in [Explains::Downstream, Explains::Ci] {
             let mut explaining = of(&|alert| firing(alert) && alert.explains == reach);
@@ -41,7 +44,9 @@ pub(crate) fn equals(state: &State, world: &World) {
             assert_eq!(outside, BTreeSet::from_iter(plain), "firing on {name} outside {incident:?}");
         }
     }
-    assert_eq!(*state.health(), health, "what is down");
+    for realm in realms.iter().copied().chain(state.realms()) {
+        assert_eq!(state.health(realm), health.get(realm).unwrap_or(HealthMap::SOUND), "what is down in realm {realm}");
+    }
     let incidents: BTreeSet<IncidentId> = state.incidents.keys().copied().chain(all.iter().filter_map(|alert| alert.incident)).collect();
     for id in incidents {
         let within: Vec<&Alert> = all.iter().copied().filter(|alert| alert.incident == Some(id)).collect();
@@ -85,7 +90,7 @@ pub(crate) fn same_causes(state: &State, world: &World) {
     for cell in state.alerts().filter(|cell| cell.alert.state == AlertState::Firing) {
         let alert = &cell.alert;
         assert_eq!(cause::of(state, world, alert), plain_cause(state, world, alert), "the cause of {}", alert.id);
-        let explained = cause::explained_by(state, state.health(), world, alert);
+        let explained = cause::explained_by(state, state.health(&alert.realm), world, alert);
         assert_eq!(explained, plainly_explained(state, world, alert), "what {} explains", alert.id);
     }
 }
@@ -96,7 +101,7 @@ fn ids<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> Vec<AlertId> {
 
 fn plainly_explained(state: &State, world: &World, cause: &Alert) -> Vec<AlertId> {
     let Some(ci) = cause.ci.known() else { return Vec::new() };
-    let below = || walk::downstream(&world.cmdb, state.health(), ci).into_iter().map(|reached| reached.ci);
+    let below = || walk::downstream(&world.cmdb, state.health(&cause.realm), ci).into_iter().map(|reached| reached.ci);
     let items: Vec<CiNo> = match cause.explains {
         Explains::Nothing => Vec::new(),
         Explains::Ci => vec![ci],
@@ -104,17 +109,20 @@ fn plainly_explained(state: &State, world: &World, cause: &Alert) -> Vec<AlertId
     };
     let mut found: Vec<&Alert> = state.alerts().map(|cell| &cell.alert).collect();
     found.retain(|alert| alert.ci.known().is_some_and(|no| items.contains(&no)));
-    found.retain(|alert| alert.id != cause.id && alert.state == AlertState::Firing && alert.incident != cause.incident);
+    found.retain(|alert| {
+        alert.id != cause.id && alert.realm == cause.realm && alert.state == AlertState::Firing && alert.incident != cause.incident
+    });
     found.sort_by_key(|alert| (alert.started_at, alert.id));
     ids(found)
 }
 
 fn plain_cause(state: &State, world: &World, alert: &Alert) -> Option<Cause> {
     let ci = alert.ci.known().filter(|_| !alert.detached)?;
-    let upstream = walk::upstream(&world.cmdb, state.health(), ci);
+    let upstream = walk::upstream(&world.cmdb, state.health(&alert.realm), ci);
     let hops = |no: CiNo| if no == ci { Some(0) } else { upstream.iter().find(|reached| reached.ci == no).map(|reached| reached.hops) };
     let began = |alert: &Alert| (alert.started_at, alert.id);
-    let above = |no: CiNo| -> Vec<CiNo> { walk::upstream(&world.cmdb, state.health(), no).iter().map(|reached| reached.ci).collect() };
+    let above =
+        |no: CiNo| -> Vec<CiNo> { walk::upstream(&world.cmdb, state.health(&alert.realm), no).iter().map(|reached| reached.ci).collect() };
     let mut rivals: Vec<(&Alert, CiNo, IncidentId)> = Vec::new();
     for other in state.alerts().map(|cell| &cell.alert).filter(|other| other.id != alert.id && other.realm == alert.realm) {
         let Some(place) = other.ci.known().filter(|no| hops(*no).is_some()) else { continue };

@@ -12,5 +12,6 @@ mod outages;
 mod outbox;
 mod problems;
 mod random;
+mod realms;
 mod sources;
 mod threads;

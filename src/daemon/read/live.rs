@@ -182,7 +182,7 @@ fn ci_now(state: &State, world: &World, no: CiNo) -> CiNow {
     let alerts: Vec<AlertId> = state.alerts_on(no).map(|alert| alert.id).collect();
     let open = |id: &IncidentId| state.incidents.get(id).is_some_and(|incident| incident.state != IncidentState::Closed);
     let incidents = state.alerts_on(no).filter_map(|alert| alert.incident).filter(open).collect();
-    CiNow { health: watchkeeper_engine::sight::health(state, world, no), alerts, incidents }
+    CiNow { health: watchkeeper_engine::sight::worst_health(state, world, no), alerts, incidents }
 }
 
 fn unmatched_value(state: &State, value: &str, alerts: &BTreeSet<AlertId>) -> Unmatched {

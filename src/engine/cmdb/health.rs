@@ -6,7 +6,7 @@
 use super::Cmdb;
 use crate::ids::CiNo;
 
-/// The down items of one CMDB. It holds only what was added, so it starts empty and is built again where the CMDB changes.
+/// The down items of one CMDB, as the alerts of one realm have it. It holds only what was added, so it starts empty and is built again where the CMDB changes.
 #[derive(Debug, Clone, Default)]
 pub struct HealthMap {
     /// By number: how many things say that it is down.
@@ -41,6 +41,9 @@ impl GroupState {
 }
 
 impl HealthMap {
+    /// Of no faults.
+    pub const SOUND: &HealthMap = &HealthMap { direct: Vec::new(), down: Vec::new(), members_down: Vec::new() };
+
     /// Says once more that `no` is down. Returns what goes down with it, none where it was down already; costs what that is and its edges.
     pub fn add_down(&mut self, cmdb: &Cmdb, no: CiNo) -> Vec<CiNo> {
         self.grow(cmdb, no);

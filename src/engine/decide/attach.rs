@@ -4,7 +4,7 @@ use crate::decide::cause::Cause;
 use crate::decide::rate::Rating;
 use crate::event::{Grade, Report, World};
 use crate::expr::View;
-use crate::ids::IncidentId;
+use crate::ids::{self, IncidentId};
 use crate::model::alert::{Alert, CiRef};
 use crate::model::incident::clock::begun;
 use crate::model::incident::{Incident, Times};
@@ -216,7 +216,7 @@ fn record(state: &State, rule: &Correlate, rating: Rating, now: Time) -> Inciden
         timeline_len: 0,
         muted: false,
         version: 0,
-        realm: MAIN_REALM.to_owned(),
+        realm: ids::MAIN_REALM.to_owned(),
         runbook: String::new(),
         priority_by_hand: false,
         release_at: None,
@@ -232,6 +232,3 @@ fn record(state: &State, rule: &Correlate, rating: Rating, now: Time) -> Inciden
 fn owner(world: &World, ci: &CiRef) -> String {
     ci.known().and_then(|no| world.cmdb.ci(no)).map(|ci| ci.owner.clone()).unwrap_or_default()
 }
-
-/// The realm of what belongs to no source.
-const MAIN_REALM: &str = "main";

@@ -37,7 +37,7 @@ pub fn of(state: &State, world: &World, alert: &Alert) -> Option<Cause> {
     if alert.detached {
         return None;
     }
-    let upstream = walk::upstream(&world.cmdb, state.health(), ci);
+    let upstream = walk::upstream(&world.cmdb, state.health(&alert.realm), ci);
     // Of one item's alerts with the same reach the earliest that qualifies wins, so each item sends that one alone.
     let mut rivals: Vec<Rival<'_>> = Vec::new();
     for reach in [Explains::Downstream, Explains::Ci] {
@@ -53,9 +53,9 @@ pub fn of(state: &State, world: &World, alert: &Alert) -> Option<Cause> {
     }
     // On a cycle two alerts lie upstream of each other: the earlier one explains the later.
     if explains(alert, Explains::Downstream) {
-        rivals.retain(|rival| rival.ci == ci || earlier(rival.alert, alert) || !lies_upstream(state, world, ci, rival.ci));
+        rivals.retain(|rival| rival.ci == ci || earlier(rival.alert, alert) || !lies_upstream(state, world, alert, rival.ci));
     }
-    let best = best_of(state, world, rivals)?;
+    let best = best_of(state.health(&alert.realm), world, rivals)?;
     let because = if best.ci == ci {
         Because::SameItem { ci: world.cmdb.id(ci).to_owned(), alert: best.alert.name.clone() }
     } else {
@@ -77,7 +77,7 @@ pub fn explained_by(state: &State, health: &HealthMap, world: &World, cause: &Al
     let items = std::iter::once(ci).chain(reached.iter().map(|reached| reached.ci));
     let mut found: Vec<(Time, AlertId)> = items
         .flat_map(|item| state.firing_outside(item, cause.incident))
-        .filter(|alert| alert.id != cause.id)
+        .filter(|alert| alert.id != cause.id && alert.realm == cause.realm)
         .map(|alert| (alert.started_at, alert.id))
         .collect();
     found.sort_unstable();
@@ -107,7 +107,7 @@ pub fn collected(state: &State, health: &HealthMap, world: &World, alert: &Alert
             .cmdb
             .members_of(group)
             .flat_map(|member| state.down_on(member))
-            .filter(|other| other.state == AlertState::Firing && other.role != Role::Symptom)
+            .filter(|other| other.realm == alert.realm && other.state == AlertState::Firing && other.role != Role::Symptom)
             .filter_map(|other| Some((open_incident(state, other)?, other.id)))
             .collect();
         alerts.sort_unstable();
@@ -120,11 +120,12 @@ pub fn collected(state: &State, health: &HealthMap, world: &World, alert: &Alert
 
 /// Until when a first mail should wait, because a possible cause upstream is still within its `for`.
 pub fn awaited(state: &State, world: &World, incident: IncidentId, now: Time) -> Option<Time> {
+    let realm = state.incidents.get(&incident)?.realm.as_str();
     let firing = state.alerts_in(incident).filter(|cell| cell.alert.state == AlertState::Firing && cell.alert.role != Role::Symptom);
     let items: BTreeSet<CiNo> = firing.filter_map(|cell| cell.alert.ci.known()).take(CANDIDATES_MAX).collect();
-    let waiting =
-        |ci: CiNo| state.alerts_on(ci).filter(|alert| alert.state == AlertState::Pending && alert.explains == Explains::Downstream);
-    let upstream = items.iter().flat_map(|ci| walk::upstream(&world.cmdb, state.health(), *ci)).map(|reached| reached.ci);
+    let waits = |alert: &&Alert| alert.realm == realm && alert.state == AlertState::Pending && alert.explains == Explains::Downstream;
+    let waiting = |ci: CiNo| state.alerts_on(ci).filter(waits);
+    let upstream = items.iter().flat_map(|ci| walk::upstream(&world.cmdb, state.health(realm), *ci)).map(|reached| reached.ci);
     let pending = upstream.flat_map(waiting).filter_map(|alert| alert.judge_at);
     pending.filter(|at| *at > now).max()
 }
@@ -165,11 +166,12 @@ fn earlier(a: &Alert, b: &Alert) -> bool {
     (a.started_at, a.id) < (b.started_at, b.id)
 }
 
-fn lies_upstream(state: &State, world: &World, ci: CiNo, of: CiNo) -> bool {
-    walk::upstream(&world.cmdb, state.health(), of).iter().any(|reached: &Reached| reached.ci == ci)
+/// Whether the item of `alert` lies upstream of another.
+fn lies_upstream(state: &State, world: &World, alert: &Alert, of: CiNo) -> bool {
+    walk::upstream(&world.cmdb, state.health(&alert.realm), of).iter().any(|reached: &Reached| Some(reached.ci) == alert.ci.known())
 }
 
-fn best_of<'a>(state: &State, world: &World, mut rivals: Vec<Rival<'a>>) -> Option<Rival<'a>> {
+fn best_of<'a>(health: &HealthMap, world: &World, mut rivals: Vec<Rival<'a>>) -> Option<Rival<'a>> {
     rivals.truncate(CANDIDATES_MAX);
     // Alerts of one item alone do not stand upstream of each other.
     if rivals.iter().any(|rival| rival.ci != rivals[0].ci) {
@@ -178,7 +180,7 @@ fn best_of<'a>(state: &State, world: &World, mut rivals: Vec<Rival<'a>>) -> Opti
         let roots: Vec<bool> = rivals
             .iter()
             .map(|rival| {
-                let upstream = walk::upstream(&world.cmdb, state.health(), rival.ci);
+                let upstream = walk::upstream(&world.cmdb, health, rival.ci);
                 !upstream.iter().any(|reached| reached.ci != rival.ci && explaining.contains(&reached.ci))
             })
             .collect();

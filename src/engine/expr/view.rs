@@ -19,6 +19,8 @@ pub struct View<'a> {
     pub sla: SlaView<'a>,
     /// The moment judged.
     pub at: Time,
+    /// The realm whose alerts say what is down.
+    pub realm: &'a str,
 }
 
 /// `alert.*`.

@@ -229,7 +229,9 @@ impl State {
 
     /// Derives anew what depends on the CMDB, after another one was adopted.
     pub(crate) fn adopt_cmdb(&mut self, cmdb: &Cmdb) {
-        self.health = self.health.over(cmdb);
+        for health in self.health.values_mut() {
+            *health = health.over(cmdb);
+        }
     }
 }
 

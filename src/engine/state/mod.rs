@@ -85,7 +85,8 @@ pub struct State {
     /// Unfinished messages by their thread.
     threads: BTreeSet<(MessageId, MessageId)>,
     tallies: Tallies,
-    health: HealthMap,
+    /// By realm: which items are down.
+    health: BTreeMap<String, HealthMap>,
     timers: BTreeSet<(Time, Timer)>,
     dirty_pages: BTreeMap<u32, u64>,
 }
@@ -174,7 +175,7 @@ impl State {
             counted: BTreeMap::new(),
             threads: BTreeSet::new(),
             tallies: Tallies::default(),
-            health: HealthMap::default(),
+            health: BTreeMap::new(),
             timers: BTreeSet::new(),
             dirty_pages: BTreeMap::new(),
         }
@@ -233,9 +234,14 @@ impl State {
         ids.filter_map(|(_, id)| self.messages.get(id))
     }
 
-    /// Which CIs are down, directly and by flow.
-    pub fn health(&self) -> &HealthMap {
-        &self.health
+    /// Which CIs are down, directly and by flow, as the alerts of a realm have it.
+    pub fn health(&self, realm: &str) -> &HealthMap {
+        self.health.get(realm).unwrap_or(HealthMap::SOUND)
+    }
+
+    /// The realms whose alerts ever said that something is down or degraded, since the last start.
+    pub fn realms(&self) -> impl Iterator<Item = &str> {
+        self.health.keys().map(String::as_str)
     }
 
     /// When the next timer is due.

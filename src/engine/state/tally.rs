@@ -16,8 +16,8 @@ pub(super) struct Tallies {
     on_item: BTreeSet<(CiNo, AlertId)>,
     /// Those that have no known item, by the value they were looked up by.
     unknown: BTreeMap<String, BTreeSet<AlertId>>,
-    /// By item: how many of `on_item` mean degraded.
-    degraded: BTreeMap<CiNo, u32>,
+    /// By realm and item: how many of `on_item` mean degraded.
+    degraded: BTreeMap<String, BTreeMap<CiNo, u32>>,
     /// Judged and unmuted, with the incident each stands in.
     firing: BTreeSet<(CiNo, Option<IncidentId>, AlertId)>,
     /// Those that explain something, the earliest of an item and reach first.
@@ -214,9 +214,6 @@ impl Tallies {
         swap(&mut self.causes, before.and_then(Standing::cause), after.and_then(Standing::cause));
         for (standing, by) in [(before, Step::Down), (after, Step::Up)] {
             let Some(standing) = standing else { continue };
-            if let Some(ci) = standing.degraded() {
-                count_key(&mut self.degraded, ci, by);
-            }
             if let Some(incident) = standing.incident {
                 let tally = self.incidents.entry(incident).or_default();
                 tally.count(standing, by);
@@ -265,12 +262,22 @@ impl State {
             return;
         }
         let (was, is) = (before.and_then(Standing::down), after.and_then(Standing::down));
-        if was != is {
-            if let Some((ci, _)) = was {
-                self.health.remove_down(cmdb, ci);
+        let (degraded, degrades) = (before.and_then(Standing::degraded), after.and_then(Standing::degraded));
+        if (was != is || degraded != degrades)
+            && let Some(realm) = before.or(after).and_then(|standing| self.cell(standing.id)).map(|cell| cell.alert.realm.clone())
+        {
+            let health = self.health.entry(realm.clone()).or_default();
+            if let Some((ci, _)) = was.filter(|_| was != is) {
+                health.remove_down(cmdb, ci);
             }
-            if let Some((ci, _)) = is {
-                self.health.add_down(cmdb, ci);
+            if let Some((ci, _)) = is.filter(|_| was != is) {
+                health.add_down(cmdb, ci);
+            }
+            let counts = self.tallies.degraded.entry(realm).or_default();
+            for (ci, by) in [(degraded, Step::Down), (degrades, Step::Up)] {
+                if let Some(ci) = ci {
+                    count_key(counts, ci, by);
+                }
             }
         }
         self.tallies.shift(before, after);
@@ -281,9 +288,9 @@ impl State {
         self.each(self.tallies.on_item.range((ci, AlertId(0))..=(ci, AlertId(u64::MAX))).map(|(_, id)| *id))
     }
 
-    /// Whether an alert that fires on an item, a pending one perhaps, means that it is degraded.
-    pub fn is_degraded(&self, ci: CiNo) -> bool {
-        self.tallies.degraded.contains_key(&ci)
+    /// Whether an alert of a realm that fires on an item, a pending one perhaps, means that it is degraded.
+    pub fn is_degraded(&self, realm: &str, ci: CiNo) -> bool {
+        self.tallies.degraded.get(realm).is_some_and(|degraded| degraded.contains_key(&ci))
     }
 
     /// The alerts of an item that explain just so much and fire unmuted, the earliest first, then by id.

@@ -206,7 +206,7 @@ impl Turn<'_> {
                 self.join(id, incident, Role::Cause, because);
             }
             Verdict::Opens { recurrence_of, because } => {
-                let rating = rate::rate(self.state.health(), self.world, &alert.ci, rate::Burden::of_alert(alert));
+                let rating = rate::rate(self.state.health(&alert.realm), self.world, &alert.ci, rate::Burden::of_alert(alert));
                 let notify_as = if leaving.is_some() { Reason::Released } else { Reason::Opened };
                 let because_opened = because.clone();
                 let opening = Opening { alert, rule, group, title, rating, recurrence_of, because: because_opened, notify_as };
@@ -272,7 +272,7 @@ impl Turn<'_> {
     /// A new cause adopts what it explains, wherever that was.
     fn adopt(&mut self, cause_id: AlertId) {
         let Some(cell) = self.state.cell(cause_id) else { return };
-        let explained = cause::explained_by(self.state, self.state.health(), self.world, &cell.alert);
+        let explained = cause::explained_by(self.state, self.state.health(&cell.alert.realm), self.world, &cell.alert);
         for (n, id) in explained.into_iter().enumerate() {
             if n < limits::CURSOR_ITEMS_MAX {
                 self.follow_cause(id);
@@ -300,7 +300,8 @@ impl Turn<'_> {
         if cell.alert.role == Role::Symptom {
             return;
         }
-        let Some(collected) = cause::collected(self.state, self.state.health(), self.world, &cell.alert) else { return };
+        let realm = cell.alert.realm.clone();
+        let Some(collected) = cause::collected(self.state, self.state.health(&cell.alert.realm), self.world, &cell.alert) else { return };
         let Some((into, first)) = collected.alerts.first().copied() else { return };
         let Some(incident) = self.state.incidents.get(&into) else { return };
         let group = CiRef::Known(collected.group);
@@ -322,8 +323,9 @@ impl Turn<'_> {
                 self.join(alert, into, Role::Member, collected.because.clone());
             }
         }
-        let below = walk::downstream(&self.world.cmdb, self.state.health(), collected.group);
-        let carried: Vec<AlertId> = below.iter().flat_map(|reached| self.state.alerts_on(reached.ci)).map(|alert| alert.id).collect();
+        let below = walk::downstream(&self.world.cmdb, self.state.health(&realm), collected.group);
+        let carried = below.iter().flat_map(|reached| self.state.alerts_on(reached.ci)).filter(|alert| alert.realm == realm);
+        let carried: Vec<AlertId> = carried.map(|alert| alert.id).collect();
         for alert in carried.into_iter().take(limits::CURSOR_ITEMS_MAX) {
             self.follow_cause(alert);
         }

@@ -4,7 +4,7 @@ use super::Turn;
 use crate::decide::{attach, cause, rate};
 use crate::event::Report;
 use crate::fact::Fact;
-use crate::ids::{AlertId, IncidentId};
+use crate::ids::{AlertId, IncidentId, MAIN_REALM};
 use crate::limits;
 use crate::model::alert::{self, Alert, CiRef};
 use crate::model::incident;
@@ -39,7 +39,7 @@ impl Turn<'_> {
             Some(no) => CiRef::Known(no),
             None => CiRef::Unknown(report.ci.clone()),
         };
-        let rating = rate::reported(self.state.health(), self.world, &ci, report.grade);
+        let rating = rate::reported(self.state.health(MAIN_REALM), self.world, &ci, report.grade);
         let incident = attach::reported(self.state, self.world, report, ci, rating, because, self.now);
         self.put(incident::Fact::Opened { incident: Box::new(incident) });
     }
@@ -91,7 +91,7 @@ impl Turn<'_> {
         if tally.urgency().is_none() {
             return;
         }
-        let rating = rate::rate(self.state.health(), self.world, &incident.ci, rate::Burden::of_incident(tally));
+        let rating = rate::rate(self.state.health(&incident.realm), self.world, &incident.ci, rate::Burden::of_incident(tally));
         if rating.priority < incident.priority && !incident.priority_by_hand {
             self.put(incident::Fact::Rated {
                 id,

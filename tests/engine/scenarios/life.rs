@@ -521,18 +521,6 @@ fn a_command_whose_state_already_holds_changes_nothing_and_a_stale_one_is_refuse
 }
 
 #[test]
-fn alerts_of_two_realms_never_meet() {
-    let mut sim = Sim::new("{}", SWITCH);
-    sim.fire(alert("DeviceDown", "sw-1"));
-    sim.fire(AlertInput { realm: "lab".to_owned(), source: "lab".to_owned(), ..alert("HostDown", "db-1") });
-    sim.fire(AlertInput { realm: "lab".to_owned(), source: "lab".to_owned(), ..alert("DeviceDown", "sw-1") });
-    sim.run("1m");
-    let realms: Vec<(&str, &str)> = sim.open().iter().map(|incident| (incident.realm.as_str(), incident.item.as_str())).collect();
-    assert_eq!(realms, [("main", "sw-1"), ("lab", "sw-1")]);
-    assert_eq!(sim.symptoms(sim.open()[1].id), ["db-1"]);
-}
-
-#[test]
 fn an_alert_joins_while_its_incident_is_younger_than_join_within_and_returns_at_any_age() {
     let mut sim = Sim::new("{}", SWITCH);
     sim.fire(as_severity(Severity::Error, alert("A", "alone")));

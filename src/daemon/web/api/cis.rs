@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use watchkeeper_engine::cmdb::walk::{self, Reached};
 use watchkeeper_engine::cmdb::{Ci, Cmdb, MinUp};
-use watchkeeper_engine::ids::CiNo;
+use watchkeeper_engine::ids::{CiNo, MAIN_REALM};
 use watchkeeper_engine::words::{Health, Level, Means};
 
 use super::paging::{LIST, Paging};
@@ -87,7 +87,7 @@ pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: 
     let answer = app
         .writer
         .ask(move |state, world, _| {
-            let mut health = state.health().clone();
+            let mut health = state.health(MAIN_REALM).clone();
             health.add_down(&world.cmdb, no);
             let services: Vec<Value> = walk::impact(&world.cmdb, &health, &[(no, Means::Down)])
                 .iter()
@@ -112,7 +112,7 @@ pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: 
     let (items, total) = app
         .writer
         .ask(move |state, world, _| {
-            let reached = walk::upstream(&world.cmdb, state.health(), no);
+            let reached = walk::upstream(&world.cmdb, state.health(MAIN_REALM), no);
             let mut items = way(&world.cmdb, &reached);
             for (item, reached) in items.iter_mut().zip(&reached) {
                 let alerts: Vec<Value> = state

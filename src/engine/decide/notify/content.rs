@@ -164,7 +164,7 @@ fn cut_subject(head: &str, state: &State, world: &World, incident: &Incident) ->
 /// `sw-1 down`, `db-1 degraded`, or the item and what is said of it where it neither is down nor degraded.
 fn what(state: &State, world: &World, incident: &Incident) -> String {
     let cause = incident.cause.and_then(|id| state.cell(id));
-    let group_down = incident.ci.known().is_some_and(|no| state.health().is_below(&world.cmdb, no));
+    let group_down = incident.ci.known().is_some_and(|no| state.health(&incident.realm).is_below(&world.cmdb, no));
     match cause.map(|cell| cell.alert.means) {
         _ if group_down => format!("{} down", incident.item),
         Some(Means::Down) => format!("{} down", incident.item),
@@ -296,7 +296,10 @@ fn resolution(incident: &Incident, alerts: usize) -> String {
 /// What still fires on the incident's items, elsewhere.
 fn left_over(state: &State, world: &World, incident: &Incident) -> Vec<String> {
     let items: BTreeSet<_> = state.alerts_in(incident.id).filter_map(|cell| cell.alert.ci.known()).collect();
-    let firing = items.iter().flat_map(|ci| state.alerts_on(*ci)).filter(|alert| alert.incident != Some(incident.id));
+    let firing = items
+        .iter()
+        .flat_map(|ci| state.alerts_on(*ci))
+        .filter(|alert| alert.realm == incident.realm && alert.incident != Some(incident.id));
     firing
         .take(limits::SYMPTOMS_NAMED)
         .map(|alert| {
