@@ -96,7 +96,7 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
 
     let stored = store.reader().snapshot().and_then(|snapshot| Stored::read(&snapshot)).map_err(of_store)?;
     let start = on_deep_stack(|| world::start(&frame, stored)).map_err(|findings| faulty(&findings))?;
-    let (state, loaded) = writer::load(&mut store, &start.world.cmdb).map_err(of_store)?;
+    let (state, loaded) = store.load_state(&start.world.cmdb).map_err(of_store)?;
     info!(rows = loaded.rows, pages = loaded.pages, blocks = loaded.blocks, "The store was loaded.");
 
     let link_key = store.link_key().map_err(of_store)?;

@@ -608,6 +608,10 @@ fn log_problem(fact: &problem::Fact) {
         problem::Fact::Resolved { id, .. } => info!(problem = %id, "Problem resolved."),
         problem::Fact::FixFailed { id, incident, .. } => warn!(problem = %id, incident = %incident, "Problem came back after its fix."),
         problem::Fact::Closed { id, because } => info!(problem = %id, because = one_line(&because.to_string()), "Problem closed."),
+        problem::Fact::TookOver { id, other } => {
+            warn!(problem = %id, other = %other.id, "Two open problems of the same were found after the start; the later one was merged into the earlier.");
+        }
+        problem::Fact::Merged { id, into } => info!(problem = %id, into = %into, "Problem closed: merged into another."),
         problem::Fact::NobodyTold { id, why } => warn!(problem = %id, why = one_line(why), "Nobody was told of a problem."),
         problem::Fact::Counted { .. } | problem::Fact::Forgotten { .. } | problem::Fact::Noted { .. } | problem::Fact::Told { .. } => {}
     }

@@ -131,6 +131,7 @@ impl Turn<'_> {
     fn started(&mut self) {
         let grace = Grace { down_since: self.state.last_before.min(self.now), until: self.now + limits::RESOLVE_TIMEOUT };
         self.put(system::Fact::Started { grace });
+        self.merge_problem_twins();
         self.arm_jobs();
         self.take_timers_back();
         self.ask_for_messages();

@@ -196,6 +196,14 @@ pub enum StoreError {
         /// What the reader says.
         reason: String,
     },
+    /// A table that no part of this release reads.
+    #[error(
+        "read the store: it has a table `{table}`, which this release does not know; run the release that wrote it, or bring back an older backup with `watchkeeper restore FILE`"
+    )]
+    UnknownTable {
+        /// Its name.
+        table: String,
+    },
     /// An archive that is not what was written.
     #[error("read the archive {}: {reason}; it holds history only, and the store runs without it", path.display())]
     BadArchive {
@@ -242,6 +250,7 @@ impl StoreError {
             | StoreError::Replaced { .. }
             | StoreError::AfterFailure
             | StoreError::OutOfOrder { .. }
+            | StoreError::UnknownTable { .. }
             | StoreError::BadArchive { .. }
             | StoreError::BadLinkKey { .. }) => return other,
         };

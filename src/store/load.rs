@@ -2,7 +2,11 @@
 
 use std::fmt::Display;
 
-use redb::{ReadableTable, TableError};
+use redb::{ReadableTable, TableError, TableHandle};
+use watchkeeper_engine::block::Block;
+use watchkeeper_engine::cmdb::Cmdb;
+use watchkeeper_engine::state::State;
+use watchkeeper_engine::state::rows::{self, Load, RowFault};
 
 use crate::error::{StoreError, disk};
 use crate::frame::{self, StoredBlock};
@@ -20,7 +24,7 @@ pub trait Sink {
     ///
     /// # Errors
     /// The bytes are no such row.
-    fn row(&mut self, table: Table, key: &[u8], bytes: &[u8]) -> Result<(), Self::Fault>;
+    fn row(&mut self, table: rows::Table, key: &[u8], bytes: &[u8]) -> Result<(), Self::Fault>;
 
     /// Takes a vitals page; all rows have come before.
     ///
@@ -48,30 +52,45 @@ pub struct Loaded {
     pub block_bytes: u64,
 }
 
-/// Tables that are loaded whole, in this order; members come after incidents, of those alone.
-const WHOLE: [Table; 12] = [
-    Table::named("counters"),
-    Table::named("timers_aside"),
-    Table::named("sources"),
-    Table::named("alerts"),
-    Table::named("incidents"),
-    Table::named("messages"),
-    Table::named("silences"),
-    Table::named("digests"),
-    Table::named("jobs"),
-    Table::named("terms"),
-    Table::named("checks"),
-    Table::named("forecasts"),
-];
-const INCIDENTS: Table = Table::named("incidents");
-const MEMBERS: Table = Table::named("members");
+/// State while it is filled.
+struct Filling(State);
+
+impl Sink for Filling {
+    type Fault = RowFault;
+
+    fn row(&mut self, table: rows::Table, _: &[u8], bytes: &[u8]) -> Result<(), RowFault> {
+        self.0.load_row(table, bytes)
+    }
+
+    fn page(&mut self, _: u32, bytes: &[u8]) -> Result<(), RowFault> {
+        self.0.load_page(bytes)
+    }
+
+    fn block(&mut self, block: &StoredBlock) -> Result<(), RowFault> {
+        let block: Block = rows::decode("blocks", &block.bytes)?;
+        self.0.replay_seen(&block);
+        Ok(())
+    }
+}
 
 impl Store {
-    /// Reads what lives into `sink`: counters, timers set aside, sources, alerts, incidents and their members, messages, silences, digests, jobs, terms, capacity
-    /// rules and their series, pages, then the blocks after the floor, checked by sequence and chain.
+    /// The engine's State as it was after the last commit. The CMDB is the one in force then: health and places of alerts are counted with it.
     ///
     /// # Errors
-    /// The database fails, the chain is broken, or the sink refuses bytes.
+    /// The store fails, or holds what this release cannot read.
+    pub fn load_state(&mut self, cmdb: &Cmdb) -> Result<(State, Loaded), StoreError> {
+        let mut filling = Filling(State::new(self.id()));
+        let loaded = self.load(&mut filling)?;
+        let mut state = filling.0;
+        state.finish_loading(cmdb);
+        Ok((state, loaded))
+    }
+
+    /// Reads what lives into `sink`: the tables of the engine's registry in its order, each as far as it says, then pages, then the blocks after the floor,
+    /// checked by sequence and chain.
+    ///
+    /// # Errors
+    /// The database fails or has a table that nobody knows, the chain is broken, or the sink refuses bytes.
     pub fn load<S: Sink>(&mut self, sink: &mut S) -> Result<Loaded, StoreError> {
         let path = Store::path(self.dir());
         undamaged(&path, || self.load_all(sink))
@@ -80,11 +99,13 @@ impl Store {
     fn load_all<S: Sink>(&mut self, sink: &mut S) -> Result<Loaded, StoreError> {
         let snapshot = self.reader().snapshot()?;
         let mut loaded = Loaded::default();
-        for table in WHOLE {
-            loaded.rows += load_table(&snapshot, table, sink)?;
-            if table == INCIDENTS {
-                loaded.rows += load_members(&snapshot, sink)?;
-            }
+        refuse_unknown_tables(&snapshot)?;
+        for table in rows::Table::ALL.iter().copied() {
+            loaded.rows += match table.load() {
+                Load::Whole => load_table(&snapshot, table, sink)?,
+                Load::OfLive(parent) => load_parts(&snapshot, parent, table, sink)?,
+                Load::Never => 0,
+            };
         }
         loaded.pages = load_pages(&snapshot, sink)?;
         self.behind.clear();
@@ -155,8 +176,17 @@ pub(crate) fn walk_blocks(
     Ok(())
 }
 
-fn load_table<S: Sink>(snapshot: &Snapshot, table: Table, sink: &mut S) -> Result<u64, StoreError> {
-    let Some(rows) = snapshot.table(table)? else { return Ok(0) };
+/// Rows that no part of this program reads would be lost from memory without a word.
+fn refuse_unknown_tables(snapshot: &Snapshot) -> Result<(), StoreError> {
+    let tables = snapshot.txn.list_tables().map_err(disk("read"))?;
+    match tables.map(|table| table.name().to_owned()).find(|name| !Table::is_known(name)) {
+        Some(table) => Err(StoreError::UnknownTable { table }),
+        None => Ok(()),
+    }
+}
+
+fn load_table<S: Sink>(snapshot: &Snapshot, table: rows::Table, sink: &mut S) -> Result<u64, StoreError> {
+    let Some(rows) = snapshot.table(Table::of(table))? else { return Ok(0) };
     let mut count = 0;
     for row in rows.iter().map_err(disk("read"))? {
         let (key, value) = row.map_err(disk("read"))?;
@@ -166,28 +196,28 @@ fn load_table<S: Sink>(snapshot: &Snapshot, table: Table, sink: &mut S) -> Resul
     Ok(count)
 }
 
-/// Members of past incidents stay in their table and would outgrow the live ones: each live incident's range is read alone.
-fn load_members<S: Sink>(snapshot: &Snapshot, sink: &mut S) -> Result<u64, StoreError> {
-    let (Some(incidents), Some(members)) = (snapshot.table(INCIDENTS)?, snapshot.table(MEMBERS)?) else { return Ok(0) };
+/// Of each row of `parent`, the rows of `table` whose key begins with its key.
+fn load_parts<S: Sink>(snapshot: &Snapshot, parent: rows::Table, table: rows::Table, sink: &mut S) -> Result<u64, StoreError> {
+    let (Some(live), Some(parts)) = (snapshot.table(Table::of(parent))?, snapshot.table(Table::of(table))?) else { return Ok(0) };
     let mut count = 0;
-    for incident in incidents.iter().map_err(disk("read"))? {
-        let (incident, _) = incident.map_err(disk("read"))?;
-        let first = incident.value();
+    for whole in live.iter().map_err(disk("read"))? {
+        let (whole, _) = whole.map_err(disk("read"))?;
+        let first = whole.value();
         let end = after_prefix(first);
         let range = match &end {
-            Some(end) => members.range(first..end.as_slice()),
-            None => members.range(first..),
+            Some(end) => parts.range(first..end.as_slice()),
+            None => parts.range(first..),
         };
         for row in range.map_err(disk("read"))? {
             let (key, value) = row.map_err(disk("read"))?;
-            hand_over(sink, MEMBERS, key.value(), value.value())?;
+            hand_over(sink, table, key.value(), value.value())?;
             count += 1;
         }
     }
     Ok(count)
 }
 
-fn hand_over<S: Sink>(sink: &mut S, table: Table, key: &[u8], bytes: &[u8]) -> Result<(), StoreError> {
+fn hand_over<S: Sink>(sink: &mut S, table: rows::Table, key: &[u8], bytes: &[u8]) -> Result<(), StoreError> {
     sink.row(table, key, bytes).map_err(|fault| StoreError::BadRow { table: table.name(), reason: fault.to_string() })
 }
 

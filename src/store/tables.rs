@@ -1,38 +1,59 @@
-//! The tables: the engine's by their names, and those that only the store and the shell know.
+//! The tables: the engine's, which its registry names, and those that only the store and the shell know.
 
-use redb::{ReadOnlyTable, TableDefinition};
+use redb::{ReadOnlyTable, TableDefinition, TableHandle};
+use watchkeeper_engine::state::rows;
 
 /// A table of rows: bytes by ascending bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Table(pub(crate) &'static str);
 
-impl Table {
-    /// Configuration items by number (big-endian).
-    pub const ITEMS: Table = Table("cmdb_items");
-    /// Teams by id.
-    pub const TEAMS: Table = Table("cmdb_teams");
-    /// People by id.
-    pub const PEOPLE: Table = Table("cmdb_people");
-    /// Contracts by id.
-    pub const CONTRACTS: Table = Table("cmdb_contracts");
-    /// The CMDB's version and next free number, one row.
-    pub const CMDB_META: Table = Table("cmdb_meta");
-    /// Source texts by the hash of their content.
-    pub const SOURCE_TEXTS: Table = Table("source_texts");
-    /// Sets of sources by kind and number, and which is the last good one.
-    pub const SOURCE_SETS: Table = Table("source_sets");
-    /// Webhook receipts by expiry (milliseconds, big-endian) and key. A commit deletes those whose expiry has passed.
-    pub const RECEIPTS: Table = Table("receipts");
-    /// Inputs set aside because they could not be taken or stopped the daemon twice.
-    pub const DEAD_LETTERS: Table = Table("dead_letters");
-    /// Positions of Kafka partitions by topic, a zero byte and partition.
-    pub const KAFKA_POSITIONS: Table = Table("kafka_positions");
-    /// What operators and reloads did.
-    pub const AUDIT: Table = Table("audit");
+/// A constant of [`Table`] for each table that the engine does not know, and the list of them.
+macro_rules! own_tables {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal;)*) => {
+        impl Table {
+            $($(#[$doc])* pub const $constant: Table = Table($name);)*
 
-    /// The table of a name of the engine's (`Table::name()` there).
-    pub const fn named(name: &'static str) -> Table {
-        Table(name)
+            /// The tables of the store and the shell.
+            pub(crate) const OWN: &'static [Table] = &[$(Table::$constant),*];
+        }
+    };
+}
+
+own_tables! {
+    /// Configuration items by number (big-endian).
+    ITEMS = "cmdb_items";
+    /// Teams by id.
+    TEAMS = "cmdb_teams";
+    /// People by id.
+    PEOPLE = "cmdb_people";
+    /// Contracts by id.
+    CONTRACTS = "cmdb_contracts";
+    /// The CMDB's version and next free number, one row.
+    CMDB_META = "cmdb_meta";
+    /// Source texts by the hash of their content.
+    SOURCE_TEXTS = "source_texts";
+    /// Sets of sources by kind and number, and which is the last good one.
+    SOURCE_SETS = "source_sets";
+    /// Webhook receipts by expiry (milliseconds, big-endian) and key. A commit deletes those whose expiry has passed.
+    RECEIPTS = "receipts";
+    /// Inputs set aside because they could not be taken or stopped the daemon twice.
+    DEAD_LETTERS = "dead_letters";
+    /// Positions of Kafka partitions by topic, a zero byte and partition.
+    KAFKA_POSITIONS = "kafka_positions";
+    /// What operators and reloads did.
+    AUDIT = "audit";
+}
+
+impl Table {
+    /// A table of the engine's.
+    pub const fn of(table: rows::Table) -> Table {
+        Table(table.name())
+    }
+
+    /// Whether a file of this release may have a table of that name.
+    pub(crate) fn is_known(name: &str) -> bool {
+        let fixed = [BLOCKS.name(), PAGES.name(), META.name()];
+        fixed.contains(&name) || Table::OWN.iter().any(|table| table.0 == name) || rows::Table::ALL.iter().any(|table| table.name() == name)
     }
 
     /// Its name in the file.

@@ -1,9 +1,11 @@
 //! A small world over the engine for scenarios: a State, rules and a CMDB from YAML, a virtual clock, and what must hold after every batch.
 //!
+//! Every batch goes into a real store on a disk in memory, and a restart loads from it; at its end each scenario is loaded once more, and must be the same.
 //! After every batch: what was saved loads to the same State, the facts replayed on a copy give the same rows, every index is what all alerts looked at
 //! one by one say, an alert has at most one place, and no person hears twice that an incident opened.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use watchkeeper_engine::block::{Block, Entry, FORMAT};
@@ -18,12 +20,15 @@ use watchkeeper_engine::model::message::{self, Message};
 use watchkeeper_engine::policy::{self, Policy};
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::state::State;
-use watchkeeper_engine::state::rows::{AlertRow, Row, Table, decode};
+use watchkeeper_engine::state::rows::{self, AlertRow, Load, Row, decode, encode};
 use watchkeeper_engine::step::{self, Outcome};
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{AlertState, IncidentState, JobKind, ProblemState, Reason, Role, Severity};
 
+use watchkeeper_store::{Commit, RowChange, Store, Table};
+
+use crate::disk::Disk;
 use crate::recount;
 
 /// The store of every scenario.
@@ -75,6 +80,8 @@ pub(crate) struct Sim {
     pages: BTreeMap<u32, Vec<u8>>,
     blocks: Vec<Block>,
     copy: State,
+    disk: Disk,
+    store: Option<Store>,
 }
 
 /// An alert of that name on that instance that fires until it is cleared.
@@ -123,7 +130,11 @@ impl Sim {
             pages: BTreeMap::new(),
             blocks: Vec::new(),
             copy: State::new(STORE),
+            disk: Disk::default(),
+            store: None,
         };
+        Store::format(&sim.disk.database().unwrap(), STORE, start()).unwrap();
+        sim.open_store();
         let world = sim.world.clone();
         sim.event(Event::World(world));
         sim
@@ -131,7 +142,9 @@ impl Sim {
 
     /// The same, for what runs a hundred times: the dear invariants are looked at by [`Sim::check`] only.
     pub(crate) fn quick(rules: &str, items: &str) -> Sim {
-        Sim { care: Care::WhenAsked, ..Sim::new(rules, items) }
+        let mut sim = Sim::new(rules, items);
+        sim.care = Care::WhenAsked;
+        sim
     }
 
     /// One event in a batch of its own, at the present instant.
@@ -217,7 +230,7 @@ impl Sim {
 
     /// The same for a span.
     pub(crate) fn restart_after(&mut self, down: Span) {
-        self.state = self.loaded();
+        self.state = self.stored();
         self.copy = self.state.clone();
         self.now = self.now + down;
         self.event(Event::Started);
@@ -304,32 +317,40 @@ impl Sim {
             }
         }
         assert_eq!(touched, out.touched, "a replay touches other rows");
+        let mut changes = Vec::new();
         for row in &out.touched {
             let bytes = self.state.row(row);
             assert_eq!(bytes, self.copy.row(row), "a replay gives another row {row:?}");
+            let (table, key) = row.place();
+            changes.push(RowChange { table: Table::of(table), key, value: bytes.clone() });
             match bytes {
                 Some(bytes) => self.rows.insert(row.clone(), bytes),
                 None => self.rows.remove(row),
             };
         }
-        self.blocks.push(Block {
+        let store = self.store.as_mut().unwrap();
+        let block = Block {
             format: FORMAT,
             seq,
             now: self.now,
             policy: self.world.policy.id.clone(),
             cmdb: self.world.cmdb.version(),
-            before: 0,
+            before: store.head().hash,
             entries: vec![Entry { input: out.recorded, facts: out.facts.clone() }],
-        });
+        };
         // Pages are written now and then, so that a start has to read blocks too.
+        let mut pages = Vec::new();
         if seq.is_multiple_of(5) {
             for (page, _) in self.state.dirty_pages() {
-                self.pages.insert(page, self.state.vitals_page(page));
+                pages.push((page, self.state.vitals_page(page)));
                 self.state.page_written(page);
                 self.copy.page_written(page);
             }
         }
+        self.pages.extend(pages.iter().cloned());
         let floor = self.state.floor();
+        store.commit(Commit { seq, now: self.now, block: encode(&block), rows: changes, pages, floor }).unwrap();
+        self.blocks.push(block);
         self.blocks.retain(|block| block.seq > floor);
         self.facts.extend(out.facts);
         for effect in &out.effects {
@@ -350,10 +371,27 @@ impl Sim {
         out.reply
     }
 
-    /// What was saved, loaded as a start does.
+    /// The store as a start opens it.
+    fn open_store(&mut self) {
+        drop(self.store.take());
+        self.store = Some(Store::attach(Path::new("on a disk in memory"), self.disk.database().unwrap()).unwrap());
+    }
+
+    /// What a start loads from the store, which is what rows, pages and blocks in memory give.
+    fn stored(&mut self) -> State {
+        self.open_store();
+        let (state, _) = self.store.as_mut().unwrap().load_state(&self.world.cmdb).unwrap();
+        let (stored, loaded) = (format!("{state:#?}"), format!("{:#?}", self.loaded()));
+        if let Some((stored, loaded)) = stored.lines().zip(loaded.lines()).find(|(stored, loaded)| stored != loaded) {
+            panic!("the store loads {stored}, and its rows in memory {loaded}");
+        }
+        state
+    }
+
+    /// What was saved, loaded from memory.
     fn loaded(&self) -> State {
         let mut state = State::new(STORE);
-        for table in Table::ALL {
+        for table in rows::Table::ALL.iter().filter(|table| table.load() != Load::Never) {
             for (row, bytes) in self.rows.iter().filter(|(row, _)| row.place().0 == *table) {
                 state.load_row(*table, bytes).unwrap_or_else(|fault| panic!("{row:?}: {fault}"));
             }
@@ -543,6 +581,14 @@ impl Sim {
         }
         if let Some(((incident, to), times)) = opened.into_iter().find(|(_, times)| *times > 1) {
             panic!("{to} heard {times} times that {incident:?} opened");
+        }
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.stored();
         }
     }
 }

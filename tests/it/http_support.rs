@@ -127,7 +127,7 @@ impl Doors {
         let clock = Arc::new(ManualClock::new(start()));
         let mut store = Store::open_or_init(&dir.path().join("data"), clock.wall(), Options::default()).unwrap();
         let world = world(rules);
-        let (state, _) = writer::load(&mut store, &world.cmdb).unwrap();
+        let (state, _) = store.load_state(&world.cmdb).unwrap();
         let published = Arc::new(ArcSwap::from_pointee(world.clone()));
         let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::new()));
         let (reader, link_key) = (store.reader(), store.link_key().unwrap());

@@ -204,7 +204,7 @@ fn a_timer_that_stopped_the_daemon_twice_is_set_aside_for_good_and_the_daemon_go
 fn spoil_incident(folder: &Folder) {
     let mut store = Store::open(&folder.path("data"), Time(0), Options::default()).unwrap();
     let (table, key) = Row::Incident(IncidentId(1)).place();
-    let table = Table::named(table.name());
+    let table = Table::of(table);
     let bytes = store.reader().snapshot().unwrap().get(table, &key).unwrap().unwrap();
     let incident: Incident = decode("incidents", &bytes).unwrap();
     let spoilt = Incident { version: u64::MAX, notify_at: Some(Time(1)), ..incident };

@@ -18,7 +18,7 @@ use watchkeeper_engine::step::{self, Outcome};
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{Reason, Severity};
-use watchkeeper_store::{Commit, RowChange, Sink, Store, StoredBlock, Table};
+use watchkeeper_store::{Commit, RowChange, Store, Table};
 
 use crate::support::{folder, init, open};
 
@@ -51,27 +51,6 @@ fn world() -> World {
     let (inventory, _) = files::read(&[SourceFile::new("cmdb.yaml", ITEMS)], &Inventory::default()).unwrap();
     let settings = Arc::new(Settings { last_resort: vec!["ops@example.org".to_owned()] });
     World { policy: Arc::new(rules.policy), cmdb: Arc::new(Cmdb::build(inventory, 1)), settings }
-}
-
-/// A State filled from a store.
-struct Filling(State);
-
-impl Sink for Filling {
-    type Fault = rows::RowFault;
-
-    fn row(&mut self, table: Table, _: &[u8], bytes: &[u8]) -> Result<(), Self::Fault> {
-        let table = rows::Table::ALL.iter().copied().find(|known| known.name() == table.name()).unwrap();
-        self.0.load_row(table, bytes)
-    }
-
-    fn page(&mut self, _: u32, bytes: &[u8]) -> Result<(), Self::Fault> {
-        self.0.load_page(bytes)
-    }
-
-    fn block(&mut self, block: &StoredBlock) -> Result<(), Self::Fault> {
-        self.0.replay_seen(&rows::decode("blocks", &block.bytes)?);
-        Ok(())
-    }
 }
 
 /// A process: its State, its store, and how many commits it lives.
@@ -149,7 +128,7 @@ impl<'a> Process<'a> {
         };
         let change = |row: &rows::Row| {
             let (table, key) = row.place();
-            RowChange { table: Table::named(table.name()), key, value: self.state.row(row) }
+            RowChange { table: Table::of(table), key, value: self.state.row(row) }
         };
         let rows = out.touched.iter().map(change).collect();
         store.commit(Commit { seq: block.seq, now, block: encode(&block), rows, pages: Vec::new(), floor: store.head().floor }).unwrap();
@@ -164,10 +143,7 @@ impl<'a> Process<'a> {
     fn die(&mut self, now: Time) {
         drop(self.store.take());
         let mut store = open(self.dir).unwrap();
-        let mut filling = Filling(State::new(StoreId { high: 1, low: 2 }));
-        store.load(&mut filling).unwrap();
-        self.state = filling.0;
-        self.state.finish_loading(&self.world.cmdb);
+        (self.state, _) = store.load_state(&self.world.cmdb).unwrap();
         self.store = Some(store);
         self.dies = None;
         self.event(now, &Event::Started);

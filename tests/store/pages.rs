@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use watchkeeper_engine::state::rows;
 use watchkeeper_store::limits::{PAGE_BUDGET_BYTES_MIN, REPLAY_BYTES_MAX};
-use watchkeeper_store::{Commit, PagePlan, PlannedPages, RowChange, Sink, Store, StoredBlock, Table};
+use watchkeeper_store::{Commit, PagePlan, PlannedPages, RowChange, Sink, Store, StoredBlock};
 
 use crate::support::{ALERTS, at, batch, folder, init, key, noise, open};
 
@@ -67,7 +68,7 @@ impl Counts {
 impl Sink for Counts {
     type Fault = String;
 
-    fn row(&mut self, _: Table, key: &[u8], row: &[u8]) -> Result<(), String> {
+    fn row(&mut self, _: rows::Table, key: &[u8], row: &[u8]) -> Result<(), String> {
         let row = words(row);
         self.cells.insert(words(key)[0], (row[1], row[0]));
         Ok(())

@@ -345,3 +345,20 @@ fn bytes_that_were_overwritten_are_a_damaged_store_and_never_a_panic() {
     }
     assert!(refused >= 1, "at least the first of them is a damage that every start sees");
 }
+
+#[test]
+fn a_table_that_no_part_of_the_program_reads_is_refused_by_name() {
+    let dir = folder();
+    drop(init(dir.path()));
+    let database = Database::open(Store::path(dir.path())).unwrap();
+    let txn = database.begin_write().unwrap();
+    txn.open_table(TableDefinition::<&[u8], &[u8]>::new("changes")).unwrap().insert(&b"1"[..], &b"a change"[..]).unwrap();
+    txn.commit().unwrap();
+    drop(database);
+    let mut store = open(dir.path()).unwrap();
+    assert_eq!(
+        store.load(&mut Memory::default()).unwrap_err().to_string(),
+        "read the store: it has a table `changes`, which this release does not know; run the release that wrote it, or bring back an older backup with `watchkeeper \
+         restore FILE`"
+    );
+}

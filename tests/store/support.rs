@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
+use watchkeeper_engine::state::rows;
 use watchkeeper_engine::time::Time;
 use watchkeeper_store::{Commit, Options, RowChange, Sink, Store, StoreError, StoredBlock, Table};
 
-pub(crate) const ALERTS: Table = Table::named("alerts");
-pub(crate) const COUNTERS: Table = Table::named("counters");
-pub(crate) const INCIDENTS: Table = Table::named("incidents");
-pub(crate) const MEMBERS: Table = Table::named("members");
-pub(crate) const TIMELINE: Table = Table::named("timeline");
+pub(crate) const ALERTS: Table = Table::of(rows::Table::Alerts);
+pub(crate) const COUNTERS: Table = Table::of(rows::Table::Counters);
+pub(crate) const INCIDENTS: Table = Table::of(rows::Table::Incidents);
+pub(crate) const MEMBERS: Table = Table::of(rows::Table::Members);
+pub(crate) const TIMELINE: Table = Table::of(rows::Table::Timeline);
 
 /// The time of batch `n`.
 pub(crate) fn at(n: u64) -> Time {
@@ -73,12 +74,12 @@ impl Memory {
 impl Sink for Memory {
     type Fault = String;
 
-    fn row(&mut self, table: Table, key: &[u8], bytes: &[u8]) -> Result<(), String> {
+    fn row(&mut self, table: rows::Table, key: &[u8], bytes: &[u8]) -> Result<(), String> {
         if bytes == b"poison" {
             return Err("it is poison".to_owned());
         }
         self.order.push(format!("{} {key:?}", table.name()));
-        self.rows.insert((table, key.to_vec()), bytes.to_vec());
+        self.rows.insert((Table::of(table), key.to_vec()), bytes.to_vec());
         Ok(())
     }
 

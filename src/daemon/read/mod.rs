@@ -477,7 +477,7 @@ fn parts<T>(
 }
 
 fn table(kind: rows::Table) -> Table {
-    Table::named(kind.name())
+    Table::of(kind)
 }
 
 fn id_of(key: &[u8]) -> u64 {

@@ -81,5 +81,5 @@ fn block(state: &State, world: &World, before: u64, now: Time, entries: Vec<watc
 
 fn change(state: &State, row: &Row) -> RowChange {
     let (table, key) = row.place();
-    RowChange { table: Table::named(table.name()), key, value: state.row(row) }
+    RowChange { table: Table::of(table), key, value: state.row(row) }
 }

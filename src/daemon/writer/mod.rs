@@ -10,7 +10,6 @@ mod batch;
 mod commit;
 mod lanes;
 mod letters;
-mod load;
 mod suspects;
 
 use std::sync::Arc;
@@ -35,7 +34,6 @@ use crate::telemetry::Telemetry;
 
 pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Beside, Full, Kept, Lane, RowsOfReply};
 pub use letters::{DeadInput, DeadLetter, Form, Origin};
-pub use load::load;
 pub use suspects::{PanicNote, Suspects};
 
 use batch::Batch;

@@ -269,6 +269,26 @@ pub enum Fact {
         #[n(1)]
         because: Because,
     },
+    /// It was the second of the same beside this one: what it knew is this one's.
+    #[n(13)]
+    TookOver {
+        /// The problem.
+        #[n(0)]
+        id: ProblemId,
+        /// The second one as it was.
+        #[n(1)]
+        other: Box<Problem>,
+    },
+    /// It was the second of the same, and is closed in favour of the first.
+    #[n(14)]
+    Merged {
+        /// The problem.
+        #[n(0)]
+        id: ProblemId,
+        /// The first one.
+        #[n(1)]
+        into: ProblemId,
+    },
     /// A mail to somebody was planned.
     #[n(11)]
     Told {
@@ -305,6 +325,8 @@ impl Fact {
             | Fact::Resolved { id, .. }
             | Fact::FixFailed { id, .. }
             | Fact::Closed { id, .. }
+            | Fact::TookOver { id, .. }
+            | Fact::Merged { id, .. }
             | Fact::Told { id, .. }
             | Fact::NobodyTold { id, .. } => Some(*id),
         }
@@ -326,6 +348,8 @@ impl Fact {
             Fact::Resolved { by, words, .. } => ("resolved".to_owned(), Some(operator(by, words))),
             Fact::FixFailed { incident, because, .. } => (format!("fix failed: {incident}"), Some(because.clone())),
             Fact::Closed { because, .. } => ("closed".to_owned(), Some(because.clone())),
+            Fact::TookOver { other, .. } => (format!("{} is merged into this problem: it was opened for the same", other.id), None),
+            Fact::Merged { into, .. } => (format!("merged into {into}, which was already open for the same, and closed"), None),
             Fact::Told { told, .. } => (format!("told {} ({}) by {}", told.address, told.reason, told.rule), None),
             Fact::NobodyTold { why, .. } => (format!("nobody told: {why}"), None),
         };
@@ -383,7 +407,8 @@ impl Problem {
                 self.resolved_at = None;
                 self.close_at = None;
             }
-            Fact::Closed { .. } => {
+            Fact::TookOver { other, .. } => self.take_over(other),
+            Fact::Closed { .. } | Fact::Merged { .. } => {
                 self.state = ProblemState::Closed;
                 self.closed_at = Some(at);
                 self.close_at = None;
@@ -398,6 +423,37 @@ impl Problem {
         }
         self.updated_at = at;
         self.version += 1;
+    }
+
+    /// Takes in what a second problem of the same knows: its outages, who was told, and whatever people said where nobody said it of this one.
+    fn take_over(&mut self, other: &Problem) {
+        let known = other.outages.iter().filter(|outage| self.has(outage.incident)).count();
+        self.outage_count += other.outage_count.saturating_sub(u32::try_from(known).unwrap_or(u32::MAX));
+        let new: Vec<Outage> = other.outages.iter().filter(|outage| !self.has(outage.incident)).cloned().collect();
+        self.outages.extend(new);
+        self.outages.sort_by_key(|outage| (outage.at, outage.incident));
+        let too_many = self.outages.len().saturating_sub(limits::PROBLEM_OUTAGES_MAX);
+        self.outages.drain(..too_many);
+        for told in &other.told {
+            if !self.told.iter().any(|known| known.address == told.address) {
+                self.told.push(told.clone());
+            }
+        }
+        for (mine, theirs) in [(&mut self.assignee, &other.assignee), (&mut self.workaround, &other.workaround)] {
+            if mine.is_empty() {
+                mine.clone_from(theirs);
+            }
+        }
+        self.fixes_failed += other.fixes_failed;
+        if self.state.is_open() && other.state > self.state {
+            self.state = other.state;
+            self.resolved_at = other.resolved_at;
+            self.resolved_by.clone_from(&other.resolved_by);
+            self.resolution.clone_from(&other.resolution);
+            self.close_at = other.close_at;
+        } else if self.close_at.is_some() {
+            self.close_at = self.close_at.max(other.close_at);
+        }
     }
 
     /// Whether an incident is one of its outages.

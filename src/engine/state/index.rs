@@ -160,7 +160,7 @@ impl State {
         }
         if parent != parent_before {
             if let Some(before) = parent_before {
-                drop_from(&mut self.children, &before, id);
+                drop_from(&mut self.children, &before, &id);
             }
             if let Some(parent) = parent {
                 self.children.entry(parent).or_default().insert(id);
@@ -173,9 +173,9 @@ impl State {
 
     /// Takes an incident that leaves memory out of the indexes.
     pub(super) fn unindex_incident(&mut self, incident: &Incident) {
-        drop_from(&mut self.by_group, &incident.group, incident.id);
+        drop_from(&mut self.by_group, &incident.group, &incident.id);
         if let Some(parent) = incident.parent {
-            drop_from(&mut self.children, &parent, incident.id);
+            drop_from(&mut self.children, &parent, &incident.id);
         }
     }
 
@@ -235,9 +235,10 @@ impl State {
     }
 }
 
-fn drop_from<K: Ord, V: Ord>(map: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: V) {
+/// Takes a value out of the set under a key; an empty set goes.
+pub(super) fn drop_from<K: Ord, V: Ord>(map: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
     if let Some(set) = map.get_mut(key) {
-        set.remove(&value);
+        set.remove(value);
         if set.is_empty() {
             map.remove(key);
         }

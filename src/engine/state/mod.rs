@@ -76,8 +76,8 @@ pub struct State {
     source_numbers: Lookup<String, SourceNo>,
     by_group: BTreeMap<String, BTreeSet<IncidentId>>,
     children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
-    /// Live problems by what they are of.
-    problem_keys: BTreeMap<SeriesKey, ProblemId>,
+    /// Live problems by what they are of; more than one only between a start and its repair.
+    problem_keys: BTreeMap<SeriesKey, BTreeSet<ProblemId>>,
     /// Series by when even their last outage is too old.
     series_until: BTreeSet<(Time, SeriesKey)>,
     /// Where an incident is counted, in a series or a problem.

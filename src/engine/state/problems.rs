@@ -2,17 +2,30 @@
 
 use std::collections::BTreeSet;
 
+use super::index::drop_from;
 use super::rows::Row;
 use super::{State, Timer};
 use crate::ids::{IncidentId, ProblemId};
 use crate::model::incident;
 use crate::model::problem::{Fact, Outage, Problem, Series, SeriesKey};
 use crate::time::Time;
+use crate::words::ProblemState;
 
 impl State {
-    /// The problem of a rule and what its incidents share, while it is not closed.
+    /// The problem of a rule and what its incidents share, while it is not closed; of more than one the earliest.
     pub fn problem_of(&self, key: &SeriesKey) -> Option<&Problem> {
-        self.problems.get(self.problem_keys.get(key)?)
+        self.problems.get(self.problem_keys.get(key)?.first()?)
+    }
+
+    /// Problems that are of the same as an earlier one that is not closed either, each with that one.
+    pub(crate) fn problem_twins(&self) -> Vec<(ProblemId, ProblemId)> {
+        let twins = self.problem_keys.values().filter_map(|ids| Some((*ids.first()?, ids)));
+        twins.flat_map(|(first, ids)| ids.iter().skip(1).map(move |later| (first, *later))).collect()
+    }
+
+    /// What is still counted beside a problem of the same, with that problem.
+    pub(crate) fn series_beside_problems(&self) -> Vec<(ProblemId, SeriesKey)> {
+        self.series.keys().filter_map(|key| Some((self.problem_of(key)?.id, key.clone()))).collect()
     }
 
     /// The series that would be too old first, where it is so at `now`, or where there are `max` of them.
@@ -48,6 +61,8 @@ impl State {
             | Fact::Resolved { .. }
             | Fact::FixFailed { .. }
             | Fact::Closed { .. }
+            | Fact::TookOver { .. }
+            | Fact::Merged { .. }
             | Fact::Told { .. }
             | Fact::NobodyTold { .. } => self.change_problem(fact, now, touched),
         }
@@ -59,7 +74,7 @@ impl State {
         self.say_of_problem(fact, id, problem.timeline_len, now, touched);
         problem.apply(fact, now);
         touched.insert(Row::Problem(id));
-        if matches!(fact, Fact::Closed { .. }) {
+        if problem.state == ProblemState::Closed {
             self.past.problems.insert(id, problem);
             touched.insert(Row::PastProblem(id));
         } else {
@@ -112,7 +127,7 @@ impl State {
                 if !series.outages.is_empty() {
                     self.put_series(series);
                 }
-            } else if let Some(mut problem) = self.problem_keys.get(&key).copied().and_then(|id| self.take_problem(id)) {
+            } else if let Some(mut problem) = self.problem_of(&key).map(|problem| problem.id).and_then(|id| self.take_problem(id)) {
                 let before = problem.outages.len();
                 change(&mut problem.outages);
                 let gone = u32::try_from(before - problem.outages.len()).unwrap_or(u32::MAX);
@@ -145,7 +160,7 @@ impl State {
 
     fn take_problem(&mut self, id: ProblemId) -> Option<Problem> {
         let problem = self.problems.remove(&id)?;
-        self.problem_keys.remove(&problem.key);
+        drop_from(&mut self.problem_keys, &problem.key, &id);
         for outage in &problem.outages {
             self.uncount(outage.incident, &problem.key);
         }
@@ -157,17 +172,12 @@ impl State {
         for outage in &problem.outages {
             self.counted.entry(outage.incident).or_default().insert(problem.key.clone());
         }
-        self.problem_keys.insert(problem.key.clone(), problem.id);
+        self.problem_keys.entry(problem.key.clone()).or_default().insert(problem.id);
         self.problems.insert(problem.id, problem);
     }
 
     fn uncount(&mut self, incident: IncidentId, key: &SeriesKey) {
-        if let Some(keys) = self.counted.get_mut(&incident) {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.counted.remove(&incident);
-            }
-        }
+        drop_from(&mut self.counted, &incident, key);
     }
 }
 

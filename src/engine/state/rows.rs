@@ -67,6 +67,17 @@ pub enum Table {
     PastProblems,
 }
 
+/// What a start reads of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Load {
+    /// Every row.
+    Whole,
+    /// The rows whose key begins with the key of a row of that table: those of the past stay, and would outgrow the live ones.
+    OfLive(Table),
+    /// Nothing: State keeps none of it.
+    Never,
+}
+
 impl Table {
     /// Every table, in the order they are loaded.
     pub const ALL: &'static [Table] = &[
@@ -93,6 +104,34 @@ impl Table {
         Table::PastSilences,
         Table::PastProblems,
     ];
+
+    /// What a start reads of it.
+    pub const fn load(self) -> Load {
+        match self {
+            Table::Counters
+            | Table::Sources
+            | Table::Alerts
+            | Table::Incidents
+            | Table::Messages
+            | Table::Silences
+            | Table::Digests
+            | Table::Jobs
+            | Table::TimersAside
+            | Table::Terms
+            | Table::Checks
+            | Table::Forecasts
+            | Table::Problems
+            | Table::Series => Load::Whole,
+            Table::Members => Load::OfLive(Table::Incidents),
+            Table::Timeline
+            | Table::ProblemTimeline
+            | Table::PastAlerts
+            | Table::PastIncidents
+            | Table::PastMessages
+            | Table::PastSilences
+            | Table::PastProblems => Load::Never,
+        }
+    }
 
     /// Its name in the store.
     pub const fn name(self) -> &'static str {

@@ -67,6 +67,40 @@ impl Turn<'_> {
         }
     }
 
+    /// After a start: of two problems of the same the first takes the second over, and takes in what is counted beside it. Releases whose start forgot
+    /// problems opened such. A start serves nobody yet, so that all are merged at once.
+    pub(super) fn merge_problem_twins(&mut self) {
+        for (first, later) in self.state.problem_twins() {
+            let Some(other) = self.state.problems.get(&later).cloned() else { continue };
+            let fixed = self.state.problems.get(&first).and_then(|problem| problem.resolved_at);
+            let after_fix = fixed.filter(|fixed| other.state.is_open() && other.opened_at > *fixed).map(|fixed| other.opened_at - fixed);
+            let incident = other.outages.last().map(|outage| outage.incident);
+            self.put(problem::Fact::TookOver { id: first, other: Box::new(other) });
+            self.put(problem::Fact::Merged { id: later, into: first });
+            let linked = self.state.incidents.values().filter(|incident| incident.problem == Some(later));
+            for incident in linked.map(|incident| incident.id).collect::<Vec<_>>() {
+                self.put(incident::Fact::Linked { id: incident, problem: first });
+            }
+            if let (Some(after), Some(incident)) = (after_fix, incident) {
+                self.fix_failed(first, incident, after);
+            }
+        }
+        for (problem, key) in self.state.series_beside_problems() {
+            let outages = self.state.series.get(&key).map(|series| series.outages.clone()).unwrap_or_default();
+            self.put(problem::Fact::Forgotten { key });
+            for outage in outages {
+                let Some(known) = self.state.problems.get(&problem).filter(|known| !known.has(outage.incident)) else { continue };
+                let after_fix = known.resolved_at.filter(|fixed| outage.at > *fixed).map(|fixed| outage.at - fixed);
+                let incident = outage.incident;
+                self.put(problem::Fact::Attached { id: problem, outage });
+                self.link(incident, problem);
+                if let Some(after) = after_fix {
+                    self.fix_failed(problem, incident, after);
+                }
+            }
+        }
+    }
+
     fn fix_failed(&mut self, id: ProblemId, incident: IncidentId, after: Span) {
         let Some(problem) = self.state.problems.get(&id) else { return };
         let to = if problem.assignee.is_empty() { ProblemState::New } else { ProblemState::Investigating };

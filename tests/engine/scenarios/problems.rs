@@ -1,11 +1,13 @@
 //! Problems: what keeps coming back is one problem with its outages, whatever hangs off them, and a fix is believed after a quiet time.
 
 use watchkeeper_engine::event::{Action, ProblemAct, Reply};
+use watchkeeper_engine::fact::Fact as AnyFact;
 use watchkeeper_engine::ids::{IncidentId, ProblemId};
-use watchkeeper_engine::model::problem::Problem;
+use watchkeeper_engine::model::problem::{Fact, Outage, Problem};
+use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::ProblemState;
 
-use crate::sim::{Sim, alert};
+use crate::sim::{Care, Sim, alert};
 
 const ITEMS: &str = "
 teams: [{id: network, mail: [net@example.org]}, {id: platform, mail: [platform@example.org]}]
@@ -62,6 +64,89 @@ fn the_third_outage_within_a_week_is_a_problem_and_the_fourth_is_one_more_of_it(
     assert_eq!(problems(&sim), ["PRB0000001 new HostDown on db-1 of 1 3 4 5"]);
     assert_eq!(mails(&mut sim), [""; 0], "who knows of a problem is told of the outage, and not of the problem again");
     assert_eq!(sim.state.incidents[&IncidentId(5)].problem, Some(ProblemId(1)));
+}
+
+#[test]
+fn commands_recurrences_and_the_quiet_time_of_a_problem_outlive_restarts() {
+    let mut sim = Sim::new(RULES, ITEMS);
+    for _ in 0..3 {
+        outage(&mut sim, "db-1");
+        sim.restart("1h");
+    }
+    assert_eq!(problems(&sim), ["PRB0000001 new HostDown on db-1 of 1 2 3"]);
+    let known_error = ProblemAct::KnownError { workaround: "turn it off and on".to_owned() };
+    assert!(matches!(act(&mut sim, known_error), Reply::Done { changed: true, .. }));
+    sim.restart("1h");
+    outage(&mut sim, "db-1");
+    assert_eq!(problems(&sim), ["PRB0000001 known_error HostDown on db-1 of 1 2 3 4"]);
+    assert!(matches!(act(&mut sim, ProblemAct::Resolve { words: "new disk".to_owned() }), Reply::Done { changed: true, .. }));
+    sim.restart("1h");
+    sim.run("15d");
+    assert_eq!(problems(&sim), [""; 0], "its quiet time is over, though the daemon was down");
+}
+
+/// What releases before 0.2 left behind, whose starts forgot problems: a second one of the same, and one more counted beside both.
+fn forget_at_a_start(sim: &mut Sim) {
+    let first = sim.state.problems[&ProblemId(1)].clone();
+    let outage = |n: u64| Outage { incident: IncidentId(n), at: sim.now, ended: Some(sim.now), words: String::new() };
+    let second = Problem {
+        id: ProblemId(2),
+        outages: vec![outage(4), outage(5), outage(6)],
+        opened_at: sim.now,
+        workaround: "restart it".to_owned(),
+        ..first.clone()
+    };
+    let counted = Fact::Counted { key: first.key, outage: outage(7), within: Span::days(7) };
+    sim.forge(Fact::Opened { problem: Box::new(second) });
+    sim.forge(counted);
+}
+
+#[test]
+fn two_problems_of_the_same_are_one_after_a_start_and_stay_one() {
+    let mut sim = Sim::new(RULES, ITEMS);
+    for _ in 0..3 {
+        outage(&mut sim, "db-1");
+    }
+    forget_at_a_start(&mut sim);
+    assert_eq!(sim.state.problems.len(), 2);
+    sim.care = Care::Always;
+    sim.restart("1h");
+    assert_eq!(problems(&sim), ["PRB0000001 new HostDown on db-1 of 1 2 3 4 5 6 7"]);
+    let problem = &sim.state.problems[&ProblemId(1)];
+    assert_eq!((problem.outage_count, problem.workaround.as_str(), problem.timeline_len), (7, "restart it", 4));
+    let said: Vec<String> = sim.facts.iter().filter_map(merging).collect();
+    assert_eq!(
+        said,
+        [
+            "PRB0000001: PRB0000002 is merged into this problem: it was opened for the same",
+            "PRB0000002: merged into PRB0000001, which was already open for the same, and closed"
+        ]
+    );
+    let facts = sim.facts.len();
+    sim.restart("1h");
+    assert_eq!(sim.facts[facts..].iter().filter(|fact| matches!(fact, AnyFact::Problem(_))).count(), 0, "there is nothing left to repair");
+    outage(&mut sim, "db-1");
+    assert_eq!(problems(&sim).len(), 1);
+}
+
+#[test]
+fn a_problem_that_came_back_as_a_second_one_after_its_fix_says_that_the_fix_failed() {
+    let mut sim = Sim::new(RULES, ITEMS);
+    for _ in 0..3 {
+        outage(&mut sim, "db-1");
+    }
+    act(&mut sim, ProblemAct::Resolve { words: String::new() });
+    sim.run("1h");
+    forget_at_a_start(&mut sim);
+    sim.care = Care::Always;
+    sim.restart("1h");
+    assert_eq!(problems(&sim), ["PRB0000001 new HostDown on db-1 of 1 2 3 4 5 6 7"]);
+    assert_eq!(sim.state.problems[&ProblemId(1)].fixes_failed, 1);
+}
+
+fn merging(fact: &AnyFact) -> Option<String> {
+    let AnyFact::Problem(fact @ (Fact::TookOver { id, .. } | Fact::Merged { id, .. })) = fact else { return None };
+    Some(format!("{id}: {}", fact.entry(Time(0))?.what))
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl Stage {
         let nothing = Arc::new(Cmdb::default());
         let built = on_deep_stack(|| world::build(&frame, &nothing, sources)).map_err(|findings| app::faulty(&findings))?;
 
-        let (state, _) = writer::load(&mut store, &nothing).map_err(app::of_store)?;
+        let (state, _) = store.load_state(&nothing).map_err(app::of_store)?;
         let key = store.link_key().map_err(app::of_store)?;
         let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id(), key)
             .map_err(|bad| Failure { code: 78, text: format!("[mail] from: {bad}") })?;

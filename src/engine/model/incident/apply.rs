@@ -132,7 +132,7 @@ impl Incident {
                 }
             }
             Fact::ClockArmed { at, .. } => self.clock_at = *at,
-            Fact::Linked { problem, .. } => self.problem = self.problem.or(Some(*problem)),
+            Fact::Linked { problem, .. } => self.problem = Some(*problem),
             Fact::Backdated { to, .. } => self.mark(at, Moved::Backdated(*to)),
         }
         if fact.entry(at).is_some() {
