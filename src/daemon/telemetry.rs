@@ -580,6 +580,7 @@ fn log_incident(fact: &incident::Fact, batch: &Committed<'_>) {
         | incident::Fact::GivenBack { .. }
         | incident::Fact::CauseNamed { .. }
         | incident::Fact::Noted { .. }
+        | incident::Fact::SourceSaid { .. }
         | incident::Fact::SettleArmed { .. }
         | incident::Fact::NotifyArmed { .. }
         | incident::Fact::Told { .. }

@@ -49,6 +49,43 @@ pub struct AlertInput {
     /// Whether the sender says that it is over. With an `ends_at` that one decides, as in Alertmanager.
     #[n(12)]
     pub resolved: bool,
+    /// What is said of the alert.
+    #[n(13)]
+    #[cbor(default)]
+    pub says: Says,
+}
+
+/// What a message says of an alert. Where it is no state, nothing else of the input counts but realm, source, key and labels, which name the alert.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub enum Says {
+    /// That it fires or has cleared: its times and `resolved` say which.
+    #[default]
+    #[n(0)]
+    State,
+    /// The source says that somebody acknowledged it there. The incident's timeline says so; its state, assignee and clocks stay.
+    #[n(1)]
+    Acknowledged {
+        /// Who; may be empty.
+        #[n(0)]
+        by: String,
+    },
+    /// The source passes on what somebody wrote there. The incident's timeline says so.
+    #[n(2)]
+    Noted {
+        /// Who; may be empty.
+        #[n(0)]
+        by: String,
+        /// What.
+        #[n(1)]
+        text: String,
+    },
+    /// An operator acknowledges the alert's incident through a source's API: the same as the command.
+    #[n(3)]
+    Acknowledge {
+        /// The operator.
+        #[n(0)]
+        actor: String,
+    },
 }
 
 /// A time that a sender may leave out.
@@ -83,6 +120,7 @@ impl AlertInput {
             starts_at: None,
             ends_at: None,
             resolved: false,
+            says: Says::State,
         }
     }
 
@@ -125,6 +163,20 @@ impl AlertInput {
         self.summary = one_line(&cut(&self.summary, limits::ANNOTATION_BYTES_MAX));
         self.url = cut(&self.url, limits::ANNOTATION_BYTES_MAX);
         self.value = cut(&one_line(&self.value), limits::NAME_BYTES_MAX);
+        self.says = self.says.bounded();
         Ok(self)
+    }
+}
+
+impl Says {
+    /// Cut to what a timeline shows.
+    fn bounded(self) -> Says {
+        let name = |name: &str| cut(&one_line(name), limits::NAME_BYTES_MAX);
+        match self {
+            Says::State => Says::State,
+            Says::Acknowledged { by } => Says::Acknowledged { by: name(&by) },
+            Says::Noted { by, text } => Says::Noted { by: name(&by), text: cut(&text, limits::ANNOTATION_BYTES_MAX) },
+            Says::Acknowledge { actor } => Says::Acknowledge { actor: name(&actor) },
+        }
     }
 }

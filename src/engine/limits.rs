@@ -103,6 +103,8 @@ pub const COMPANY_WAIT_MAX: Span = Span::minutes(10);
 pub const CLOCKS_TOLD: usize = 6;
 /// Outages of a problem that a mail names; the last.
 pub const OUTAGES_TOLD: usize = 5;
+/// Acknowledgements and notes of sources that an incident's timeline takes: a sender that repeats itself for ever ends there. Far above what people write.
+pub const SOURCE_WORDS_MAX: u32 = 1_000;
 /// Symptoms that a mail names before it counts the rest.
 pub const SYMPTOMS_NAMED: usize = 5;
 /// Alerts that the detach link of a mail takes out; further ones are taken out on the incident's page, each by its own button.

@@ -217,7 +217,7 @@ fn each_planted_fault_is_named_at_its_place_with_a_way_to_mend_it() {
         "notify:\n  - {name: x, to: [onwer, team:, oncall:network, hook:chat, a@b@c, ops@example.org]}\n".to_owned(),
         "notify:\n  - {name: x, to: [owner], send: [opend, update], repeat_interval: 30m, template: ../x}\n".to_owned(),
         "notify:\n  - {name: x, to: [owner], digest: {cron: \"0 8 * *\", zone: Utopia}}\n  - {name: y, to: [], digest: evening}\n".to_owned(),
-        "formats:\n  - {name: x, items: body.events, alert: {name: itm.code, labels: {a: item.b}, sate: firing}}\n  - {name: alertmanager, alert: {key: item.id}}\n".to_owned(),
+        "formats:\n  - {name: x, items: body.events, alert: {name: itm.code, labels: {a: item.b}, sate: firing}}\n  - {name: x, alert: {key: item.id}}\n".to_owned(),
         "silences:\n  - {name: x, from: 2026-03-27T16:50:00Z, until: 2026-03-27}\n  - {name: y, when: ci.known, from: 2026-03-27T16:50:00Z, until: 2026-03-27T15:50:00Z}\n".to_owned(),
         "silences:\n  - {name: x, when: ci.known, every: {cron: 0 1 * *, zone: Europe/Berlim, lasts: 0s}}\n  - {name: y, when: ci.known, every: {cron: \"0 1 * * *\", zone: UTC, lasts: 2h, until: 3h}, from: 2026-03-27T16:50:00Z}\n  - {name: z, when: ci.known, every: {}}\n".to_owned(),
         "severities: {critical: [red], error: [RED, warning]}\npriorities: {high: {high: P0, hihg: P1}}\n".to_owned(),

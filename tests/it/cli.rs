@@ -189,6 +189,22 @@ fn check_reports_in_the_format_of_its_reader() {
 }
 
 #[test]
+fn a_format_of_the_rules_cannot_have_the_name_of_one_that_the_daemon_reads_itself() {
+    let folder = Folder::new();
+    let dir = folder.path(".").display().to_string();
+    for name in ["alertmanager", "cloudevents"] {
+        folder.write("rules/rules.yaml", &format!("formats:\n  - {{name: {name}, alert: {{name: body.title}}}}\n"));
+        let checked = folder.cli(&["check", &dir]);
+        assert_eq!(checked.code(), 1, "{name}");
+        let said = checked.out() + &checked.err();
+        assert!(
+            said.contains(&format!("`{name}` is a format that the daemon reads itself")) && said.contains("rules/rules.yaml:2:12"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn rule_tests_end_with_1_where_one_fails() {
     let folder = Folder::new();
     let dir = folder.path(".").display().to_string();

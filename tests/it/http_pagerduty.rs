@@ -45,6 +45,36 @@ async fn an_event_is_triggered_acknowledged_and_resolved_by_its_key() {
 }
 
 #[tokio::test]
+async fn a_source_says_that_somebody_has_it_and_only_an_operator_takes_it() {
+    let doors = Doors::open(TOKENS).await;
+    let send = async |token: &str, body: String| {
+        let header = [("authorization", format!("Bearer secret-of-{token}"))];
+        doors.send("POST", "/v2/enqueue", &header.each_ref().map(|(name, value)| (*name, value.as_str())), body).await.status
+    };
+    let incident = async || {
+        let header = [("authorization", "Bearer secret-of-viewer")];
+        doors.send("GET", "/api/v1/incidents/INC0000001", &header, "").await.json()
+    };
+    assert_eq!(send("source", trigger("k1").to_string()).await, 202);
+    for _ in 0..3 {
+        assert_eq!(send("source", of("k1", "acknowledge")).await, 202);
+    }
+    let whole = incident().await;
+    assert_eq!((&whole["state"], &whole["assignee"], &whole["acknowledged_at"]), (&json!("new"), &json!(null), &json!(null)), "{whole:#}");
+    let said: Vec<(&str, &str)> = whole["timeline"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["what"].as_str().unwrap(), entry["actor"].as_str().unwrap()))
+        .filter(|(what, _)| what.contains("acknowledged"))
+        .collect();
+    assert_eq!(said, [("ALR0000001 acknowledged at its source", "default")]);
+    assert_eq!(send("operator", of("k1", "acknowledge")).await, 202);
+    let whole = incident().await;
+    assert_eq!((&whole["state"], &whole["assignee"]), (&json!("acknowledged"), &json!("otto")));
+}
+
+#[tokio::test]
 async fn an_unknown_key_is_dropped_and_a_missing_one_invented() {
     let doors = Doors::open(HOOKS).await;
     for action in ["acknowledge", "resolve"] {

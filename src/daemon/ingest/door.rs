@@ -40,14 +40,14 @@ pub enum Reads {
     Mapped(String),
 }
 
+/// What `format` in daemon.toml can name without a rule; no format of the rules may have such a name.
+pub static BUILTIN_FORMATS: &[(&str, Reads)] = &[("alertmanager", Reads::AlertmanagerWebhook), ("cloudevents", Reads::CloudEvents)];
+
 impl Reads {
     /// What `format` in daemon.toml names.
     pub fn named(format: &str) -> Reads {
-        match format {
-            "alertmanager" => Reads::AlertmanagerWebhook,
-            "cloudevents" => Reads::CloudEvents,
-            other => Reads::Mapped(other.to_owned()),
-        }
+        let builtin = BUILTIN_FORMATS.iter().find(|(name, _)| *name == format);
+        builtin.map_or_else(|| Reads::Mapped(format.to_owned()), |(_, reads)| reads.clone())
     }
 }
 

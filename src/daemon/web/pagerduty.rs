@@ -11,10 +11,8 @@ use axum::routing::post;
 use serde_json::json;
 use uuid::Uuid;
 
-use watchkeeper_engine::event::{Action as Command, Event as Happened, Reply, Taken, World};
-use watchkeeper_engine::ids::IncidentId;
-use watchkeeper_engine::input::{AlertInput, Refused};
-use watchkeeper_engine::state::fingerprint;
+use watchkeeper_engine::event::{Event as Happened, Reply, Taken};
+use watchkeeper_engine::input::{AlertInput, Refused, Says};
 
 use super::error::{ApiError, mark};
 use super::{Access, App, Endpoint};
@@ -105,22 +103,17 @@ async fn obey(app: &App, who: &Principal, door: &Door<'_>, event: pagerduty::Eve
         }
         // An end of what was never known is dropped by the engine, an acknowledgement of it here: both are a success to PagerDuty.
         Action::Resolve => drop(commit(app, vec![pagerduty::resolved(door, &key)], Vec::new()).await?),
+        // Who sends alerts only says so; an operator who uses this API gives a command.
         Action::Acknowledge => {
-            if let Some(id) = incident_of(app, pagerduty::resolved(door, &key)).await? {
-                app.command(who, None, None, Command::Acknowledge { id }).await?;
-            }
+            let says = if Need::Operate.allowed_to(who.role) {
+                Says::Acknowledge { actor: who.name.clone() }
+            } else {
+                Says::Acknowledged { by: String::new() }
+            };
+            drop(commit(app, vec![AlertInput { says, ..pagerduty::resolved(door, &key) }], Vec::new()).await?);
         }
     }
     Ok(key)
-}
-
-async fn incident_of(app: &App, input: AlertInput) -> Result<Option<IncidentId>, Full> {
-    app.writer
-        .ask(move |state, _: &World, _| {
-            let id = state.find(fingerprint(state.counters.store, &input), &input)?;
-            state.cell(id).filter(|cell| cell.alert.is_active())?.alert.incident
-        })
-        .await
 }
 
 async fn commit(app: &App, inputs: Vec<AlertInput>, refused: Vec<(String, Refused)>) -> Result<Vec<Taken>, Full> {

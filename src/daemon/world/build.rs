@@ -13,12 +13,11 @@ use watchkeeper_engine::source::{Diagnostic, SourceFile, nearest};
 use super::files::Sources;
 use crate::config::Config;
 use crate::diagnostics::Findings;
+use crate::ingest::door::BUILTIN_FORMATS;
 use crate::mail::{Templates, shipped};
 
 /// The stack of a thread that parses what operators wrote: conditions nest, and parsers recurse.
 pub(super) const DEEP_STACK_BYTES: usize = 64 * 1024 * 1024;
-/// The formats that every daemon knows, without a rule.
-pub const BUILTIN_FORMATS: &[&str] = &["alertmanager", "cloudevents"];
 
 /// A World that can come into force, and how it differs.
 #[derive(Debug, Clone)]
@@ -63,6 +62,7 @@ pub fn build(frame: &Frame, base: &Arc<Cmdb>, sources: Sources) -> Result<Built,
     let templates = templates(&mut findings, &sources.templates);
     if let Some(policy) = &policy {
         check_formats(frame, policy, &mut findings);
+        check_format_names(&sources.rules, policy, &mut findings);
         check_servers(frame, &sources.rules, policy, &mut findings);
     }
     if let (Some(policy), Some(templates)) = (&policy, &templates) {
@@ -125,7 +125,7 @@ fn check_formats(frame: &Frame, policy: &Policy, findings: &mut Findings) {
     let topics = frame.config.kafka.iter().flat_map(|kafka| &kafka.topics);
     let topics = topics.map(|topic| ("Kafka topic", &topic.name, &topic.format, &topic.format_span));
     for (what, name, format, span) in webhooks.chain(topics) {
-        let known: Vec<&str> = BUILTIN_FORMATS.iter().copied().chain(policy.formats.names()).collect();
+        let known: Vec<&str> = BUILTIN_FORMATS.iter().map(|(name, _)| *name).chain(policy.formats.names()).collect();
         if known.contains(&format.as_str()) {
             continue;
         }
@@ -133,6 +133,16 @@ fn check_formats(frame: &Frame, policy: &Policy, findings: &mut Findings) {
         let label = nearest(format, known.iter().copied()).map_or_else(String::new, |word| format!("did you mean `{word}`?"));
         let help = format!("known are {}; further ones are made in the rules, under `formats`", known.join(", "));
         note(findings, &frame.config_file, Diagnostic::error(&frame.config_file, span, message).label(label).help(help));
+    }
+}
+
+/// No format of the rules has the name of one that the daemon reads itself: it would never be used.
+fn check_format_names(rules: &[SourceFile], policy: &Policy, findings: &mut Findings) {
+    for (name, _) in BUILTIN_FORMATS {
+        let Some(place) = policy.formats.get(name).map(|format| &format.place) else { continue };
+        let Some(file) = rules.iter().find(|file| file.path == place.path) else { continue };
+        let message = format!("`{name}` is a format that the daemon reads itself");
+        note(findings, file, Diagnostic::error(file, &place.span, message).help("choose another name, such as `my-events`"));
     }
 }
 

@@ -13,7 +13,7 @@ mod loss;
 mod stored;
 mod watch;
 
-pub use build::{BUILTIN_FORMATS, Built, Frame, build, on_deep_stack};
+pub use build::{Built, Frame, build, on_deep_stack};
 pub use files::{Confirmed, Kind, Sources};
 pub use imports::{IMPORTS_MAX, Import, ImportFormat, ImportWish, Imported, Loss, Run};
 pub use keeper::{Comparison, Keeper, KeeperParts, Refusal, Reloaded, Status, spawn};

@@ -7,7 +7,7 @@ use crate::expr::View;
 use crate::ids::{self, IncidentId};
 use crate::model::alert::{Alert, CiRef};
 use crate::model::incident::clock::begun;
-use crate::model::incident::{Incident, Times};
+use crate::model::incident::{Incident, SourceWords, Times};
 use crate::policy::correlate::Correlate;
 use crate::sight;
 use crate::state::State;
@@ -226,6 +226,7 @@ fn record(state: &State, rule: &Correlate, rating: Rating, now: Time) -> Inciden
         clock_at: None,
         earlier: None,
         problem: None,
+        source_said: SourceWords::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `formats`: how the body of a webhook becomes alerts, by name. A body's good members are kept, each bad one is refused with its place.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -10,8 +11,8 @@ use super::priorities::Severities;
 use super::rules::{self, DISABLED, NAME, NOTE, Names, Scope};
 use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
 use crate::expr::{DynExpr, Message};
-use crate::input::{AlertInput, Refused};
-use crate::source::{Diagnostic, Key, Keys, Node, Reading, Shape, Takes};
+use crate::input::{AlertInput, Refused, Says};
+use crate::source::{Diagnostic, Key, Keys, Node, Reading, Shape, Spanned, Takes};
 use crate::text::{Labels, cut, one_line};
 use crate::time::Time;
 
@@ -33,9 +34,20 @@ impl Formats {
     }
 }
 
+/// Where a format is named, for the fault that the daemon has a sender of that name.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The rule file's path.
+    pub path: String,
+    /// The name's bytes in that file.
+    pub span: Range<usize>,
+}
+
 /// One compiled format.
 #[derive(Debug)]
 pub struct Format {
+    /// Where it is named.
+    pub place: Place,
     /// Where the alerts of a body are; `None`: the body is one.
     items: Option<DynExpr>,
     alert: Mapping,
@@ -123,6 +135,7 @@ impl Format {
                 "resolved" => true,
                 other => return Err(refused("state", format!("firing or resolved, this is {}", shown(other)))),
             },
+            says: Says::State,
             name,
         };
         input.bounded()
@@ -234,19 +247,11 @@ pub(super) static FORMAT: Shape = Shape {
     later: &[],
 };
 
-/// Formats that the daemon itself reads.
-const BUILTIN: &[&str] = &["alertmanager"];
-
 /// `formats` of all files.
+#[derive(Default)]
 pub(super) struct FormatsSection {
     names: Names,
-    formats: Vec<(String, Option<DynExpr>, Mapping)>,
-}
-
-impl Default for FormatsSection {
-    fn default() -> Self {
-        FormatsSection { names: Names::reserved(BUILTIN), formats: Vec::new() }
-    }
+    formats: Vec<(String, Place, Option<DynExpr>, Mapping)>,
 }
 
 impl FileSection for FormatsSection {
@@ -261,7 +266,7 @@ impl FileSection for FormatsSection {
 
     fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
         let severities = &policy.severities;
-        let format = |(name, items, alert)| (name, Format { items, alert, severities: Arc::clone(severities) });
+        let format = |(name, place, items, alert)| (name, Format { place, items, alert, severities: Arc::clone(severities) });
         policy.formats.formats = self.formats.into_iter().map(format).collect();
     }
 
@@ -273,12 +278,14 @@ impl FileSection for FormatsSection {
 impl FormatsSection {
     /// Reads one format.
     fn rule(&mut self, keys: &Keys<'_, '_>) {
+        let place =
+            Place { path: keys.reading().file().path.clone(), span: keys.get::<Spanned<String>>("name").map_or(0..0, |name| name.span) };
         let name = self.names.take(keys, Self::KEY);
         let is_disabled = rules::is_disabled(keys);
         let items = expression(keys, "items");
         let mapping = keys.node("alert").and_then(|node| keys.reading().keys(node, &ALERT)).and_then(|alert| mapping(&alert));
         if let (Some(name), Some(mapping), false) = (name, mapping, is_disabled) {
-            self.formats.push((name, items, mapping));
+            self.formats.push((name, place, items, mapping));
         }
     }
 }

@@ -147,6 +147,7 @@ impl State {
             | incident::Fact::Moved { .. }
             | incident::Fact::Assigned { .. }
             | incident::Fact::Noted { .. }
+            | incident::Fact::SourceSaid { .. }
             | incident::Fact::Held { .. }
             | incident::Fact::Resolved { .. }
             | incident::Fact::Reopened { .. }

@@ -105,6 +105,7 @@ impl State {
             | incident::Fact::Moved { .. }
             | incident::Fact::Assigned { .. }
             | incident::Fact::Noted { .. }
+            | incident::Fact::SourceSaid { .. }
             | incident::Fact::Held { .. }
             | incident::Fact::Closed { .. }
             | incident::Fact::SettleArmed { .. }

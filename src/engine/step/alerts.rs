@@ -5,13 +5,14 @@ use crate::block::Recorded;
 use crate::cmdb::walk;
 use crate::decide::attach::{self, Opening, Verdict};
 use crate::decide::{cause, identify, mute, rate, rule};
-use crate::event::{Reply, Taken};
+use crate::event::{Action, Command, Reply, Taken};
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId, SourceNo};
-use crate::input::{AlertInput, Refused};
+use crate::input::{AlertInput, Refused, Says};
 use crate::limits;
 use crate::model::alert::{self, Alert, CiRef, Judged, Said, SourceSays};
-use crate::model::{incident, system};
+use crate::model::incident::{self, SourceSaid};
+use crate::model::system;
 use crate::sight;
 use crate::state::fingerprint;
 use crate::text::Because;
@@ -38,7 +39,12 @@ impl Turn<'_> {
 
     fn take(&mut self, input: &AlertInput) -> Taken {
         let fingerprint = fingerprint(self.state.counters.store, input);
-        if let Some(id) = self.state.find(fingerprint, input) {
+        let known = self.state.find(fingerprint, input);
+        if input.says != Says::State {
+            // Of what was never known nothing can be said: dropped, as an end of it is.
+            return known.map_or(Taken::Over, |id| self.hear_words(id, &input.source, &input.says));
+        }
+        if let Some(id) = known {
             self.hear(id, input);
             return Taken::Alert(id);
         }
@@ -85,6 +91,24 @@ impl Turn<'_> {
             (true, true) if severity.is_some() => self.match_rule(id),
             (true, true) | (false, false) => {}
         }
+    }
+
+    /// What is said of a known alert in words. Only an operator's acknowledgement changes its incident; what a source says is written down, the same again is not.
+    fn hear_words(&mut self, alert: AlertId, source: &str, says: &Says) -> Taken {
+        let heard = Taken::Alert(alert);
+        let Some(cell) = self.state.cell(alert).filter(|cell| cell.alert.is_active()) else { return Taken::Over };
+        let Some(id) = cell.alert.incident else { return heard };
+        if let Says::Acknowledge { actor } = says {
+            self.obey(&Command { actor: actor.clone(), expected: None, action: Action::Acknowledge { id } });
+            return heard;
+        }
+        let said = SourceSaid { source: source.to_owned(), alert, says: says.clone() };
+        let Some(incident) = self.state.incidents.get(&id) else { return heard };
+        let before = &incident.source_said;
+        if before.last.first() != Some(&said) && before.count < limits::SOURCE_WORDS_MAX {
+            self.put(incident::Fact::SourceSaid { id, said });
+        }
+        heard
     }
 
     fn ends_at(&self, id: AlertId) -> crate::time::Time {

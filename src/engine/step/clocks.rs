@@ -50,6 +50,7 @@ pub(super) fn touch(fact: &incident::Fact) -> Touch {
         | incident::Fact::ReleaseArmed { .. }
         | incident::Fact::ClockReached { .. }
         | incident::Fact::ClockArmed { .. }
+        | incident::Fact::SourceSaid { .. }
         | incident::Fact::Linked { .. } => Touch::Nothing,
     }
 }

@@ -1,15 +1,16 @@
 //! SLA clocks of incidents: each share is told once, and what pauses, raises and reopens them.
 
-use watchkeeper_engine::event::Action;
+use watchkeeper_engine::event::{Action, Taken};
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::IncidentId;
-use watchkeeper_engine::limits::CLOCK_MARKS_MAX;
+use watchkeeper_engine::input::{AlertInput, Says};
+use watchkeeper_engine::limits::{CLOCK_MARKS_MAX, SOURCE_WORDS_MAX};
 use watchkeeper_engine::model::incident;
 use watchkeeper_engine::model::incident::clock::{Moved, Standing};
 use watchkeeper_engine::time::{Span, Time};
-use watchkeeper_engine::words::{ClockState, JobKind, Priority, Reason, Severity, SlaKind, SlaTarget};
+use watchkeeper_engine::words::{ClockState, IncidentState, JobKind, Priority, Reason, Severity, SlaKind, SlaTarget};
 
-use crate::sim::{self, Care, Sim, alert, as_severity, t};
+use crate::sim::{self, Care, Sim, alert, as_severity, t, timeline};
 
 pub(super) const SHOP: &str = "
 people: [{id: lea, mail: [lea@example.org]}]
@@ -227,6 +228,47 @@ fn a_child_stands_still_and_its_adopter_counts_from_the_earliest_alert() {
     sim.run("3m");
     let released = standing(&sim, "web-1", SlaTarget::Resolution);
     assert!(released.used < Span::minutes(10) && released.paused > Span::hours(7), "{released:?}");
+}
+
+#[test]
+fn what_a_source_says_of_an_incident_moves_no_clock_and_only_an_operator_acknowledges() {
+    let rules = GOLD.replace("resolution: 4h}", "resolution: 90h, update: 1h}");
+    let mut sim = Sim::new(&rules, SHOP);
+    let of = |says: Says| AlertInput { says, ..alert("HostDown", "web-1") };
+    let by = |by: &str| Says::Acknowledged { by: by.to_owned() };
+    assert_eq!(sim.send(vec![of(by("zoe"))]), [Taken::Over], "nothing is known of it");
+    assert!(sim.listed().is_empty());
+    sim.fire(alert("HostDown", "web-1"));
+    sim.run("5m");
+    let id = sim.on("web-1").id;
+    let untouched = |sim: &Sim| {
+        let incident = sim.on("web-1");
+        (incident.state, incident.assignee.clone(), incident.acknowledged_at, incident.log.clone(), incident.clocks.clone())
+    };
+    let before = untouched(&sim);
+    let note = |text: &str| Says::Noted { by: "zoe".to_owned(), text: text.to_owned() };
+    for says in [by("zoe"), by("zoe"), note("we look"), note("we look"), by("")] {
+        sim.send(vec![of(says)]);
+    }
+    assert_eq!(untouched(&sim), before);
+    let said = |sim: &Sim| -> Vec<String> { timeline(sim, id).into_iter().filter(|line| line.contains("source")).collect() };
+    let words = [
+        "ALR0000001 acknowledged at its source by zoe",
+        "note on ALR0000001 at its source by zoe: we look",
+        "ALR0000001 acknowledged at its source",
+    ];
+    assert_eq!(said(&sim), words, "the same again writes nothing");
+    assert_eq!(sim.state.cell(sim.on("web-1").cause.unwrap()).unwrap().vitals.count, 1, "it was not heard again");
+    sim.run("1m");
+    for n in 0..SOURCE_WORDS_MAX + 10 {
+        sim.send(vec![of(note(&n.to_string()))]);
+    }
+    assert_eq!(said(&sim).len(), SOURCE_WORDS_MAX as usize);
+    sim.send(vec![of(Says::Acknowledge { actor: "otto".to_owned() })]);
+    let incident = sim.on("web-1");
+    assert_eq!((incident.state, incident.assignee.as_str()), (IncidentState::Acknowledged, "otto"));
+    sim.clear(alert("HostDown", "web-1"));
+    assert_eq!(sim.send(vec![of(by("late"))]), [Taken::Over], "what has cleared is acknowledged by nobody");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How a fact about an incident changes its record.
 
 use super::clock::{Clock, Moved};
-use super::{Earlier, Fact, Incident};
+use super::{Earlier, Fact, Incident, SourceWords};
 use crate::time::{Span, Time};
 use crate::words::{IncidentState, Reason};
 
@@ -12,6 +12,9 @@ impl Incident {
             Fact::Opened { .. } => return,
             Fact::Attached { .. } => self.alert_count += 1,
             Fact::Noted { .. } => self.updated(at),
+            Fact::SourceSaid { said, .. } => {
+                self.source_said = SourceWords { last: vec![said.clone()], count: self.source_said.count + 1 };
+            }
             Fact::Detached { .. } | Fact::NobodyTold { .. } | Fact::ClockMissed { .. } => {}
             Fact::Emptied { by, .. } => {
                 self.mark(at, Moved::Adopted);

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::clock::{Clock, Reached};
-use super::{Incident, Member, ServiceHit, Told};
+use super::{Incident, Member, ServiceHit, SourceSaid, Told};
 use crate::ids::{AlertId, IncidentId, ProblemId};
 use crate::model::alert::CiRef;
 use crate::text::Because;
@@ -339,6 +339,16 @@ pub enum Fact {
         #[n(1)]
         problem: ProblemId,
     },
+    /// A source passed on what was said there of one of its alerts.
+    #[n(27)]
+    SourceSaid {
+        /// The incident.
+        #[n(0)]
+        id: IncidentId,
+        /// What was said, and by which source.
+        #[n(1)]
+        said: SourceSaid,
+    },
     /// Nobody was told where somebody should have been.
     #[n(18)]
     NobodyTold {
@@ -365,6 +375,7 @@ impl Fact {
             | Fact::Moved { id, .. }
             | Fact::Assigned { id, .. }
             | Fact::Noted { id, .. }
+            | Fact::SourceSaid { id, .. }
             | Fact::Held { id, .. }
             | Fact::Resolved { id, .. }
             | Fact::Reopened { id, .. }

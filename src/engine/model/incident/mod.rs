@@ -8,6 +8,7 @@ mod timeline;
 use minicbor::{Decode, Encode};
 
 use crate::ids::{AlertId, IncidentId, MessageId, ProblemId};
+use crate::input::Says;
 use crate::model::alert::CiRef;
 use crate::text::Because;
 use crate::time::{Span, Time};
@@ -168,6 +169,35 @@ pub struct Incident {
     /// The problem that it is an outage of; the first, where there are several.
     #[n(48)]
     pub problem: Option<ProblemId>,
+    /// What sources said of it in words.
+    #[n(49)]
+    #[cbor(default)]
+    pub source_said: SourceWords,
+}
+
+/// What a source passed on of what was said there.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct SourceSaid {
+    /// The source.
+    #[n(0)]
+    pub source: String,
+    /// Of which alert.
+    #[n(1)]
+    pub alert: AlertId,
+    /// What.
+    #[n(2)]
+    pub says: Says,
+}
+
+/// What sources said of an incident: the last, so that a repeat writes nothing, and how often they said something, so that they end somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct SourceWords {
+    /// The last; none before the first.
+    #[n(0)]
+    pub last: Vec<SourceSaid>,
+    /// How many there were.
+    #[n(1)]
+    pub count: u32,
 }
 
 /// The times of the rule that opened an incident: it keeps them over reloads.

@@ -1,7 +1,8 @@
 //! What a timeline says of each fact about an incident: a sentence, why, and who.
 
 use super::clock::{BREACH, Reached};
-use super::{Entry, Fact, ServiceHit};
+use super::{Entry, Fact, ServiceHit, SourceSaid};
+use crate::input::Says;
 use crate::text::Because;
 use crate::time::Time;
 
@@ -19,6 +20,7 @@ impl Fact {
             Fact::Moved { to, because, .. } => (to.word().replace('_', " "), Some(because)),
             Fact::Assigned { to, because, .. } => (format!("assigned to {to}"), Some(because)),
             Fact::Noted { because, .. } => ("note".to_owned(), Some(because)),
+            Fact::SourceSaid { said, .. } => return of_source(said, at),
             Fact::Held { reason, because, .. } => (format!("on hold: {}", reason.replace('_', " ")), Some(because)),
             Fact::Resolved { because, .. } => ("resolved".to_owned(), Some(because)),
             Fact::Reopened { because, .. } => ("reopened".to_owned(), Some(because)),
@@ -46,6 +48,19 @@ impl Fact {
         };
         Some(Entry { at, what, because, actor })
     }
+}
+
+/// What a source passed on, in its name.
+fn of_source(said: &SourceSaid, at: Time) -> Option<Entry> {
+    let by = |by: &String| if by.is_empty() { String::new() } else { format!(" by {by}") };
+    let (what, because) = match &said.says {
+        Says::Acknowledged { by: who } | Says::Acknowledge { actor: who } => {
+            (format!("{} acknowledged at its source{}", said.alert, by(who)), String::new())
+        }
+        Says::Noted { by: who, text } => (format!("note on {} at its source{}", said.alert, by(who)), text.clone()),
+        Says::State => return None,
+    };
+    Some(Entry { at, what, because, actor: said.source.clone() })
 }
 
 /// `SLA gold: 75 % of the time to resolution is used`, or that it is broken.
