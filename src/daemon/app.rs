@@ -27,7 +27,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, ConfigError, Environment};
 use crate::diagnostics::{Colour, Findings, Format};
 use crate::health::{Health, Phase};
-use crate::ingest::budget::Budget;
+use crate::ingest::connections::{Bounds, Connections};
 use crate::ingest::http::{Listener, serve};
 use crate::ingest::kafka::{self, KafkaHandle};
 use crate::mail::{FileTransport, MailSettings, SmtpTransport, Templates, Transport};
@@ -350,7 +350,8 @@ async fn serve_until_the_end(
     let mut signals = Signals::listen()?;
 
     let (stop, stopped) = watch::channel(false);
-    let connections = Budget::new(shared.config.limits.connections);
+    let limits = shared.config.limits;
+    let connections = Connections::new(Bounds { all: limits.connections, each: limits.connections_per_address });
     let mut doors = JoinSet::new();
     doors.spawn(serve(Listener::Tcp(tcp), router.clone(), connections.clone(), stopped.clone()));
     doors.spawn(serve(Listener::Unix(socket.listener), router, connections, stopped));

@@ -14,7 +14,7 @@ use watchkeeper::clock::{Clock, ManualClock};
 use watchkeeper::config::{self, Config, Environment};
 use watchkeeper::diagnostics::Findings;
 use watchkeeper::health::{Health, Phase};
-use watchkeeper::ingest::budget::Budget;
+use watchkeeper::ingest::connections::{Bounds, Connections};
 use watchkeeper::ingest::http::{Listener, serve};
 use watchkeeper::ingest::kafka;
 use watchkeeper::telemetry::{Metrics, Telemetry};
@@ -171,7 +171,7 @@ impl Doors {
         let address = listener.local_addr().unwrap();
         let socket = UnixListener::bind(dir.path().join("socket")).unwrap();
         let (stop, stopping) = watch::channel(false);
-        let connections = Budget::new(config.limits.connections);
+        let connections = Connections::new(Bounds { all: config.limits.connections, each: config.limits.connections_per_address });
         tokio::spawn(serve(Listener::Tcp(listener), router.clone(), connections.clone(), stopping.clone()));
         tokio::spawn(serve(Listener::Unix(socket), router, connections, stopping));
         Doors { address, clock, writer, link_key, dir, stop, kafka, thread: Some(thread) }

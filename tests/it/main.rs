@@ -13,6 +13,7 @@ mod http_alertmanager;
 mod http_api;
 mod http_bodies;
 mod http_dead_letters;
+mod http_flood;
 mod http_formats;
 mod http_hooks;
 mod http_links;

@@ -248,8 +248,11 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of requests that are not answered yet; beyond it they are 503 with Retry-After. Default 64 MiB.
     pub in_flight_bytes: usize,
-    /// Open connections; further ones are answered with 503, except for probes and metrics, and closed. Default 1,024.
+    /// Open connections. One more has the one leave that has waited longest; while all are at work it is answered with 503, except for probes and metrics. Default
+    /// 1,024.
     pub connections: usize,
+    /// Those of one address of another machine. Default a quarter of all: one machine that forgets its connections shuts nobody else out.
+    pub connections_per_address: usize,
 }
 
 /// `[retention]`: how long history is kept.

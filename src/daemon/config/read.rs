@@ -104,6 +104,7 @@ static LIMITS: Shape = Shape {
         Key::may("body_mib", Takes::Count, "MiB of one request's body."),
         Key::may("in_flight_mib", Takes::Count, "MiB of requests that are not answered yet."),
         Key::may("connections", Takes::Count, "open connections."),
+        Key::may("connections_per_address", Takes::Count, "open connections of one address of another machine."),
     ],
     later: &[],
 };
@@ -387,7 +388,10 @@ impl<'a> Reader<'a> {
             let message = format!("`in_flight_mib` ({in_flight_mib}) is less than `body_mib` ({body_mib})");
             self.fault(&keys.place_of(place), message, "a body of the allowed size could never be taken");
         }
-        Limits { body_bytes: body_mib << 20, in_flight_bytes: in_flight_mib << 20, connections: count("connections", 1..100_001, 1_024) }
+        let connections = count("connections", 1..100_001, 1_024);
+        let quarter = u32::try_from(connections.div_ceil(4)).unwrap_or(u32::MAX);
+        let connections_per_address = count("connections_per_address", 1..100_001, quarter);
+        Limits { body_bytes: body_mib << 20, in_flight_bytes: in_flight_mib << 20, connections, connections_per_address }
     }
 
     fn retention(&self, file: &Keys<'a, '_>) -> Retention {

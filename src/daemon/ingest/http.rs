@@ -1,18 +1,19 @@
 //! The listener: accepts connections on TCP and on the daemon's socket, bounds how long a client may take, and hands requests to one router.
 //!
-//! An accept loop of our own, because `axum::serve` knows neither a limit of connections nor a deadline for a header.
+//! An accept loop of our own, because `axum::serve` knows neither a limit of connections nor a deadline for a header. A request that RFC 9112 has answered with
+//! 400 is: without `Host` in HTTP/1.1, with two, or with a target whose authority is another. A line of a header that ends in a bare LF is taken: RFC 9112 (2.2) allows
+//! it, and the HTTP library has no switch for it.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -23,7 +24,8 @@ use tokio::time::{Instant, Sleep};
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
-use super::budget::{Budget, Share};
+use super::budget::{Budget, Share, StrangerShare, Strangers};
+use super::connections::{About, Connections, Phase, Place, Room};
 use super::trust::Peer;
 
 /// From the first byte of a request, or from the connection, to the end of its header. Later the connection is closed.
@@ -41,6 +43,9 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a closing connection still takes in what its client sends, so that the client reads the answer and not a reset.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a connection that gives way to another may still write the answer that it was at.
+const LEAVE_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// How long a shutdown waits for requests in flight. Later they are cut off; what they committed stays.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -49,10 +54,6 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 
 /// Headers of a request. More are answered with 431.
 const HEADERS_MAX: usize = 100;
-
-/// Connections that are taken beyond the limit, each for one request: who asks whether the daemon lives is answered, everybody else is told to come again. What
-/// comes beyond these is closed.
-pub const SPARE_CONNECTIONS: usize = 32;
 
 /// What a connection beyond the limit may ask for.
 const PROBES: [&str; 3] = ["/-/healthy", "/-/ready", "/metrics"];
@@ -71,10 +72,9 @@ pub enum Listener {
 
 /// Serves `router` until `stop` turns true, then finishes what is in flight, at most for [`DRAIN_TIMEOUT`].
 ///
-/// Each request carries its [`Peer`] as an extension. `connections` is shared by all listeners; [`SPARE_CONNECTIONS`] beyond it are told so.
-pub async fn serve(listener: Listener, router: Router, connections: Budget, mut stop: watch::Receiver<bool>) {
+/// Each request carries its [`Peer`] and its connection's [`Caller`] as extensions. `connections` is shared by all listeners.
+pub async fn serve(listener: Listener, router: Router, connections: Connections, mut stop: watch::Receiver<bool>) {
     let mut open: JoinSet<()> = JoinSet::new();
-    let spare = Budget::new(SPARE_CONNECTIONS);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener) => accepted,
@@ -90,17 +90,11 @@ pub async fn serve(listener: Listener, router: Router, connections: Budget, mut 
                 continue;
             }
         };
-        let own = connections.take(1).map(|share| (Room::Own, share));
-        let Some((room, share)) = own.or_else(|| spare.take(1).map(|share| (Room::Spare, share))) else {
+        let Some(place) = connections.enter(peer) else {
             debug!(open = open.len(), "A connection was closed because too many are open.");
             continue;
         };
-        let router = router.clone();
-        let stop = stop.clone();
-        open.spawn(async move {
-            connection(stream, Requests { router, peer, room, phase: Arc::default() }, stop).await;
-            drop(share);
-        });
+        open.spawn(connection(stream, router.clone(), peer, place, stop.clone()));
     }
     drop(listener);
     if tokio::time::timeout(DRAIN_TIMEOUT, async { while open.join_next().await.is_some() {} }).await.is_err() {
@@ -114,8 +108,37 @@ pub async fn serve(listener: Listener, router: Router, connections: Budget, mut 
 pub struct ReadBody {
     /// The bytes.
     pub bytes: Bytes,
-    /// Their share of the budget.
-    pub share: Share,
+    /// What they are charged to.
+    charge: Charge,
+}
+
+/// What the bytes of a body are charged to.
+#[derive(Debug)]
+enum Charge {
+    /// Senders that are known.
+    Known(Share),
+    /// Those that are not, yet.
+    Stranger(StrangerShare),
+}
+
+impl Charge {
+    fn grow(&mut self, amount: usize) -> bool {
+        match self {
+            Charge::Known(share) => share.grow(amount),
+            Charge::Stranger(share) => share.grow(amount),
+        }
+    }
+}
+
+/// Whose connection a request came by.
+#[derive(Debug, Clone)]
+pub struct Caller(Arc<About>);
+
+impl Caller {
+    /// The caller has shown who it is: its connection is kept before those of strangers.
+    pub fn is_known(&self) {
+        self.0.is_known();
+    }
 }
 
 /// Why a body was not read.
@@ -135,7 +158,7 @@ pub enum BodyFault {
     Broken,
 }
 
-/// Reads a body of at most `bytes_max` whole.
+/// Reads a body of at most `bytes_max` whole, of a sender that is known. It is charged by its told length at once, so that what will not fit is not read at all.
 ///
 /// # Errors
 /// A bound was passed, or the body ended early.
@@ -145,11 +168,46 @@ pub async fn read_body(request: Request<Body>, bytes_max: usize, bytes_in_flight
         return Err(BodyFault::TooLarge(bytes_max));
     }
     let share = bytes_in_flight.take(told).ok_or(BodyFault::Busy)?;
-    let reading = collect(request.into_body(), told, bytes_max, share);
+    let reading = collect(request.into_body(), told, bytes_max, Charge::Known(share));
     tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| BodyFault::TooSlow)?
 }
 
-async fn collect(mut body: Body, told: usize, bytes_max: usize, mut share: Share) -> Result<ReadBody, BodyFault> {
+/// Reads a body of at most `bytes_max` whole, of somebody whom only the body may name. It is charged by what has arrived, whatever length was told, and its connection
+/// may be ended while it is awaited.
+///
+/// # Errors
+/// A bound was passed, or the body ended early.
+pub async fn read_stranger_body(request: Request<Body>, bytes_max: usize, strangers: &Strangers) -> Result<ReadBody, BodyFault> {
+    let told = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
+    if told > bytes_max {
+        return Err(BodyFault::TooLarge(bytes_max));
+    }
+    let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Stranger);
+    let caller = request.extensions().get::<Caller>().cloned();
+    let enter = |phase| {
+        if let Some(Caller(about)) = &caller {
+            about.enter(phase);
+        }
+    };
+    enter(Phase::Stranger);
+    let reading = collect(request.into_body(), 0, bytes_max, Charge::Stranger(strangers.share(peer)));
+    let read = tokio::time::timeout(BODY_TIMEOUT, reading).await;
+    enter(Phase::Request);
+    read.map_err(|_| BodyFault::TooSlow)?
+}
+
+impl ReadBody {
+    /// Its sender is known by now: it is charged to the budget of those.
+    ///
+    /// # Errors
+    /// That one is spent.
+    pub fn is_known(&mut self, bytes_in_flight: &Budget) -> Result<(), BodyFault> {
+        self.charge = Charge::Known(bytes_in_flight.take(self.bytes.len()).ok_or(BodyFault::Busy)?);
+        Ok(())
+    }
+}
+
+async fn collect(mut body: Body, told: usize, bytes_max: usize, mut charge: Charge) -> Result<ReadBody, BodyFault> {
     let mut bytes: Vec<u8> = Vec::with_capacity(told);
     loop {
         let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
@@ -159,12 +217,12 @@ async fn collect(mut body: Body, told: usize, bytes_max: usize, mut share: Share
             return Err(BodyFault::TooLarge(bytes_max));
         }
         let beyond = (bytes.len() + data.len()).saturating_sub(told.max(bytes.len()));
-        if !share.grow(beyond) {
+        if !charge.grow(beyond) {
             return Err(BodyFault::Busy);
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(ReadBody { bytes: bytes.into(), share })
+    Ok(ReadBody { bytes: bytes.into(), charge })
 }
 
 async fn accept(listener: &Listener) -> io::Result<(Stream, Peer)> {
@@ -191,18 +249,37 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn connection(stream: Stream, service: Requests, mut stop: watch::Receiver<bool>) {
-    let stream = Patient::new(stream, service.phase.clone());
+async fn connection(stream: Stream, router: Router, peer: Peer, place: Place, mut stop: watch::Receiver<bool>) {
+    let about = place.about.clone();
+    let service = Requests { router, peer, room: place.room, about: about.clone() };
+    let stream = Patient::new(stream, about.clone());
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEADER_BYTES_MAX).max_headers(HEADERS_MAX);
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
-        _ = stop.wait_for(|stop| *stop) => None,
+    let event = tokio::select! {
+        ended = connection.as_mut() => Event::Ended(ended),
+        () = about.told_to_leave() => Event::Leave,
+        _ = stop.wait_for(|stop| *stop) => Event::Stop,
     };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
+    let ended = match event {
+        Event::Ended(ended) => ended,
+        Event::Leave => {
+            debug!("A connection that waited gave way to another.");
+            match about.phase() {
+                Phase::Header | Phase::Stranger => return,
+                // A request that began just then is answered.
+                Phase::Request => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+                Phase::Idle => {
+                    connection.as_mut().graceful_shutdown();
+                    let Ok(ended) = tokio::time::timeout(LEAVE_TIMEOUT, connection).await else { return };
+                    ended
+                }
+            }
+        }
+        Event::Stop => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -212,45 +289,24 @@ async fn connection(stream: Stream, service: Requests, mut stop: watch::Receiver
     }
 }
 
+/// What happened to a connection.
+enum Event {
+    Ended(hyper::Result<()>),
+    Leave,
+    Stop,
+}
+
 type Stream = Pin<Box<dyn Duplex>>;
 
 trait Duplex: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
-
-/// What a connection is about; shared by the stream, which keeps the deadlines, and the service, which knows when a request begins and ends.
-#[derive(Debug, Default)]
-struct Phase(AtomicU8);
-
-const HEADER: u8 = 0;
-const REQUEST: u8 = 1;
-const IDLE: u8 = 2;
-const CLOSING: u8 = 3;
-
-impl Phase {
-    fn is(&self) -> u8 {
-        self.0.load(Ordering::Acquire)
-    }
-
-    fn set(&self, phase: u8) {
-        self.0.store(phase, Ordering::Release);
-    }
-}
 
 /// Hands requests to the router, and tells the stream when one begins and ends.
 struct Requests {
     router: Router,
     peer: Peer,
     room: Room,
-    phase: Arc<Phase>,
-}
-
-/// Whether a connection is one of those that the limit allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Room {
-    /// It is.
-    Own,
-    /// It is one of the few beyond.
-    Spare,
+    about: Arc<About>,
 }
 
 impl Service<Request<hyper::body::Incoming>> for Requests {
@@ -259,27 +315,48 @@ impl Service<Request<hyper::body::Incoming>> for Requests {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, std::convert::Infallible>> + Send>>;
 
     fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
-        self.phase.set(REQUEST);
+        self.about.enter(Phase::Request);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(Caller(self.about.clone()));
         let router = self.router.clone();
-        let (room, phase) = (self.room, self.phase.clone());
+        let (room, about) = (self.room, self.about.clone());
         Box::pin(async move {
-            let response = match room {
-                Room::Own => router.oneshot(request).await,
-                Room::Spare if PROBES.contains(&request.uri().path()) => router.oneshot(request).await.map(closing),
-                Room::Spare => Ok(closing(too_many())),
+            let response = match (host_fault(&request), room) {
+                (Some(fault), _) => Ok(closing(plain(StatusCode::BAD_REQUEST, fault))),
+                (None, Room::Own) => router.oneshot(request).await,
+                (None, Room::Spare) if PROBES.contains(&request.uri().path()) => router.oneshot(request).await.map(closing),
+                (None, Room::Spare) => Ok(closing(too_many())),
             };
-            phase.set(IDLE);
+            about.enter(Phase::Idle);
             response
         })
     }
 }
 
+/// What is wrong with how a request names whom it is for (RFC 9112, 3.2).
+fn host_fault<B>(request: &Request<B>) -> Option<&'static str> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let (host, another) = (hosts.next(), hosts.next());
+    if another.is_some() {
+        return Some("a request has one Host header\n");
+    }
+    let Some(host) = host else {
+        return (request.version() > Version::HTTP_10).then_some("a request of HTTP/1.1 has a Host header\n");
+    };
+    let authority = request.uri().authority()?.as_str();
+    (!host.as_bytes().eq_ignore_ascii_case(authority.as_bytes())).then_some("the target of the request and its Host header differ\n")
+}
+
 fn too_many() -> Response<Body> {
-    let mut response = Response::new(Body::from("too many connections are open ([limits] connections); try again\n"));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections are open ([limits] connections); try again\n");
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
     response
 }
 
@@ -292,15 +369,24 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
 /// A stream that fails a read or a write which takes too long for what the connection is about.
 struct Patient {
     stream: Stream,
-    phase: Arc<Phase>,
+    about: Arc<About>,
     reading: Deadline,
     writing: Deadline,
 }
 
-/// A timer that is armed for a phase and is set anew when that changes.
+/// A timer that is armed for something and is set anew when that changes.
 struct Deadline {
     sleep: Pin<Box<Sleep>>,
-    armed_for: Option<u8>,
+    armed_for: Option<Awaited>,
+}
+
+/// What a stream waits for under a deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    Header,
+    Next,
+    Reader,
+    End,
 }
 
 impl Deadline {
@@ -308,10 +394,10 @@ impl Deadline {
         Deadline { sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), armed_for: None }
     }
 
-    /// Ready once `patience` has passed since it was first asked for this phase.
-    fn poll(&mut self, phase: u8, patience: Duration, context: &mut Context<'_>) -> Poll<()> {
-        if self.armed_for != Some(phase) {
-            self.armed_for = Some(phase);
+    /// Ready once `patience` has passed since it was first asked for that.
+    fn poll(&mut self, awaited: Awaited, patience: Duration, context: &mut Context<'_>) -> Poll<()> {
+        if self.armed_for != Some(awaited) {
+            self.armed_for = Some(awaited);
             self.sleep.as_mut().reset(Instant::now() + patience);
         }
         self.sleep.as_mut().poll(context)
@@ -319,8 +405,8 @@ impl Deadline {
 }
 
 impl Patient {
-    fn new(stream: Stream, phase: Arc<Phase>) -> Patient {
-        Patient { stream, phase, reading: Deadline::new(), writing: Deadline::new() }
+    fn new(stream: Stream, about: Arc<About>) -> Patient {
+        Patient { stream, about, reading: Deadline::new(), writing: Deadline::new() }
     }
 
     fn write<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -328,7 +414,7 @@ impl Patient {
             self.writing.armed_for = None;
             return written;
         }
-        self.writing.poll(REQUEST, WRITE_TIMEOUT, context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        self.writing.poll(Awaited::Reader, WRITE_TIMEOUT, context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -336,16 +422,15 @@ impl AsyncRead for Patient {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = self.stream.as_mut().poll_read(context, buffer);
-        if read.is_ready() && buffer.filled().len() > before && self.phase.is() == IDLE {
-            self.phase.set(HEADER);
+        if read.is_ready() && buffer.filled().len() > before && self.about.phase() == Phase::Idle {
+            self.about.enter(Phase::Header);
             self.reading.armed_for = None;
         }
         // A header's deadline also counts for reads that bring something: one byte at a time is no progress.
-        let phase = self.phase.is();
-        let late = match phase {
-            HEADER => self.reading.poll(HEADER, HEADER_TIMEOUT, context).is_ready(),
-            IDLE => self.reading.poll(IDLE, IDLE_TIMEOUT, context).is_ready(),
-            _ => {
+        let late = match self.about.phase() {
+            Phase::Header => self.reading.poll(Awaited::Header, HEADER_TIMEOUT, context).is_ready(),
+            Phase::Idle => self.reading.poll(Awaited::Next, IDLE_TIMEOUT, context).is_ready(),
+            Phase::Request | Phase::Stranger => {
                 self.reading.armed_for = None;
                 false
             }
@@ -370,7 +455,7 @@ impl AsyncWrite for Patient {
         ready!(this.stream.as_mut().poll_shutdown(context))?;
         let mut thrown_away = [0; 8 * 1024];
         loop {
-            if this.reading.poll(CLOSING, LINGER_TIMEOUT, context).is_ready() {
+            if this.reading.poll(Awaited::End, LINGER_TIMEOUT, context).is_ready() {
                 return Poll::Ready(Ok(()));
             }
             let mut buffer = ReadBuf::new(&mut thrown_away);

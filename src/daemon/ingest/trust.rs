@@ -56,6 +56,16 @@ pub enum Peer {
     Stranger,
 }
 
+impl Peer {
+    /// Its address, where that is another machine's. What comes from this machine may be a proxy, and is nobody's in particular.
+    pub fn elsewhere(self) -> Option<IpAddr> {
+        match self {
+            Peer::Tcp(address) => Some(address.to_canonical()).filter(|address| !address.is_loopback()),
+            Peer::Owner | Peer::Stranger => None,
+        }
+    }
+}
+
 /// Why a request is not served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {

@@ -23,7 +23,7 @@ use super::page::{CONTENT_SECURITY_POLICY, IncidentPage, PageNotice};
 use super::query::Query;
 use super::{Access, App, Endpoint};
 use crate::config::Role;
-use crate::ingest::http::read_body;
+use crate::ingest::http::read_stranger_body;
 use crate::ingest::trust::Principal;
 use crate::mail::{Checked, Link, LinkAction, clock_words};
 use crate::read::{WholeIncident, live};
@@ -113,7 +113,7 @@ async fn obey(app: &App, token: String, request: Request<Body>) -> Result<Respon
     if let Deed::Nothing(_) = opened.deed() {
         return Ok(html(StatusCode::CONFLICT, &opened.page(None)));
     }
-    let body = read_body(request, FORM_BYTES_MAX, &app.bytes_in_flight).await.map_err(ApiError::from)?;
+    let body = read_stranger_body(request, FORM_BYTES_MAX, &app.strangers).await.map_err(ApiError::from)?;
     let form = Query::parse(&String::from_utf8_lossy(&body.bytes))?;
     match opened.command(app, &form).await {
         Ok(()) => {

@@ -35,7 +35,8 @@ use watchkeeper_store::{LinkKey, Reader};
 use crate::config::{Config, Role, Token, Webhook};
 use crate::diagnostics::Findings;
 use crate::health::Health;
-use crate::ingest::budget::Budget;
+use crate::ingest::budget::{Budget, Strangers};
+use crate::ingest::http::Caller;
 use crate::ingest::kafka::KafkaHandle;
 use crate::ingest::trust::{Denied, Need, Peer, Principal, Trust, WithoutTokens};
 use crate::mail::Links;
@@ -118,6 +119,8 @@ pub struct Shared {
     pub started_at: Time,
     /// Bytes of bodies that are not answered yet.
     pub bytes_in_flight: Budget,
+    /// The same of those whose sender is not known yet.
+    pub strangers: Strangers,
     /// Answers kept by `Idempotency-Key`.
     pub answers: api::idempotency::Answers,
     /// Held while a backup is made.
@@ -232,6 +235,7 @@ impl App {
             answers: api::idempotency::Answers::load(&parts.reader)?,
             records: Records::new(parts.reader),
             bytes_in_flight: Budget::new(config.limits.in_flight_bytes),
+            strangers: Strangers::beside(config.limits.in_flight_bytes),
             backups: tokio::sync::Mutex::default(),
             forms: incident_page::FormSecret::new(),
             links: Links::new(parts.link_key),
@@ -336,6 +340,9 @@ fn admit(app: &App, access: Access, request: &mut Request<Body>) -> Result<(), A
         if !name.is_empty() {
             principal.name = name;
         }
+    }
+    if let Some(caller) = request.extensions().get::<Caller>() {
+        caller.is_known();
     }
     request.extensions_mut().insert::<Principal>(principal);
     Ok(())

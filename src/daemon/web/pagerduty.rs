@@ -18,7 +18,7 @@ use super::error::{ApiError, mark};
 use super::{Access, App, Endpoint};
 use crate::ingest::formats::Door;
 use crate::ingest::formats::pagerduty::{self, Action};
-use crate::ingest::http::read_body;
+use crate::ingest::http::{Caller, read_body, read_stranger_body};
 use crate::ingest::trust::{Need, Principal};
 use crate::writer::{Full, Lane};
 
@@ -64,13 +64,23 @@ async fn take(State(app): State<App>, who: Option<Extension<Principal>>, request
     let hook = path.strip_prefix("/hooks/").and_then(|rest| rest.split('/').next());
     let webhook = hook.map(|name| super::hooks::hook(&app, name)).transpose()?;
     let (source, realm) = webhook.map_or(("default", "main"), |webhook| (webhook.name.as_str(), webhook.realm.as_str()));
-    let body = read_body(request, BODY_BYTES_MAX.min(app.config.limits.body_bytes), &app.bytes_in_flight).await?;
+    let caller = request.extensions().get::<Caller>().cloned();
+    let bytes_max = BODY_BYTES_MAX.min(app.config.limits.body_bytes);
+    let mut body = match who {
+        Some(_) => read_body(request, bytes_max, &app.bytes_in_flight).await?,
+        None => read_stranger_body(request, bytes_max, &app.strangers).await?,
+    };
     let world = app.world.load_full();
     let door = Door { source, realm, severities: &world.policy.severities };
     let parsed = pagerduty::parse(&door, &body.bytes);
     let who = match (who, &parsed) {
         (Some(Extension(who)), _) => who,
-        (None, Ok(event)) => app.trust_of(Access::RoutingKey, &path).by_token(event.routing_key.as_bytes(), Need::Send)?,
+        (None, Ok(event)) => {
+            let who = app.trust_of(Access::RoutingKey, &path).by_token(event.routing_key.as_bytes(), Need::Send)?;
+            body.is_known(&app.bytes_in_flight)?;
+            caller.inspect(Caller::is_known);
+            who
+        }
         // What is no event shows no secret either.
         (None, Err(_)) => return Err(crate::ingest::trust::Denied::Unknown.into()),
     };
