@@ -10,19 +10,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use watchkeeper_engine::effect::Effect;
-use watchkeeper_engine::event::World;
 use watchkeeper_engine::source::SourceFile;
-use watchkeeper_engine::state::State;
-use watchkeeper_store::{LinkKey, Options, Reader, Store, StoreError};
+use watchkeeper_store::{LinkKey, Options, Store, StoreError};
 
+use crate::assembly::{self, Beginning, NotStarted, Running, Shared};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, ConfigError, Environment};
 use crate::diagnostics::{Colour, Findings, Format};
@@ -30,24 +27,24 @@ use crate::health::{Health, Phase};
 use crate::ingest::connections::{Bounds, Connections};
 use crate::ingest::http::{Listener, serve};
 use crate::ingest::kafka::{self, KafkaHandle};
-use crate::mail::{FileTransport, MailSettings, SmtpTransport, Templates, Transport};
+use crate::mail::{FileTransport, MailSettings, SmtpTransport, Transport};
 use crate::supervisor;
-use crate::telemetry::{Metrics, Telemetry, start_log};
+use crate::telemetry::{flush_log, start_log};
 use crate::web;
 use crate::work::{self, CapacityWork, MailWork};
 use crate::world::{self, Built, Confirmed, Frame, Keeper, KeeperParts, Stored, on_deep_stack};
-use crate::writer::{self, Parts, Suspects, WriterHandle};
+use crate::writer::Suspects;
 
 /// How long tasks that are cut off at the end may take to notice it.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 /// How long a stop waits for mails that are on their way.
 const MAIL_WAIT: Duration = Duration::from_secs(5);
 /// How long the process lives after the store has failed: with the log line and a busy machine it has ended within a second.
-const FAILED_WAIT: Duration = Duration::from_millis(750);
+const FAILED_WAIT: Duration = Duration::from_millis(700);
 /// The exit code of a disk or store that fails.
 const DISK: i32 = 74;
-/// The writer's stack: judgements recurse no deeper than a condition nests.
-const WRITER_STACK_BYTES: usize = 8 << 20;
+/// How long the end of the process waits for the reader of its log.
+const LOG_WAIT: Duration = Duration::from_millis(200);
 
 /// Why a verb ends, and the exit code that says so.
 #[derive(Debug, thiserror::Error)]
@@ -68,18 +65,6 @@ pub enum Init {
     No,
 }
 
-/// What all parts of the daemon see.
-struct Shared {
-    config: Arc<Config>,
-    clock: Arc<dyn Clock>,
-    health: Arc<Health>,
-    metrics: Arc<Metrics>,
-    world: Arc<ArcSwap<World>>,
-    templates: Arc<ArcSwap<Templates>>,
-    reader: Reader,
-    link_key: LinkKey,
-}
-
 /// Runs the daemon until a signal ends it.
 ///
 /// # Errors
@@ -96,46 +81,25 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
 
     let stored = store.reader().snapshot().and_then(|snapshot| Stored::read(&snapshot)).map_err(of_store)?;
     let start = on_deep_stack(|| world::start(&frame, stored)).map_err(|findings| faulty(&findings))?;
-    let (state, loaded) = store.load_state(&start.world.cmdb).map_err(of_store)?;
-    info!(rows = loaded.rows, pages = loaded.pages, blocks = loaded.blocks, "The store was loaded.");
-
     let link_key = store.link_key().map_err(of_store)?;
     let (settings, transport) = mail(&frame.config, &store, &link_key)?;
     let retention = store.retention(history::keep(&frame.config)).map_err(of_store)?;
-    let shared = Shared {
-        config: Arc::clone(&frame.config),
-        clock,
-        health: Arc::default(),
-        metrics: Arc::default(),
-        world: Arc::new(ArcSwap::from_pointee(start.world.clone())),
-        templates: Arc::new(ArcSwap::new(start.templates)),
-        reader: store.reader(),
-        link_key,
-    };
-
-    let (writer, effects, writer_ended, writer_thread) = start_writer(&shared, store, state, start.world, suspects)?;
-    let (keeper, keeper_thread) = world::spawn(KeeperParts {
-        frame,
-        sources: start.sources,
-        fault: start.fault,
-        published: Arc::clone(&shared.world),
-        templates: Arc::clone(&shared.templates),
-        writer: writer.clone(),
-        clock: Arc::clone(&shared.clock),
-        health: Arc::clone(&shared.health),
-        metrics: Arc::clone(&shared.metrics),
-    });
-    let history = history::start(&shared, retention, writer.clone());
+    let config = Arc::clone(&frame.config);
+    let beginning = Beginning { config, clock, store, world: start.world, templates: start.templates, suspects, failed: store_failed };
+    let (shared, running, effects) = assembly::start(beginning).map_err(not_started)?;
+    let Running { writer_ended, threads } = running;
+    let (keeper, keeper_thread) = world::spawn(KeeperParts { frame, sources: start.sources, fault: start.fault, shared: shared.clone() });
+    let history = history::start(&shared, retention);
     let mail = MailWork {
-        writer: writer.clone(),
-        templates: Arc::clone(&shared.templates),
+        writer: shared.writer.clone(),
+        current: shared.current.clone(),
         settings,
         transport,
         health: Arc::clone(&shared.health),
         stop: CancellationToken::new(),
     };
 
-    let capacity = CapacityWork::new(&shared.config.prometheus, writer.clone(), Arc::clone(&shared.world), mail.stop.clone())
+    let capacity = CapacityWork::new(&shared.config.prometheus, shared.writer.clone(), shared.current.clone(), mail.stop.clone())
         .map_err(|error| Failure { code: 78, text: format!("failed to {error}") })?;
 
     let runtime = tokio::runtime::Runtime::new().map_err(|error| bug(format!("no runtime: {error}")))?;
@@ -149,20 +113,21 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
         workers.spawn(work::start(mail, queries, effects));
         workers.spawn(capacity.run(to_ask));
         // After the files: a topic may have a format that only they know.
-        kafka = read_topics(&shared, &writer, &mut workers, &stop)?;
+        kafka = read_topics(&shared, &mut workers, &stop)?;
         let topics = kafka.as_ref().map(|running| running.handle());
-        let served = serve_until_the_end(&shared, &writer, &keeper, topics, &mut workers, writer_ended).await;
+        let served = serve_until_the_end(&shared, &keeper, topics, &mut workers, writer_ended).await;
         finish(workers, &stop).await;
         served
     });
 
     let topics = kafka.map_or(Ok(()), kafka::Running::stop);
     keeper.stop();
-    writer.stop();
-    let written = writer_thread.join();
+    shared.writer.stop();
+    let written = threads.join();
     history.stop();
     let threads = [keeper_thread.join(), history.join(), topics];
     runtime.shutdown_timeout(LAST_WAIT);
+    flush_log(LOG_WAIT);
     match written {
         // What the store says comes first: whatever else failed, failed because of it.
         Ok(result) if threads.iter().all(Result::is_ok) => result.map_err(of_store).and(served),
@@ -225,54 +190,18 @@ fn mail(config: &Config, store: &Store, link_key: &LinkKey) -> Result<(Arc<MailS
     Ok((Arc::new(settings), transport))
 }
 
-type WriterThread = thread::JoinHandle<Result<(), StoreError>>;
-
-/// Starts the writer; what it asks of the world comes out of the channel.
-fn start_writer(
-    shared: &Shared,
-    store: Store,
-    state: State,
-    world: World,
-    suspects: Suspects,
-) -> Result<(WriterHandle, mpsc::UnboundedReceiver<Effect>, oneshot::Receiver<()>, WriterThread), Failure> {
-    // Holds at most one effect for each message of the outbox.
-    let (asks, effects) = mpsc::unbounded_channel();
-    let parts = Parts {
-        store,
-        telemetry: Telemetry::new(Arc::clone(&shared.metrics), &state),
-        state,
-        world,
-        published: Arc::clone(&shared.world),
-        clock: Arc::clone(&shared.clock),
-        health: Arc::clone(&shared.health),
-        suspects,
-        dispatch: Box::new(move |wanted| {
-            for effect in wanted {
-                // Without a worker the daemon stops, and the next start asks again.
-                asks.send(effect).ok();
-            }
-        }),
-    };
-    let (writer, handle) = writer::new(parts, shared.config.limits.in_flight_bytes);
-    let (ended, is_over) = oneshot::channel();
-    let health = Arc::clone(&shared.health);
-    let thread = thread::Builder::new().name("writer".to_owned()).stack_size(WRITER_STACK_BYTES).spawn(move || {
-        let result = writer.run();
-        if let Err(error) = &result {
-            store_failed(error, &health);
-        }
-        // Nobody listens any more where the daemon stops anyway.
-        ended.send(()).ok();
-        result
-    });
-    let thread = thread.map_err(|error| bug(format!("no thread for the writer: {error}")))?;
-    Ok((handle, effects, is_over, thread))
+fn not_started(error: NotStarted) -> Failure {
+    match error {
+        NotStarted::Store(error) => of_store(error),
+        NotStarted::Thread(_) => bug(format!("failed to {error}")),
+    }
 }
 
 /// Ends the process soon: what is in flight gets its 503, and what waits longer (a mail server, a client, a broker) is cut off.
 fn store_failed(error: &StoreError, health: &Health) {
     let end = || {
         thread::sleep(FAILED_WAIT);
+        flush_log(LOG_WAIT);
         std::process::exit(DISK);
     };
     // Before the log line, which waits for its reader.
@@ -284,21 +213,8 @@ fn store_failed(error: &StoreError, health: &Health) {
 }
 
 /// Starts to read Kafka topics, where there are any. Where their thread cannot go on, a worker ends before the stop, and the daemon with it.
-fn read_topics(
-    shared: &Shared,
-    writer: &WriterHandle,
-    workers: &mut JoinSet<()>,
-    stop: &CancellationToken,
-) -> Result<Option<kafka::Running>, Failure> {
-    let parts = kafka::Parts {
-        config: Arc::clone(&shared.config),
-        writer: writer.clone(),
-        reader: shared.reader.clone(),
-        world: Arc::clone(&shared.world),
-        health: Arc::clone(&shared.health),
-        metrics: Arc::clone(&shared.metrics),
-    };
-    let Some((running, ended)) = kafka::start(parts).map_err(|error| Failure { code: 78, text: error.to_string() })? else {
+fn read_topics(shared: &Shared, workers: &mut JoinSet<()>, stop: &CancellationToken) -> Result<Option<kafka::Running>, Failure> {
+    let Some((running, ended)) = kafka::start(shared.clone()).map_err(|error| Failure { code: 78, text: error.to_string() })? else {
         return Ok(None);
     };
     let stop = stop.clone();
@@ -324,23 +240,16 @@ async fn adopt(keeper: &Keeper, next: Option<Built>) -> Result<(), Failure> {
 /// Opens the doors, waits for the end, and lets what is in flight finish.
 async fn serve_until_the_end(
     shared: &Shared,
-    writer: &WriterHandle,
     keeper: &Keeper,
     kafka: Option<KafkaHandle>,
     workers: &mut JoinSet<()>,
     writer_ended: oneshot::Receiver<()>,
 ) -> Result<(), Failure> {
     let router = web::router(web::Parts {
-        writer: writer.clone(),
-        world: Arc::clone(&shared.world),
-        reader: shared.reader.clone(),
-        health: Arc::clone(&shared.health),
-        metrics: Arc::clone(&shared.metrics),
-        config: Arc::clone(&shared.config),
+        shared: shared.clone(),
         files: Arc::new(files::Files { keeper: keeper.clone() }),
         kafka,
         started_at: shared.clock.wall(),
-        link_key: shared.link_key.clone(),
     })
     .map_err(|error| Failure { code: 74, text: error.to_string() })?;
     let listen = shared.config.server.listen;

@@ -68,6 +68,12 @@ impl Folder {
         daemon
     }
 
+    /// Starts the daemon with its log written to `log`; does not wait for it.
+    pub(crate) fn start_to(&self, log: Stdio) -> Daemon {
+        let mut command = self.command(&["run", "--init"]);
+        Daemon { child: command.stdout(Stdio::null()).stderr(log).spawn().unwrap() }
+    }
+
     /// Starts the daemon on a disk that may fail: a write beyond `bytes` of a file is an error, from the start or from [`Daemon::fail_writes_beyond`] on.
     pub(crate) fn start_limited(&self, bytes: Option<u64>) -> Daemon {
         let limit = bytes.map_or_else(String::new, |bytes| format!("ulimit -f {};", bytes / 512));

@@ -4,23 +4,24 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
+use watchkeeper::assembly::{self, Beginning, Threads};
 use watchkeeper::clock::{Clock, ManualClock};
 use watchkeeper::config::{self, Config, Environment};
 use watchkeeper::diagnostics::Findings;
-use watchkeeper::health::{Health, Phase};
+use watchkeeper::health::Phase;
 use watchkeeper::ingest::connections::{Bounds, Connections};
 use watchkeeper::ingest::http::{Listener, serve};
 use watchkeeper::ingest::kafka;
-use watchkeeper::telemetry::{Metrics, Telemetry};
+use watchkeeper::mail::Templates;
+use watchkeeper::published::Current;
 use watchkeeper::web::{self, Answer, FileWork};
 use watchkeeper::world::{Comparison, Confirmed, ImportWish, Imported, Refusal};
-use watchkeeper::writer::{self, Full, Suspects, WriterHandle};
+use watchkeeper::writer::{Full, Suspects, WriterHandle};
 use watchkeeper_engine::cmdb::diff::Diff;
 use watchkeeper_engine::cmdb::{Cmdb, Inventory, files};
 use watchkeeper_engine::event::{Settings, World};
@@ -55,11 +56,12 @@ pub(crate) struct Doors {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) writer: WriterHandle,
+    pub(crate) current: Current,
     pub(crate) link_key: LinkKey,
     dir: TempDir,
     stop: watch::Sender<bool>,
     kafka: Option<kafka::Running>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    threads: Option<Threads>,
 }
 
 struct NoFiles;
@@ -125,46 +127,26 @@ impl Doors {
     async fn begin(dir: TempDir, text: &str, rules: &str) -> Doors {
         let config = Arc::new(configured(dir.path(), text));
         let clock = Arc::new(ManualClock::new(start()));
-        let mut store = Store::open_or_init(&dir.path().join("data"), clock.wall(), Options::default()).unwrap();
-        let world = world(rules);
-        let (state, _) = store.load_state(&world.cmdb).unwrap();
-        let published = Arc::new(ArcSwap::from_pointee(world.clone()));
-        let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::new()));
-        let (reader, link_key) = (store.reader(), store.link_key().unwrap());
-        let parts = writer::Parts {
-            telemetry: Telemetry::new(metrics.clone(), &state),
+        let store = Store::open_or_init(&dir.path().join("data"), clock.wall(), Options::default()).unwrap();
+        let beginning = Beginning {
+            config: config.clone(),
+            clock: clock.clone(),
             suspects: Suspects::load(dir.path()).unwrap(),
             store,
-            state,
-            world,
-            published: published.clone(),
-            clock: clock.clone(),
-            health: health.clone(),
-            dispatch: Box::new(|_| {}),
+            world: world(rules),
+            templates: Arc::new(Templates::ours()),
+            failed: |error, _| panic!("{error}"),
         };
-        let (writing, writer) = writer::new(parts, config.limits.in_flight_bytes);
-        let thread = std::thread::spawn(move || writing.run().unwrap());
-        health.enter(Phase::Serving);
-        let kafka = kafka::start(kafka::Parts {
-            config: config.clone(),
-            writer: writer.clone(),
-            reader: reader.clone(),
-            world: published.clone(),
-            health: health.clone(),
-            metrics: metrics.clone(),
-        });
+        let (shared, running, _) = assembly::start(beginning).unwrap();
+        let (link_key, writer, current) = (shared.link_key.clone(), shared.writer.clone(), shared.current.clone());
+        shared.health.enter(Phase::Serving);
+        let kafka = kafka::start(shared.clone());
         let kafka = kafka.unwrap().map(|(running, _)| running);
         let router = web::router(web::Parts {
-            writer: writer.clone(),
-            world: published,
-            reader,
-            health,
-            metrics,
-            config: config.clone(),
+            shared,
             files: Arc::new(NoFiles),
             kafka: kafka.as_ref().map(kafka::Running::handle),
             started_at: start(),
-            link_key: link_key.clone(),
         })
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -174,7 +156,7 @@ impl Doors {
         let connections = Connections::new(Bounds { all: config.limits.connections, each: config.limits.connections_per_address });
         tokio::spawn(serve(Listener::Tcp(listener), router.clone(), connections.clone(), stopping.clone()));
         tokio::spawn(serve(Listener::Unix(socket), router, connections, stopping));
-        Doors { address, clock, writer, link_key, dir, stop, kafka, thread: Some(thread) }
+        Doors { address, clock, writer, current, link_key, dir, stop, kafka, threads: Some(running.threads) }
     }
 
     /// A copy of the store as a crash would leave it, while nothing is in flight.
@@ -229,8 +211,8 @@ impl Drop for Doors {
             kafka.stop().unwrap();
         }
         self.writer.stop();
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
+        if let Some(threads) = self.threads.take() {
+            threads.join().unwrap().unwrap();
         }
     }
 }

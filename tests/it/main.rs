@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod backup;
+mod board;
 mod capacity;
 mod cli;
 mod config;
@@ -32,6 +33,7 @@ mod process;
 mod reload;
 mod smtp;
 mod smtp_config;
+mod telemetry;
 
 #[path = "../common/mail_server.rs"]
 mod mail_server;

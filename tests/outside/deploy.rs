@@ -41,7 +41,7 @@ fn metrics(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_metric_that_the_rules_and_the_dashboard_name_is_one_of_the_daemon() {
-    let telemetry = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/daemon/telemetry.rs")).unwrap();
+    let telemetry = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/daemon/telemetry/metrics.rs")).unwrap();
     let served = metrics(&telemetry);
     for file in ["prometheus/watchkeeper.rules.yml", "grafana/watchkeeper.json"] {
         let text = std::fs::read_to_string(deploy(file)).unwrap();

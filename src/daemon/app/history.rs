@@ -8,9 +8,8 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 use watchkeeper_store::{Keep, Retention, RetentionStep, Store};
 
-use super::Shared;
+use crate::assembly::Shared;
 use crate::config::Config;
-use crate::writer::WriterHandle;
 
 /// How often there is something to look for: blocks become archives an hour at a time.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -27,9 +26,9 @@ pub(super) fn keep(config: &Config) -> Keep {
 }
 
 /// Starts the thread.
-pub(super) fn start(shared: &Shared, mut retention: Retention, writer: WriterHandle) -> History {
+pub(super) fn start(shared: &Shared, mut retention: Retention) -> History {
     let (stop, stopped) = channel();
-    let (clock, metrics) = (Arc::clone(&shared.clock), Arc::clone(&shared.metrics));
+    let (clock, metrics, writer) = (Arc::clone(&shared.clock), Arc::clone(&shared.metrics), shared.writer.clone());
     let file = Store::path(&shared.config.store.dir);
     let work = move || {
         loop {

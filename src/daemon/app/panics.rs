@@ -5,6 +5,8 @@ use std::thread;
 
 use tracing::error;
 
+use super::LOG_WAIT;
+use crate::telemetry::flush_log;
 use crate::writer::PanicNote;
 
 /// Threads whose panic ends the process at once: without them it would be half alive.
@@ -23,6 +25,7 @@ pub(super) fn hook(note: PanicNote) {
             if let Some(doing) = note.panicked(&format!("{message} ({place})")) {
                 error!(doing, "Noted beside the store; the next start decides inputs one by one.");
             }
+            flush_log(LOG_WAIT);
             std::process::exit(BUG);
         }
     }));

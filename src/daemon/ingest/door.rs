@@ -1,7 +1,5 @@
 //! From a request to its answer: the body is read and parsed here, the writer commits it, and only then the sender hears what became of it.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, header};
 
@@ -80,7 +78,7 @@ pub enum NotHeard {
 pub async fn hear(
     request: Request<Body>,
     source: Source,
-    world: Arc<World>,
+    world: World,
     writer: &WriterHandle,
     bytes_max: usize,
     bytes_in_flight: &Budget,

@@ -165,14 +165,6 @@ pub async fn jobs(writer: &WriterHandle) -> Result<(Vec<Job>, Time), Full> {
     writer.ask(|state, _, now| (state.jobs.values().take(JOBS_MAX).cloned().collect(), now)).await
 }
 
-/// The writer's clock.
-///
-/// # Errors
-/// The writer does not answer.
-pub async fn now(writer: &WriterHandle) -> Result<Time, Full> {
-    writer.ask(|_, _, now| now).await
-}
-
 fn alert_now(state: &State, id: AlertId) -> Option<(AlertId, AlertNow)> {
     let cell = state.cell(id)?;
     Some((id, AlertNow { vitals: cell.vitals.clone(), ends_at: cell.ends_at(state.counters.grace) }))

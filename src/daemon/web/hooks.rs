@@ -26,7 +26,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 async fn take(State(app): State<App>, Path(name): Path<String>, request: Request<Body>) -> Result<Response, ApiError> {
     let webhook = hook(&app, &name)?;
     let source = Source { name: webhook.name.clone(), realm: webhook.realm.clone(), format: Reads::named(&webhook.format) };
-    let world = app.world.load_full();
+    let world = app.world();
     let heard = hear(request, source, world, &app.writer, app.config.limits.body_bytes, &app.bytes_in_flight).await?;
     if heard.refused.is_empty() {
         return Ok((StatusCode::ACCEPTED, axum::Json(json!({"taken": heard.taken, "refused": 0}))).into_response());

@@ -89,9 +89,9 @@ async fn show(
     let query = Query::of(&uri, &["done"])?;
     if id.parse::<ProblemId>().is_ok() {
         let whole = problems::whole(&app, &id).await?;
-        let world = app.world.load_full();
+        let world = app.world();
         let zone = world.cmdb.team(&whole.problem.team).map_or("", |team| team.zone.as_str());
-        return Ok(html(StatusCode::OK, ProblemPage::of(whole, zone, live::now(&app.writer).await?).html()));
+        return Ok(html(StatusCode::OK, ProblemPage::of(whole, zone, app.now()).html()));
     }
     // Only words of ours are said again: what a link brings is not.
     let done = query.get("done").and_then(|word| commands::COMMANDS.iter().find(|(known, _)| *known == word));
@@ -135,7 +135,7 @@ async fn command(
 async fn obey(app: &App, who: &Principal, incident: &Incident, word: &str, known: &[&str], form: &Query) -> Result<(), ApiError> {
     let version: u64 = form.get("version").and_then(|text| text.parse().ok()).ok_or_else(|| ApiError::bad("version: expected a number"))?;
     let fields = Fields::of_form(form, known);
-    let action = commands::action(incident.id, word, &fields, live::now(&app.writer).await?)?;
+    let action = commands::action(incident.id, word, &fields, app.now())?;
     match app.command(who, None, Some(version), action).await? {
         Reply::Done { .. } => Ok(()),
         Reply::Stale { .. } => {
@@ -162,7 +162,7 @@ fn html(status: StatusCode, page: String) -> Response {
 
 async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<PageNotice>) -> Result<IncidentPage, ApiError> {
     let WholeIncident { incident, members, timeline } = whole;
-    let now = live::now(&app.writer).await?;
+    let now = app.now();
     let children = live::incidents(&app.writer, vec![incident.id]).await?.remove(&incident.id).unwrap_or_default().children;
     let mut present: Vec<&Member> = members.iter().filter(|member| member.left_at.is_none()).collect();
     let alerts_total = present.len() as u64;
@@ -170,7 +170,7 @@ async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<P
     present.truncate(ALERTS_SHOWN);
     let rows = app.records.alerts(present.iter().map(|member| member.alert).collect()).await?;
     let sources = app.records.sources().await?;
-    let world = app.world.load_full();
+    let world = app.world();
     let may_operate = Need::Operate.allowed_to(who.role);
     let may_detach = may_operate && incident.is_open();
     let alert = |member: &&Member| page_alert(member, rows.iter().find(|row| row.alert.id == member.alert), &sources, may_detach);

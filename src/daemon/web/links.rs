@@ -26,7 +26,7 @@ use crate::config::Role;
 use crate::ingest::http::read_stranger_body;
 use crate::ingest::trust::Principal;
 use crate::mail::{Checked, Link, LinkAction, clock_words};
-use crate::read::{WholeIncident, live};
+use crate::read::WholeIncident;
 
 /// Bytes of a form: a note of 8 KiB, each byte written as three.
 const FORM_BYTES_MAX: usize = 64 * 1024;
@@ -95,7 +95,7 @@ async fn press(State(app): State<App>, Path(token): Path<String>, request: Reque
 /// The link, checked, with what it is about.
 async fn open(app: &App, token: String) -> Result<Opened, Refusal> {
     let Some(link) = Link::read(&token) else { return Err(foreign(None)) };
-    let now = live::now(&app.writer).await.map_err(ApiError::from)?;
+    let now = app.now();
     let message = app.records.message(link.message).await.map_err(ApiError::from)?.ok_or_else(|| foreign(Some(&link)))?;
     let zone = if message.zone.is_empty() { "UTC".to_owned() } else { message.zone.clone() };
     let until = match app.links.check(&link, &message, now) {
@@ -104,7 +104,7 @@ async fn open(app: &App, token: String) -> Result<Opened, Refusal> {
         Checked::Forged => return Err(foreign(Some(&link))),
     };
     let whole = incidents::whole(app, &link.incident.to_string()).await?;
-    let who = Who::of(&app.world.load(), &message);
+    let who = Who::of(&app.world(), &message);
     Ok(Opened { token, action: link.action, until, who, whole, alerts: message.content.yours_alerts, zone, now })
 }
 

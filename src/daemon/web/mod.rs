@@ -18,7 +18,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -30,8 +29,8 @@ use axum::routing::MethodRouter;
 use watchkeeper_engine::event::{Action, Command, Event, Reply, World};
 use watchkeeper_engine::text::{cut, one_line};
 use watchkeeper_engine::time::Time;
-use watchkeeper_store::{LinkKey, Reader};
 
+use crate::assembly;
 use crate::config::{Config, Role, Token, Webhook};
 use crate::diagnostics::Findings;
 use crate::health::Health;
@@ -40,8 +39,9 @@ use crate::ingest::http::Caller;
 use crate::ingest::kafka::KafkaHandle;
 use crate::ingest::trust::{Denied, Need, Peer, Principal, Trust, WithoutTokens};
 use crate::mail::Links;
+use crate::published::Current;
 use crate::read::{ReadError, Records};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Counted, Metrics};
 use crate::world::{Comparison, Confirmed, ImportWish, Imported, Refusal};
 use crate::writer::{Beside, Full, Lane, WriterHandle};
 
@@ -53,26 +53,14 @@ const ACTOR_BYTES_MAX: usize = 64;
 
 /// What the daemon hands the doors when it is put together.
 pub struct Parts {
-    /// The way to the writer.
-    pub writer: WriterHandle,
-    /// The World in force.
-    pub world: Arc<ArcSwap<World>>,
-    /// The read side of the store.
-    pub reader: Reader,
-    /// Signs of life.
-    pub health: Arc<Health>,
-    /// The metrics.
-    pub metrics: Arc<Metrics>,
-    /// `daemon.toml`.
-    pub config: Arc<Config>,
+    /// What all parts of the daemon see.
+    pub shared: assembly::Shared,
     /// Reloads, checks and imports.
     pub files: Arc<dyn FileWork>,
     /// The thread that reads Kafka topics, where there are any.
     pub kafka: Option<KafkaHandle>,
     /// When the daemon started.
     pub started_at: Time,
-    /// The key that signs links of mails.
-    pub link_key: LinkKey,
 }
 
 /// What is done with the files that operators edit; implemented where Worlds are built.
@@ -99,17 +87,19 @@ pub struct App(Arc<Shared>);
 
 /// The parts of [`App`].
 pub struct Shared {
-    /// As in [`Parts`].
+    /// The way to the writer.
     pub writer: WriterHandle,
-    /// As in [`Parts`].
-    pub world: Arc<ArcSwap<World>>,
+    /// World, templates and board as of the last commit, and the time.
+    pub current: Current,
     /// Records of the store.
     pub records: Records,
-    /// As in [`Parts`].
+    /// Signs of life.
     pub health: Arc<Health>,
-    /// As in [`Parts`].
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// As in [`Parts`].
+    /// How far telemetry is.
+    pub counted: Counted,
+    /// `daemon.toml`.
     pub config: Arc<Config>,
     /// As in [`Parts`].
     pub files: Arc<dyn FileWork>,
@@ -220,7 +210,8 @@ pub fn router(parts: Parts) -> Result<Router, ReadError> {
 
 impl App {
     fn new(parts: Parts) -> Result<App, ReadError> {
-        let config = &parts.config;
+        let Parts { shared, files, kafka, started_at } = parts;
+        let config = &shared.config;
         let without_tokens = if config.server.listen.ip().is_loopback() { WithoutTokens::ThisMachine } else { WithoutTokens::Everybody };
         let trust = Trust::new(config.tokens.clone(), without_tokens, &config.server.external_url);
         let hook = |webhook: &Webhook| Hook {
@@ -232,29 +223,40 @@ impl App {
         };
         let hooks = config.webhooks.iter().map(hook).collect();
         Ok(App(Arc::new(Shared {
-            answers: api::idempotency::Answers::load(&parts.reader)?,
-            records: Records::new(parts.reader),
+            answers: api::idempotency::Answers::load(&shared.reader)?,
+            records: Records::new(shared.reader),
             bytes_in_flight: Budget::new(config.limits.in_flight_bytes),
             strangers: Strangers::beside(config.limits.in_flight_bytes),
             backups: tokio::sync::Mutex::default(),
             forms: incident_page::FormSecret::new(),
-            links: Links::new(parts.link_key),
+            links: Links::new(shared.link_key),
             trust,
             hooks,
-            writer: parts.writer,
-            world: parts.world,
-            health: parts.health,
-            metrics: parts.metrics,
-            config: parts.config,
-            files: parts.files,
-            kafka: parts.kafka,
-            started_at: parts.started_at,
+            writer: shared.writer,
+            current: shared.current,
+            health: shared.health,
+            metrics: shared.metrics,
+            counted: shared.counted,
+            config: shared.config,
+            files,
+            kafka,
+            started_at,
         })))
     }
 
     /// A configured webhook.
     pub fn hook(&self, name: &str) -> Option<&Webhook> {
         self.hooks.iter().map(|hook| &hook.webhook).find(|webhook| webhook.name == name)
+    }
+
+    /// The rules and the CMDB in force.
+    pub fn world(&self) -> World {
+        self.current.world()
+    }
+
+    /// The time that a batch would be decided by now.
+    pub fn now(&self) -> Time {
+        self.current.now()
     }
 
     /// Where an incident's page is, as mails link to it.

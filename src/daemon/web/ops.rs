@@ -59,6 +59,9 @@ async fn reload(State(app): State<App>, uri: Uri) -> Result<Response, ApiError> 
 }
 
 async fn metrics(State(app): State<App>) -> Response {
+    // What was committed before the scrape is in it.
+    let seq = app.current.load().seq;
+    app.counted.through(seq).await;
     let mut response = app.metrics.text().into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
     response

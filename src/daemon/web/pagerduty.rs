@@ -70,7 +70,7 @@ async fn take(State(app): State<App>, who: Option<Extension<Principal>>, request
         Some(_) => read_body(request, bytes_max, &app.bytes_in_flight).await?,
         None => read_stranger_body(request, bytes_max, &app.strangers).await?,
     };
-    let world = app.world.load_full();
+    let world = app.world();
     let door = Door { source, realm, severities: &world.policy.severities };
     let parsed = pagerduty::parse(&door, &body.bytes);
     let who = match (who, &parsed) {

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use reqwest::redirect;
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -14,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 use watchkeeper_engine::decide::capacity::rule;
-use watchkeeper_engine::event::{Event, World};
+use watchkeeper_engine::event::Event;
 use watchkeeper_engine::forecast::{Side, Window, fit, step};
 use watchkeeper_engine::limits;
 use watchkeeper_engine::model::capacity::{Answer, Measured, Said};
@@ -22,6 +21,7 @@ use watchkeeper_engine::text::{Labels, cut, one_line};
 use watchkeeper_engine::time::{Span, Time};
 
 use crate::config::Prometheus;
+use crate::published::Current;
 use crate::writer::{Full, WriterHandle};
 
 /// Questions that are out at once; the others wait. A dead server holds up as many.
@@ -37,7 +37,7 @@ const ERROR_BYTES_MAX: usize = 300;
 #[derive(Clone)]
 pub struct CapacityWork {
     writer: WriterHandle,
-    world: Arc<ArcSwap<World>>,
+    current: Current,
     servers: Arc<BTreeMap<String, Server>>,
     stop: CancellationToken,
 }
@@ -70,19 +70,14 @@ impl CapacityWork {
     ///
     /// # Errors
     /// TLS cannot be set up.
-    pub fn new(
-        servers: &[Prometheus],
-        writer: WriterHandle,
-        world: Arc<ArcSwap<World>>,
-        stop: CancellationToken,
-    ) -> Result<CapacityWork, NoClient> {
+    pub fn new(servers: &[Prometheus], writer: WriterHandle, current: Current, stop: CancellationToken) -> Result<CapacityWork, NoClient> {
         let client = |config: &Prometheus| -> Result<(String, Server), NoClient> {
             let builder = reqwest::Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(config.answer_max);
             let http = builder.build().map_err(|source| NoClient { name: config.name.clone(), source })?;
             Ok((config.name.clone(), Server { config: config.clone(), http }))
         };
         let servers = servers.iter().map(client).collect::<Result<_, _>>()?;
-        Ok(CapacityWork { writer, world, servers: Arc::new(servers), stop })
+        Ok(CapacityWork { writer, current, servers: Arc::new(servers), stop })
     }
 
     /// Works until it is stopped. A question that is out or waits is not put again, so at most one for each rule is kept; one that is out at the end is left
@@ -132,7 +127,7 @@ enum Next {
 
 /// One question, from the rule as it is in force to the report.
 async fn one(work: CapacityWork, name: String) -> String {
-    let world = work.world.load_full();
+    let world = work.current.world();
     // A rule that is gone meanwhile has no row that waits.
     let Some(asked) = rule(&world, &name).map(|rule| Question {
         rule: rule.name.clone(),

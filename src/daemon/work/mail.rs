@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +16,8 @@ use watchkeeper_engine::ids::MessageId;
 use watchkeeper_engine::model::message::Message;
 
 use crate::health::Health;
-use crate::mail::{IDLE_MAX, MailSettings, RENDER_DEADLINE, Templates, Transport, render_within};
+use crate::mail::{IDLE_MAX, MailSettings, RENDER_DEADLINE, Transport, render_within};
+use crate::published::Current;
 use crate::writer::{Full, WriterHandle};
 
 /// Messages that are rendered at once. Each has a thread of its own meanwhile.
@@ -29,7 +29,7 @@ pub struct MailWork {
     /// Where messages are read and results reported.
     pub writer: WriterHandle,
     /// The templates in force.
-    pub templates: Arc<ArcSwap<Templates>>,
+    pub current: Current,
     /// Sender, links and Message-IDs.
     pub settings: Arc<MailSettings>,
     /// The way out.
@@ -148,7 +148,7 @@ async fn fetch(writer: &WriterHandle, id: MessageId) -> Option<Message> {
 
 async fn render(work: &MailWork, message: Message) -> Event {
     let (id, message) = (message.id, Arc::new(message));
-    let (templates, settings) = (work.templates.load_full(), Arc::clone(&work.settings));
+    let (templates, settings) = (Arc::clone(&work.current.load().templates), Arc::clone(&work.settings));
     let rendered = tokio::task::spawn_blocking(move || render_within(&message, &templates, &settings, RENDER_DEADLINE)).await;
     match rendered {
         Ok(Ok(rendered)) => {

@@ -11,7 +11,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 use watchkeeper_engine::cmdb::diff::{Diff, TooManyRetired};
-use watchkeeper_engine::event::{Reply, World};
+use watchkeeper_engine::event::Reply;
 use watchkeeper_engine::source::{Diagnostic, SourceFile};
 use watchkeeper_engine::time::Time;
 
@@ -21,12 +21,9 @@ use super::imports::{self, IMPORTS_MAX, ImportWish, Imported, Loss, Run};
 use super::loss;
 use super::stored::adoption;
 use super::watch::{Look, Quiet, Stamp};
-use crate::clock::Clock;
+use crate::assembly::Shared;
 use crate::diagnostics::{Colour, Findings, Format};
-use crate::health::Health;
-use crate::mail::Templates;
-use crate::telemetry::Metrics;
-use crate::writer::{Full, WriterHandle};
+use crate::writer::Full;
 
 /// How often the folders are looked at although no event came: a network file system tells of none, and a folder made anew is another one.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -104,18 +101,8 @@ pub struct KeeperParts {
     pub sources: Sources,
     /// What is wrong with the files, where the start has found that.
     pub fault: Option<Findings>,
-    /// The World in force, as the writer shows it.
-    pub published: Arc<ArcSwap<World>>,
-    /// The templates in force.
-    pub templates: Arc<ArcSwap<Templates>>,
-    /// The writer.
-    pub writer: WriterHandle,
-    /// For the time a policy came into force.
-    pub clock: Arc<dyn Clock>,
-    /// Where a faulty reload shows.
-    pub health: Arc<Health>,
-    /// Counters.
-    pub metrics: Arc<Metrics>,
+    /// The writer, what it has in force, and where a faulty reload shows.
+    pub shared: Shared,
 }
 
 enum Request {
@@ -131,7 +118,8 @@ enum Request {
 /// Starts the keeper's thread.
 pub fn spawn(parts: KeeperParts) -> (Keeper, JoinHandle<()>) {
     let (requests, inbox) = channel();
-    let status = Status { policy: parts.published.load().policy.id.clone(), since: parts.clock.wall(), fault: parts.fault.clone() };
+    let status =
+        Status { policy: parts.shared.current.world().policy.id.clone(), since: parts.shared.clock.wall(), fault: parts.fault.clone() };
     let status = Arc::new(ArcSwap::from_pointee(status));
     let keeper = Keeper { requests: requests.clone(), waiting: Arc::new(()), status: Arc::clone(&status) };
     let thread = KeeperThread {
@@ -269,13 +257,13 @@ impl KeeperThread {
         if sources == self.parts.sources {
             return Ok(self.unchanged());
         }
-        let base = Arc::clone(&self.parts.published.load().cmdb);
+        let base = self.parts.shared.current.world().cmdb;
         let built = match build(&self.parts.frame, &base, sources) {
             Ok(built) => built,
             Err(findings) => return self.refuse(findings),
         };
         if confirmed == Confirmed::No
-            && let Err(findings) = loss::guard(&self.parts.published.load().policy, &built.world.policy)
+            && let Err(findings) = loss::guard(&self.parts.shared.current.world().policy, &built.world.policy)
         {
             return self.refuse(findings);
         }
@@ -294,7 +282,7 @@ impl KeeperThread {
         if sources.imports.len() > IMPORTS_MAX {
             return Err(Refusal::TooManySources);
         }
-        let base = Arc::clone(&self.parts.published.load().cmdb);
+        let base = self.parts.shared.current.world().cmdb;
         let mut built = build(&self.parts.frame, &base, sources).map_err(Refusal::Faulty)?;
         let loss = imports::loss(&import.source, &base, &built.diff, built.world.cmdb.inventory()).err();
         let unconfirmed = loss.filter(|_| confirmed == Confirmed::No);
@@ -304,7 +292,7 @@ impl KeeperThread {
                 return Ok(Imported { cmdb: base.version(), changed: false, diff, unconfirmed, warnings: built.warnings });
             }
             (Run::Real, Some(loss)) => {
-                self.parts.metrics.imports.with_label_values(&["refused"]).inc();
+                self.parts.shared.metrics.imports.with_label_values(&["refused"]).inc();
                 return Err(Refusal::Unconfirmed { loss, diff: Box::new(diff) });
             }
             // The same records in other words: nothing is written.
@@ -318,14 +306,14 @@ impl KeeperThread {
             self.bring(built)?;
             info!(source = import.source, cmdb, changes = diff.summary(), "Imported.");
         }
-        self.parts.metrics.imports.with_label_values(&[outcome]).inc();
+        self.parts.shared.metrics.imports.with_label_values(&[outcome]).inc();
         self.show();
         Ok(Imported { cmdb, changed, diff, unconfirmed: None, warnings })
     }
 
     fn compare(&mut self) -> Result<Comparison, Refusal> {
         let sources = Sources::read(&self.parts.frame.config.files, &self.parts.sources, Confirmed::Yes).map_err(Refusal::Faulty)?;
-        let base = Arc::clone(&self.parts.published.load().cmdb);
+        let base = self.parts.shared.current.world().cmdb;
         let built = build(&self.parts.frame, &base, sources).map_err(Refusal::Faulty)?;
         Ok(Comparison { policy: built.world.policy.id.clone(), diff: built.diff, warnings: built.warnings })
     }
@@ -333,13 +321,13 @@ impl KeeperThread {
     /// Takes what the folders hold.
     fn take(&mut self, built: Built) -> Result<Reloaded, Refusal> {
         let (world, diff, warnings) = (built.world.clone(), built.diff.clone(), built.warnings.clone());
-        let before = Arc::clone(&self.parts.published.load().policy);
+        let before = self.parts.shared.current.world().policy;
         self.bring(built)?;
         if !warnings.found.is_empty() {
             warn!("The files are taken, with {}:\n{}", warnings.counted(), warnings.render(Format::Text, Colour::Plain));
         }
-        self.parts.metrics.reloads.with_label_values(&["adopted"]).inc();
-        let since = self.parts.clock.wall();
+        self.parts.shared.metrics.reloads.with_label_values(&["adopted"]).inc();
+        let since = self.parts.shared.clock.wall();
         self.status.store(Arc::new(Status { policy: world.policy.id.clone(), since, fault: None }));
         self.show();
         let (rules, items) = (loss::summary(&before, &world.policy), diff.summary());
@@ -349,20 +337,19 @@ impl KeeperThread {
 
     /// Has the writer bring a World into force, and waits until that is on disk.
     fn bring(&mut self, built: Built) -> Result<(), Refusal> {
-        let before = Arc::clone(&self.parts.published.load().cmdb);
-        let told = self.parts.writer.adopt(adoption(&built, &before)).map_err(Refusal::Busy)?;
+        let before = self.parts.shared.current.world().cmdb;
+        let told = self.parts.shared.writer.adopt(adoption(&built, &before)).map_err(Refusal::Busy)?;
         match told.blocking_recv() {
             Ok(Reply::Adopted) => {}
             Ok(_) | Err(_) => return Err(Refusal::Busy(Full::Stopping)),
         }
-        self.parts.templates.store(built.templates);
         self.parts.sources = built.sources;
         Ok(())
     }
 
     fn unchanged(&self) -> Reloaded {
-        let world = self.parts.published.load();
-        self.parts.metrics.reloads.with_label_values(&["unchanged"]).inc();
+        let world = self.parts.shared.current.world();
+        self.parts.shared.metrics.reloads.with_label_values(&["unchanged"]).inc();
         self.status.store(Arc::new(Status { fault: None, ..Status::clone(&self.status.load()) }));
         self.show();
         Reloaded {
@@ -377,7 +364,7 @@ impl KeeperThread {
     fn refuse<T>(&self, findings: Findings) -> Result<T, Refusal> {
         let status = Status { fault: Some(findings.clone()), ..Status::clone(&self.status.load()) };
         error!("The files are not taken.\n{}{}", findings.render(Format::Text, Colour::Plain), status.closing(&findings));
-        self.parts.metrics.reloads.with_label_values(&["refused"]).inc();
+        self.parts.shared.metrics.reloads.with_label_values(&["refused"]).inc();
         self.status.store(Arc::new(status));
         self.show();
         Err(Refusal::Faulty(findings))
@@ -386,15 +373,15 @@ impl KeeperThread {
     /// Shows in metrics and health what the status says.
     fn show(&self) {
         let status = self.status.load();
-        let world = self.parts.published.load();
-        let metrics = &self.parts.metrics;
+        let world = self.parts.shared.current.world();
+        let metrics = &self.parts.shared.metrics;
         metrics.reload_success.set(i64::from(status.fault.is_none()));
         metrics.policy_info.reset();
         metrics.policy_info.with_label_values(&[&world.policy.id]).set(1);
         metrics.policy_loaded.set(status.since.0 / 1_000);
         metrics.cmdb_version.set(i64::try_from(world.cmdb.version()).unwrap_or(i64::MAX));
         metrics.cmdb_items.set(i64::try_from(world.cmdb.len()).unwrap_or(i64::MAX));
-        self.parts.health.set_reload_fault(status.fault.as_ref().map_or_else(String::new, |fault| status.closing(fault)));
+        self.parts.shared.health.set_reload_fault(status.fault.as_ref().map_or_else(String::new, |fault| status.closing(fault)));
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the store keeps of a World: the files it was built from, and the CMDB's rows.
 
+use std::sync::Arc;
+
 use watchkeeper_engine::cmdb::{Cmdb, Inventory};
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_store::{self as store, Snapshot, SourceKind, StoreError, inventory_rows};
@@ -52,7 +54,7 @@ pub fn adoption(built: &Built, before: &Cmdb) -> Adoption {
     let folders = Kind::ALL.into_iter().map(|kind| (source_kind(kind), built.sources.of(kind).iter().map(stored).collect()));
     let imports = built.sources.imports.iter().map(|import| stored(&import.file)).collect();
     let sources = folders.chain([(SourceKind::Imports, imports)]).collect();
-    Adoption { world: built.world.clone(), rows, sources }
+    Adoption { world: built.world.clone(), templates: Arc::clone(&built.templates), rows, sources }
 }
 
 fn source_kind(kind: Kind) -> SourceKind {

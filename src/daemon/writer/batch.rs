@@ -1,6 +1,7 @@
 //! One batch: due timers, then each event, decided in memory. Nothing of it exists outside before `commit`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -21,6 +22,7 @@ use super::lanes::{Adoption, Beside, Kept, RowsOfReply, Submission, Work};
 use super::letters::{DeadInput, Form, Letters, Origin};
 use super::own_alert;
 use super::suspects::{InputHash, Suspects};
+use crate::mail::Templates;
 
 /// The place of a refusal that says that the input was set aside.
 const SET_ASIDE: &str = "alert";
@@ -46,8 +48,8 @@ pub(super) struct Batch {
     pub(super) received: BTreeMap<String, u64>,
     /// Events in it, each alert of a request counted.
     pub(super) events: usize,
-    /// Whether another World came into force.
-    pub(super) adopted: bool,
+    /// The templates of another World that came into force.
+    pub(super) templates: Option<Arc<Templates>>,
 }
 
 /// Who is told what, after the commit.
@@ -85,11 +87,11 @@ impl Batch {
             let (kept, of_reply) = batch.take_beside(letters, beside, now);
             let what = match work {
                 Work::Adopt(adoption) => {
-                    let Adoption { world: next, rows, sources } = *adoption;
+                    let Adoption { world: next, templates, rows, sources } = *adoption;
                     *world = next;
                     batch.rows.extend(rows);
                     batch.sources.extend(sources);
-                    batch.adopted = true;
+                    batch.templates = Some(templates);
                     batch.step(state, world, Event::World(world.clone()), now)
                 }
                 Work::Keep(rows) => {

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
@@ -17,6 +17,7 @@ use watchkeeper_store::{RowChange, SourceFile, SourceKind};
 use super::letters::DeadInput;
 
 use crate::clock::{Clock, Timekeeper};
+use crate::mail::Templates;
 
 /// Events of one batch. A commit costs 0.2 to 8 ms whatever its size, so throughput is batch over commit latency.
 pub const BATCH_EVENTS_MAX: usize = 8_192;
@@ -145,6 +146,8 @@ pub(super) enum Work {
 pub struct Adoption {
     /// The World.
     pub world: World,
+    /// The templates that come with it.
+    pub templates: Arc<Templates>,
     /// The CMDB's rows that changed: written in the transaction that adopts it.
     pub rows: Vec<RowChange>,
     /// The files it was built from: the last good ones from then on.

@@ -1,7 +1,7 @@
 //! The writer: one thread that owns State and the write side of the store. Everything that is decided is decided here, and nothing is answered before it is on disk.
 //!
 //! ```text
-//! take one batch from the lanes ▸ read the clock once ▸ due timers, then each event ▸ ONE commit ▸ reply, log, count, dispatch ▸ questions
+//! take one batch from the lanes ▸ read the clock once ▸ due timers, then each event ▸ ONE commit ▸ board ▸ feed ▸ reply, dispatch ▸ questions
 //! ```
 //!
 //! Renders, sends, searches and fetches nothing: that is asked of workers, and comes back as events.
@@ -15,7 +15,6 @@ mod suspects;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 use watchkeeper_engine::effect::Effect;
@@ -27,10 +26,13 @@ use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::Severity;
 use watchkeeper_store::{RowChange, Store, StoreError};
 
+use crate::board::Board;
 use crate::clock::{Clock, Timekeeper, Turn};
+use crate::feed::Subscriber;
 use crate::health::Health;
+use crate::mail::Templates;
+use crate::published::Current;
 use crate::supervisor::Watchdog;
-use crate::telemetry::Telemetry;
 
 pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Beside, Full, Kept, Lane, RowsOfReply};
 pub use letters::{DeadInput, DeadLetter, Form, Origin};
@@ -59,16 +61,14 @@ pub struct Parts {
     pub store: Store,
     /// The memory.
     pub state: State,
-    /// What is decided by at first.
-    pub world: World,
-    /// Where the World in force is shown to readers.
-    pub published: Arc<ArcSwap<World>>,
+    /// Where each commit is shown to readers; it begins with the World that is decided by at first.
+    pub current: Current,
     /// The machine's clocks.
     pub clock: Arc<dyn Clock>,
     /// What lives and what does not.
     pub health: Arc<Health>,
-    /// Log lines and counters.
-    pub telemetry: Telemetry,
+    /// Who hears of each commit.
+    pub feed: Vec<Box<dyn Subscriber>>,
     /// What stopped the daemon before.
     pub suspects: Suspects,
     /// Takes what is asked of the world. Must not block: every effect is in a row, so that a start asks again.
@@ -78,6 +78,12 @@ pub struct Parts {
 /// The thread's own things.
 pub struct Writer {
     parts: Parts,
+    /// What is decided by.
+    world: World,
+    /// The templates that came with it.
+    templates: Arc<Templates>,
+    /// What lives, as of the last commit.
+    board: Board,
     lanes: Arc<Lanes>,
     letters: Letters,
     time: Timekeeper,
@@ -89,8 +95,12 @@ pub struct Writer {
 pub fn new(parts: Parts, webhook_bytes_max: usize) -> (Writer, WriterHandle) {
     let lanes = Arc::new(Lanes::new(webhook_bytes_max));
     let time = Timekeeper::new(parts.clock.as_ref(), parts.state.counters.last_now);
+    let first = parts.current.load_full();
     let writer = Writer {
         parts,
+        world: first.world.clone(),
+        templates: Arc::clone(&first.templates),
+        board: first.board.clone(),
         lanes: Arc::clone(&lanes),
         letters: Letters::default(),
         time,
@@ -235,7 +245,7 @@ impl Writer {
 
     /// What a start begins with. The World is news where a crash came between the files of one and the transaction that brings it into force.
     fn first(&self) -> Vec<lanes::Submission> {
-        let (counters, world) = (&self.parts.state.counters, &self.parts.world);
+        let (counters, world) = (&self.parts.state.counters, &self.world);
         let mut first = vec![lanes::Submission::unanswered(Event::Started)];
         if counters.seq > 0 && (counters.policy != world.policy.id || counters.cmdb != world.cmdb.version()) {
             first.push(lanes::Submission::unanswered(Event::World(world.clone())));
@@ -245,21 +255,20 @@ impl Writer {
 
     /// One round: a batch, then the questions.
     fn work(&mut self, round: Round, now: Time) -> Result<(), StoreError> {
-        let parts = &mut self.parts;
-        let Parts { state, world, suspects, .. } = parts;
-        let batch = Batch::decide(state, world, suspects, &mut self.letters, round.submissions, now);
+        let Parts { state, suspects, .. } = &mut self.parts;
+        let batch = Batch::decide(state, &mut self.world, suspects, &mut self.letters, round.submissions, now);
         if let Some(batch) = batch {
-            let done = commit::commit(parts, batch, self.letters.len(), now)?;
-            (parts.dispatch)(done.effects);
+            let done = self.commit(batch, now)?;
+            (self.parts.dispatch)(done.effects);
             for answer in done.answers {
                 // Whoever went away before the answer learns it by asking again.
                 answer.reply.send(answer.what).ok();
             }
         }
         for question in round.questions {
-            question(&parts.state, &parts.world, now);
+            question(&self.parts.state, &self.world, now);
         }
-        parts.health.beat();
+        self.parts.health.beat();
         self.watchdog.feed();
         Ok(())
     }
@@ -273,6 +282,7 @@ impl Writer {
 
     fn read_clock(&mut self) -> Time {
         let (now, turn) = self.time.read(self.parts.clock.as_ref());
+        self.parts.current.set_time(now);
         match turn {
             Turn::Steady => {}
             Turn::Doubted(step) => {

@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use watchkeeper_engine::cmdb::Cmdb;
 use watchkeeper_engine::effect::Effect;
@@ -23,18 +20,16 @@ use watchkeeper_engine::state::State;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{IncidentState, Reason, Relation};
-use watchkeeper_store::{Options, Reader, Store, StoreError};
+use watchkeeper_store::{Options, Store};
 
 use crate::app::{self, Failure};
+use crate::assembly::{self, Beginning, Shared, Threads};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{Config, Transport as Way};
-use crate::health::Health;
-use crate::ingest::kafka;
-use crate::mail::{FileTransport, MailSettings, Templates, Transport};
-use crate::telemetry::{Metrics, Telemetry};
+use crate::mail::{FileTransport, MailSettings, Transport};
 use crate::work::{self, MailWork};
 use crate::world::{self, Confirmed, Frame, Sources, on_deep_stack};
-use crate::writer::{self, Full, Lane, Parts, Suspects, WriterHandle};
+use crate::writer::{Full, Lane, Suspects};
 
 /// How long an incident is watched before it is said that nobody is told of it yet: longer than `group_wait`.
 const UNTOLD_AFTER: Span = Span::minutes(2);
@@ -45,12 +40,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 pub(super) struct Stage {
     clock: Arc<ManualClock>,
     now: Time,
-    writer: WriterHandle,
-    reader: Reader,
-    world: Arc<ArcSwap<World>>,
-    thread: JoinHandle<Result<(), StoreError>>,
+    shared: Shared,
+    threads: Threads,
     runtime: tokio::runtime::Runtime,
-    planned: Receiver<Effect>,
+    planned: UnboundedReceiver<Effect>,
     workers: UnboundedSender<Effect>,
     cmdb: Arc<Cmdb>,
     told: Vec<Told>,
@@ -109,13 +102,12 @@ impl Stage {
         let (config, config_file) = app::configuration(config)?;
         let config = Arc::new(config);
         let clock = Arc::new(ManualClock::new(now));
-        let mut store = Store::init(&config.store.dir, now, Options::default()).map_err(app::of_store)?;
+        let store = Store::init(&config.store.dir, now, Options::default()).map_err(app::of_store)?;
         let sources = Sources::read(&config.files, &Sources::default(), Confirmed::Yes).map_err(|findings| app::faulty(&findings))?;
         let frame = Frame { config: Arc::clone(&config), config_file: Arc::new(config_file) };
         let nothing = Arc::new(Cmdb::default());
         let built = on_deep_stack(|| world::build(&frame, &nothing, sources)).map_err(|findings| app::faulty(&findings))?;
 
-        let (state, _) = store.load_state(&nothing).map_err(app::of_store)?;
         let key = store.link_key().map_err(app::of_store)?;
         let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id(), key)
             .map_err(|bad| Failure { code: 78, text: format!("[mail] from: {bad}") })?;
@@ -123,49 +115,37 @@ impl Stage {
             return Err(Failure { code: 70, text: "the demo's mails are files".to_owned() });
         };
         let transport = FileTransport::new(dir).map_err(|error| Failure { code: 74, text: error.to_string() })?;
-        let (to_stage, planned) = channel();
-        let (reader, world) = (store.reader(), Arc::new(ArcSwap::from_pointee(built.world.clone())));
-        let parts = Parts {
-            telemetry: Telemetry::new(Arc::new(Metrics::new()), &state),
+        let beginning = Beginning {
             suspects: Suspects::load(&config.store.dir).map_err(app::of_store)?,
-            store,
-            state,
-            world: World { cmdb: nothing, ..built.world.clone() },
-            published: Arc::clone(&world),
+            config,
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
-            health: Arc::new(Health::default()),
-            dispatch: Box::new(move |effects| {
-                for effect in effects {
-                    // The stage outlives the writer.
-                    to_stage.send(effect).ok();
-                }
-            }),
+            store,
+            world: World { cmdb: nothing, ..built.world.clone() },
+            templates: Arc::clone(&built.templates),
+            failed: |_, _| {},
         };
-        let (thread, writer) = writer::new(parts, config.limits.in_flight_bytes);
-        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || thread.run());
-        let thread = thread.map_err(|error| Failure { code: 70, text: format!("no thread for the writer: {error}") })?;
+        let (shared, running, planned) =
+            assembly::start(beginning).map_err(|error| Failure { code: 70, text: format!("failed to {error}") })?;
         let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure { code: 70, text: format!("no runtime: {error}") })?;
         let (workers, effects) = unbounded_channel();
         let mail = MailWork {
-            writer: writer.clone(),
-            templates: Arc::new(ArcSwap::from_pointee(Templates::ours())),
+            writer: shared.writer.clone(),
+            current: shared.current.clone(),
             settings: Arc::new(settings),
             transport: Transport::File(transport),
-            health: Arc::default(),
+            health: Arc::clone(&shared.health),
             stop: CancellationToken::new(),
         };
         // A day without a Prometheus: nobody takes its questions.
         let (queries, _) = unbounded_channel();
         runtime.spawn(work::start(mail, queries, effects));
-        let adopted = writer.adopt(world::adoption(&built, &Cmdb::default())).map_err(of_writer)?;
+        let adopted = shared.writer.adopt(world::adoption(&built, &Cmdb::default())).map_err(of_writer)?;
         adopted.blocking_recv().map_err(|_| of_writer(Full::Stopping))?;
         Ok(Stage {
             clock,
             now,
-            writer,
-            reader,
-            world,
-            thread,
+            shared,
+            threads: running.threads,
             runtime,
             planned,
             workers,
@@ -187,15 +167,8 @@ impl Stage {
     }
 
     /// What reads topics into this stage.
-    pub(super) fn reads(&self, config: Arc<Config>) -> kafka::Parts {
-        kafka::Parts {
-            config,
-            writer: self.writer.clone(),
-            reader: self.reader.clone(),
-            world: Arc::clone(&self.world),
-            health: Arc::new(Health::default()),
-            metrics: Arc::new(Metrics::new()),
-        }
+    pub(super) fn reads(&self, config: Arc<Config>) -> Shared {
+        Shared { config, ..self.shared.clone() }
     }
 
     /// Items in the CMDB.
@@ -228,7 +201,7 @@ impl Stage {
     /// # Errors
     /// The store failed.
     pub(super) fn hear(&mut self, inputs: Vec<AlertInput>) -> Result<(), Failure> {
-        let told = self.writer.submit(Lane::Webhooks, Event::Alerts { inputs, refused: Vec::new() }).map_err(of_writer)?;
+        let told = self.shared.writer.submit(Lane::Webhooks, Event::Alerts { inputs, refused: Vec::new() }).map_err(of_writer)?;
         self.runtime.block_on(told).map_err(|_| of_writer(Full::Stopping))?;
         self.settle()
     }
@@ -238,7 +211,7 @@ impl Stage {
     /// # Errors
     /// The store failed, or the rules have no such rule.
     pub(super) fn measure(&mut self, rule: &str, instance: &str, knots: &[(i64, f64)]) -> Result<(), Failure> {
-        let world = self.world.load_full();
+        let world = self.shared.current.world();
         let Some(known) = world.policy.capacity.iter().find(|known| known.name == rule) else {
             return Err(Failure { code: 70, text: format!("the rules have no capacity rule {rule}") });
         };
@@ -248,7 +221,7 @@ impl Stage {
         let trend = forecast::fit(&forecast::between(&knots, window), window);
         let said = Said::Series { series: vec![Measured { labels, trend }], left_out: 0 };
         let answer = Answer { rule: known.name.clone(), query: known.query.clone(), said };
-        self.runtime.block_on(self.writer.report(Event::Forecast(answer))).map_err(of_writer)?;
+        self.runtime.block_on(self.shared.writer.report(Event::Forecast(answer))).map_err(of_writer)?;
         self.settle()
     }
 
@@ -259,7 +232,7 @@ impl Stage {
     pub(super) fn command(&mut self, actor: &str, action: Action) -> Result<(), Failure> {
         let what = action.word();
         let command = Command { actor: actor.to_owned(), expected: None, action };
-        let told = self.writer.submit(Lane::Operators, Event::Command(command)).map_err(of_writer)?;
+        let told = self.shared.writer.submit(Lane::Operators, Event::Command(command)).map_err(of_writer)?;
         let reply = self.runtime.block_on(told).map_err(|_| of_writer(Full::Stopping))?;
         if !matches!(reply, Reply::Done { .. }) {
             return Err(Failure { code: 70, text: format!("{what} was answered {reply:?}") });
@@ -277,7 +250,7 @@ impl Stage {
             let next = due.clamp(self.now + Span(1), when);
             self.clock.advance(next - self.now);
             self.now = next;
-            self.writer.wake();
+            self.shared.writer.wake();
             self.settle()?;
         }
         self.news()
@@ -296,16 +269,16 @@ impl Stage {
     /// # Errors
     /// The store failed.
     pub(super) fn close(self) -> Result<(), Failure> {
-        self.writer.stop();
+        self.shared.writer.stop();
         drop(self.workers);
-        let written = self.thread.join().map_err(|_| Failure { code: 70, text: "the writer panicked".to_owned() })?;
+        let written = self.threads.join().map_err(|_| Failure { code: 70, text: "the writer panicked".to_owned() })?;
         written.map_err(app::of_store)
     }
 
     /// Waits until the workers have nothing left to do at this moment, and notes what there is to tell.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
         loop {
-            let wanted: Vec<Effect> = self.planned.try_iter().collect();
+            let wanted: Vec<Effect> = std::iter::from_fn(|| self.planned.try_recv().ok()).collect();
             let unfinished = self.ask(move |state| {
                 let asked = |effect: &Effect| if let Effect::Render(id) = effect { state.messages.get(id) } else { None };
                 let planned: Vec<Told> = wanted.iter().filter_map(asked).map(Told::of).collect();
@@ -352,7 +325,7 @@ impl Stage {
 
     /// Reads something from memory.
     pub(super) fn ask<T: Send + 'static>(&self, question: impl FnOnce(&State) -> T + Send + 'static) -> Result<T, Failure> {
-        self.runtime.block_on(self.writer.ask(|state, _, _| question(state))).map_err(of_writer)
+        self.runtime.block_on(self.shared.writer.ask(|state, _, _| question(state))).map_err(of_writer)
     }
 }
 

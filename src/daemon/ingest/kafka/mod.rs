@@ -14,17 +14,12 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
-use watchkeeper_engine::event::World;
 use watchkeeper_store::{Direction, Reader, StoreError, Table};
 
-use crate::config::Config;
-use crate::health::Health;
+use crate::assembly::Shared;
 use crate::ingest::door::{Reads, Source};
-use crate::telemetry::Metrics;
-use crate::writer::WriterHandle;
 
 use client::Client;
 use run::{End, Part, Thread, Topic, TopicState};
@@ -35,22 +30,6 @@ pub use position::{Begin, Break, Position, Witness, begin};
 const CLOSE: Duration = Duration::from_secs(5);
 /// Rows that one snapshot reads at a start.
 const PAGE_ROWS: usize = 500;
-
-/// What the thread needs from the rest of the daemon.
-pub struct Parts {
-    /// `daemon.toml`.
-    pub config: Arc<Config>,
-    /// The way to the writer.
-    pub writer: WriterHandle,
-    /// Where positions are read from at a start.
-    pub reader: Reader,
-    /// The World in force: formats.
-    pub world: Arc<ArcSwap<World>>,
-    /// Where `?verbose` looks.
-    pub health: Arc<Health>,
-    /// The metrics.
-    pub metrics: Arc<Metrics>,
-}
 
 /// How the rest of the daemon reaches the thread. Cheap to clone.
 #[derive(Clone)]
@@ -111,8 +90,8 @@ enum Ask {
 ///
 /// # Errors
 /// The client or the positions cannot be had.
-pub fn start(parts: Parts) -> Result<Option<(Running, oneshot::Receiver<Ended>)>, StartError> {
-    let Some(kafka) = &parts.config.kafka else { return Ok(None) };
+pub fn start(shared: Shared) -> Result<Option<(Running, oneshot::Receiver<Ended>)>, StartError> {
+    let Some(kafka) = &shared.config.kafka else { return Ok(None) };
     let client = Client::new(kafka)?;
     let topic = |topic: &crate::config::Topic| Topic {
         source: Source { name: topic.name.clone(), realm: topic.realm.clone(), format: Reads::named(&topic.format) },
@@ -123,15 +102,15 @@ pub fn start(parts: Parts) -> Result<Option<(Running, oneshot::Receiver<Ended>)>
     let (asks, asked) = channel();
     let mut thread = Thread {
         brokers: kafka.brokers.clone(),
-        book: load(&parts.reader, &names).map_err(StartError::Store)?,
+        book: load(&shared.reader, &names).map_err(StartError::Store)?,
         topics,
         asks: asked,
-        record_bytes_max: parts.config.limits.body_bytes,
-        flight_bytes_max: parts.config.limits.in_flight_bytes / 4,
-        writer: parts.writer,
-        world: parts.world,
-        health: parts.health,
-        metrics: parts.metrics,
+        record_bytes_max: shared.config.limits.body_bytes,
+        flight_bytes_max: shared.config.limits.in_flight_bytes / 4,
+        writer: shared.writer,
+        current: shared.current,
+        health: shared.health,
+        metrics: shared.metrics,
         progress: run::Progress::default(),
     };
     let (ended, is_over) = oneshot::channel();

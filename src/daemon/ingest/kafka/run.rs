@@ -13,11 +13,10 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use look::other_cluster;
 use tokio::sync::oneshot;
 use tracing::info;
-use watchkeeper_engine::event::{Reply, World};
+use watchkeeper_engine::event::Reply;
 use watchkeeper_engine::input::AlertInput;
 
 use super::client::{Client, Polled};
@@ -26,6 +25,7 @@ use super::position::{Break, Position, Witness};
 use super::{Accepted, Ask};
 use crate::health::Health;
 use crate::ingest::door::Source;
+use crate::published::Current;
 use crate::telemetry::Metrics;
 use crate::writer::{WriterHandle, own_alert};
 
@@ -57,7 +57,7 @@ pub(super) struct Thread {
     pub(super) book: BTreeMap<Place, Part>,
     pub(super) asks: Receiver<Ask>,
     pub(super) writer: WriterHandle,
-    pub(super) world: Arc<ArcSwap<World>>,
+    pub(super) current: Current,
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<Metrics>,
     /// Bytes of one record that is read.

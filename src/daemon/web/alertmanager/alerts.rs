@@ -43,7 +43,7 @@ pub(super) async fn take(
         }
     };
     let source = Source { name, realm, format: Reads::AlertmanagerApi };
-    let world = app.world.load_full();
+    let world = app.world();
     let heard =
         hear(request, source, world, &app.writer, app.config.limits.body_bytes, &app.bytes_in_flight).await.map_err(ApiError::from)?;
     if heard.refused.is_empty() { Ok(()) } else { Err(AmError::bad(sentence(&heard))) }

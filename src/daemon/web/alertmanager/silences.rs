@@ -62,7 +62,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     let (with_active, with_pending, with_expired) =
         (query.flag("active", Switch::On)?, query.flag("pending", Switch::On)?, query.flag("expired", Switch::On)?);
     let filter = matchers(&query, "filter")?;
-    let now = live::now(&app.writer).await?;
+    let now = app.now();
     let keep = move |silence: &Silence| {
         let wanted = match silence.state(now) {
             SilenceState::Active => with_active,
@@ -101,7 +101,7 @@ pub(super) async fn set(
         None => None,
         Some(id) => Some(named(&app, id).await?),
     };
-    let now = live::now(&app.writer).await?;
+    let now = app.now();
     let matchers = posted.matchers.into_iter().map(|posted| StoredMatcher {
         name: posted.name,
         value: posted.value,
@@ -131,7 +131,7 @@ pub(super) async fn show(State(app): State<App>, Path(path): Path<BTreeMap<Strin
     let id = path.get("id").map(String::as_str).unwrap_or_default();
     let number = named(&app, id).await?;
     let silence = app.records.silence(number).await?.ok_or_else(|| no_silence(id))?;
-    let now = live::now(&app.writer).await?;
+    let now = app.now();
     Ok(axum::Json(json_of(&silence, now)))
 }
 

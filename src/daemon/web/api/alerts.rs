@@ -50,7 +50,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     let incidents = query.words("incident", &["INC0000042"], |text| text.parse().ok())?;
     let words = query.get("q").unwrap_or_default().to_lowercase();
     let source_names = app.records.sources().await?;
-    let world = app.world.load_full();
+    let world = app.world();
     // What only fires is never past.
     let span = if states.is_empty() || states.contains(&AlertState::Cleared) { Span::All } else { Span::Live };
     let keep = move |row: &AlertRow| {
@@ -125,7 +125,7 @@ pub(super) async fn items(app: &App, rows: &[AlertRow]) -> Result<Vec<Value>, Ap
     let ids: Vec<AlertId> = rows.iter().map(|row| row.alert.id).collect();
     let now: BTreeMap<AlertId, AlertNow> = live::vitals(&app.writer, &ids).await?;
     let sources = app.records.sources().await?;
-    let world = app.world.load_full();
+    let world = app.world();
     Ok(rows.iter().map(|row| item(&world, &sources, row, now.get(&row.alert.id))).collect())
 }
 

@@ -13,7 +13,6 @@ use super::commands::{COMMANDS, action};
 use super::fields::Fields;
 use super::incidents::{FILTERS, Filter, matching};
 use crate::ingest::trust::Principal;
-use crate::read::live;
 use crate::web::App;
 use crate::web::error::ApiError;
 use crate::web::query::{Query, unknown};
@@ -38,7 +37,7 @@ pub(super) async fn batch(
     let fields = Fields::read(&app, request, &known).await?;
     let word = word(&fields)?;
     let ids = ids(&app, &uri, &query, &fields).await?;
-    let now = live::now(&app.writer).await?;
+    let now = app.now();
     let mut items = Vec::with_capacity(ids.len());
     let mut changed = 0;
     for id in ids {

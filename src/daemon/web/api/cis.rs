@@ -32,7 +32,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     let among = |wanted: &[String], value: &str| wanted.is_empty() || wanted.contains(&value.to_lowercase());
     let says = |text: &str| text.to_lowercase().contains(&words);
     let after = paging.after_key()?;
-    let world = app.world.load_full();
+    let world = app.world();
     let mut items: Vec<(Vec<u8>, &Ci)> = world
         .cmdb
         .items()
@@ -58,7 +58,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
 /// `GET /api/v1/cis/ID`: by id or alias.
 pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, ApiError> {
     Query::of(&uri, &[])?;
-    let world = app.world.load_full();
+    let world = app.world();
     let (no, ci) = find(&world.cmdb, &id)?;
     let now = live::ci(&app.writer, no).await?;
     let named = |nos: &mut dyn Iterator<Item = CiNo>| nos.map(|no| world.cmdb.id(no).to_owned()).collect::<Vec<_>>();
@@ -80,7 +80,7 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
 pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
     let (no, id) = {
-        let world = app.world.load_full();
+        let world = app.world();
         let (no, ci) = find(&world.cmdb, &id)?;
         (no, ci.id.clone())
     };
@@ -105,7 +105,7 @@ pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: 
 pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
     let (no, id) = {
-        let world = app.world.load_full();
+        let world = app.world();
         let (no, ci) = find(&world.cmdb, &id)?;
         (no, ci.id.clone())
     };

@@ -40,7 +40,7 @@ pub(super) async fn diff(State(app): State<App>, uri: Uri) -> Result<Response, A
 /// `GET /api/v1/cmdb/sources`: who brought the items, and how many.
 pub(super) async fn sources(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
-    let world = app.world.load();
+    let world = app.world();
     let mut sources: BTreeMap<&str, usize> = BTreeMap::from([(FILES, 0)]);
     for ci in world.cmdb.items() {
         *sources.entry(ci.source.as_str()).or_default() += 1;

@@ -16,7 +16,6 @@ use super::idempotency::Once;
 use super::incidents::{json_of, whole};
 use super::{expected, no_id, record};
 use crate::ingest::trust::Principal;
-use crate::read::live;
 use crate::web::App;
 use crate::web::error::ApiError;
 use crate::web::query::unknown;
@@ -54,7 +53,7 @@ pub(super) async fn incident(
     let (word, known) = known_command(&COMMANDS, &command)?;
     let expected = expected(&headers)?;
     let fields = Fields::read(&app, request, known).await?;
-    let now = live::now(&app.writer).await?;
+    let now = app.now();
     let action = action(number, word, &fields, now)?;
     let reply = app.command(&who, once.as_deref(), expected, action).await?;
     answer(&app, &id, word, reply).await

@@ -16,7 +16,7 @@ use super::{expected, no_id, pairs, record, text_or_null, time, time_or_null};
 
 use crate::ingest::door::{NotHeard, Reads, Source, parse};
 use crate::ingest::trust::Principal;
-use crate::read::{ReadError, live};
+use crate::read::ReadError;
 use crate::web::App;
 use crate::web::error::ApiError;
 use crate::web::query::Query;
@@ -60,7 +60,7 @@ pub(super) async fn redrive(
         return Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "it was changed meanwhile").with("current", whole(&letter)));
     }
     let (inputs, members) = again(&app, &letter)?;
-    letter.redriven_at = Some(live::now(&app.writer).await?);
+    letter.redriven_at = Some(app.now());
     letter.redriven_by.clone_from(&who.name);
     // What the engine refuses is a dead letter of its own.
     let kept = vec![Kept { letter: DeadInput { faults: Vec::new(), more_faults: 0, ..letter.input.clone() }, members }];
@@ -84,7 +84,7 @@ fn again(app: &App, letter: &DeadLetter) -> Result<(Vec<AlertInput>, Vec<u32>), 
         Form::Raw => {}
     }
     let source = source(app, letter).ok_or_else(|| conflict("its source is no longer configured"))?;
-    let parsed = match parse(&source, &app.world.load_full(), || input.headers.clone().unwrap_or_default(), &input.bytes) {
+    let parsed = match parse(&source, &app.world(), || input.headers.clone().unwrap_or_default(), &input.bytes) {
         Ok(parsed) => parsed,
         Err(NotHeard::Refused(fault)) => return Err(still_refused(&[&fault])),
         Err(other) => return Err(other.into()),

@@ -21,7 +21,7 @@ use watchkeeper_store::{Direction, Reader, RowChange, Table};
 
 use crate::ingest::http::read_body;
 use crate::ingest::trust::Principal;
-use crate::read::{ReadError, live};
+use crate::read::ReadError;
 use crate::web::App;
 use crate::web::error::ApiError;
 use crate::writer::{Full, RowsOfReply};
@@ -175,7 +175,7 @@ async fn keep(app: &App, key: Key, request: Request<Body>, next: Next) -> Result
         hash.update(part);
     }
     let hash = hash.finalize().to_vec();
-    let now = live::now(&app.writer).await?;
+    let now = app.now();
     let unanswered = Receipt { who: key.0.clone(), key: key.1.clone(), request: hash.clone(), ..Receipt::default() };
     let (state, replayed) = match app.answers.begin(&key, &hash, now)? {
         Begun::Answered(receipt) => return receipt.answer(Replayed::Yes),

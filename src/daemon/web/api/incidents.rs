@@ -153,7 +153,7 @@ async fn items(app: &App, incidents: &[Incident]) -> Result<Vec<Value>, ApiError
     let now = if ids.is_empty() { Default::default() } else { live::incidents(&app.writer, ids).await? };
     let nothing = IncidentNow::default();
     let terms = app.records.terms(incidents).await?;
-    let at = if terms.is_empty() { Time::default() } else { live::now(&app.writer).await? };
+    let at = if terms.is_empty() { Time::default() } else { app.now() };
     let one = |incident| {
         let mut json = item(app, incident, now.get(&incident.id).unwrap_or(&nothing));
         json["sla"] = sla::promises(incident, &terms, at);
@@ -166,7 +166,7 @@ async fn items(app: &App, incidents: &[Incident]) -> Result<Vec<Value>, ApiError
 async fn with_clocks(app: &App, mut json: Value, incident: &Incident) -> Result<Value, ApiError> {
     let terms = app.records.terms(std::slice::from_ref(incident)).await?;
     if !terms.is_empty() {
-        json["sla"] = sla::promises(incident, &terms, live::now(&app.writer).await?);
+        json["sla"] = sla::promises(incident, &terms, app.now());
     }
     Ok(json)
 }

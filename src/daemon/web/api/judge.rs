@@ -79,7 +79,7 @@ struct Imagined {
 /// `POST /api/v1/try`: the trace of an alert that has not happened. The body is one as in `fire` of a rule test, one as Prometheus sends it, or a list of those.
 pub(super) async fn try_alert(State(app): State<App>, request: Request<Body>) -> Result<axum::Json<Value>, ApiError> {
     let body = read_body(request, app.config.limits.body_bytes, &app.bytes_in_flight).await?;
-    let inputs = imagined(&body.bytes, &app.world.load())?;
+    let inputs = imagined(&body.bytes, &app.world())?;
     let mut traces = Vec::with_capacity(inputs.len());
     for input in inputs {
         let name = input.name.clone();

@@ -23,7 +23,7 @@ const NEXT_MAX: usize = 3;
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
     Query::of(&uri, &[])?;
     let (jobs, now) = live::jobs(&app.writer).await?;
-    let world = app.world.load();
+    let world = app.world();
     let wanted = job::wanted(&world);
     let known = jobs.iter().filter_map(|job| Some((job, wanted.get(&(job.kind, job.name.clone()))?)));
     let mut items: Vec<Value> = known.map(|(job, schedule)| of_job(job, schedule, now)).collect();

@@ -26,7 +26,7 @@ impl Thread {
             }
             return Ok(());
         }
-        let world = self.world.load_full();
+        let world = self.current.world();
         let mut wait = if self.progress.flights.is_empty() { POLL_WAIT } else { POLL_WAIT_BUSY };
         while !self.progress.intake.is_full() {
             match client.poll(wait) {

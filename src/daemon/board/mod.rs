@@ -1,0 +1,148 @@
+//! The board: what lives, as readers see it. Immutable, indexed, and as of one commit; the writer makes the next one from what a batch changed.
+//!
+//! Two boards share everything that did not change, so a commit costs what it changed, and whoever reads holds up nobody. Incidents, problems and silences
+//! are here whole; alerts and messages only as what lists and gauges ask of them: their texts are read from the store.
+
+mod alerts;
+mod incidents;
+mod index;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use watchkeeper_engine::ids::{IncidentId, MessageId, ProblemId, SilenceId};
+use watchkeeper_engine::model::message::MessageState;
+use watchkeeper_engine::model::problem::Problem;
+use watchkeeper_engine::model::silence::Silence;
+use watchkeeper_engine::state::State;
+use watchkeeper_engine::state::rows::Row;
+use watchkeeper_engine::time::Time;
+
+pub use alerts::{AlertHandle, Alerts, Place};
+pub use incidents::{Incidents, OpenIncident, Wanted};
+
+/// What lives. Cheap to clone: a clone is the same board.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Board {
+    /// Incidents that are not closed.
+    pub incidents: Incidents,
+    /// Problems that are not closed.
+    pub problems: OrdMap<ProblemId, Arc<Problem>>,
+    /// Silences that are not forgotten.
+    pub silences: OrdMap<SilenceId, Arc<Silence>>,
+    /// Alerts that are not forgotten.
+    pub alerts: Alerts,
+    /// Messages that are not done.
+    pub outbox: OrdMap<MessageId, Waiting>,
+    silence_uuids: OrdMap<Arc<str>, SilenceId>,
+}
+
+/// A message that is not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Where it is.
+    pub state: MessageState,
+    /// When it was planned.
+    pub planned_at: Time,
+}
+
+impl Board {
+    /// The board of a memory, whole: what a start begins with.
+    pub fn of(state: &State) -> Board {
+        let mut board = Board::default();
+        for cell in state.alerts() {
+            board.alerts.put(cell.alert.id, Some(AlertHandle::of(&cell.alert)));
+        }
+        for id in state.incidents.keys() {
+            board.incidents.put(*id, OpenIncident::of(state, *id));
+        }
+        for id in state.problems.keys() {
+            board.put_problem(state, *id);
+        }
+        for id in state.silences.keys() {
+            board.put_silence(state, *id);
+        }
+        for id in state.messages.keys() {
+            board.put_message(state, *id);
+        }
+        board
+    }
+
+    /// Brings the rows that a batch touched to where `state` has them.
+    pub fn update(&mut self, state: &State, touched: &BTreeSet<Row>) {
+        // Incidents whose record changed, or the count of their symptoms.
+        let mut incidents: BTreeSet<IncidentId> = BTreeSet::new();
+        for row in touched {
+            match row {
+                Row::Alert(id) => {
+                    let after = state.cell(*id).map(|cell| AlertHandle::of(&cell.alert));
+                    let before = self.alerts.put(*id, after.clone());
+                    let part = |handle: &AlertHandle| handle.incident.map(|incident| (incident, handle.is_symptom));
+                    let (left, joined) = (before.as_ref().and_then(part), after.as_ref().and_then(part));
+                    if left != joined {
+                        incidents.extend(left.into_iter().chain(joined).map(|(incident, _)| incident));
+                    }
+                }
+                Row::Incident(id) => drop(incidents.insert(*id)),
+                Row::Problem(id) => self.put_problem(state, *id),
+                Row::Silence(id) => self.put_silence(state, *id),
+                Row::Message(id) => self.put_message(state, *id),
+                Row::Counters
+                | Row::Source(_)
+                | Row::Member(..)
+                | Row::Timeline(..)
+                | Row::Digest(..)
+                | Row::Job(..)
+                | Row::Aside(..)
+                | Row::Terms(_)
+                | Row::Check(_)
+                | Row::Forecast(..)
+                | Row::PastProblem(_)
+                | Row::Series(_)
+                | Row::ProblemTimeline(..)
+                | Row::PastAlert(_)
+                | Row::PastIncident(_)
+                | Row::PastMessage(_)
+                | Row::PastSilence(_) => {}
+            }
+        }
+        for id in incidents {
+            self.incidents.put(id, OpenIncident::of(state, id));
+        }
+    }
+
+    /// The silence of an id as Alertmanager's clients write it, or as ours do.
+    pub fn silence_id(&self, text: &str) -> Option<SilenceId> {
+        let by_number = text.parse().ok().filter(|id| self.silences.contains_key(id));
+        by_number.or_else(|| self.silence_uuids.get(text.to_ascii_lowercase().as_str()).copied())
+    }
+
+    fn put_problem(&mut self, state: &State, id: ProblemId) {
+        match state.problems.get(&id) {
+            Some(problem) => drop(self.problems.insert(id, Arc::new(problem.clone()))),
+            None => drop(self.problems.remove(&id)),
+        }
+    }
+
+    fn put_silence(&mut self, state: &State, id: SilenceId) {
+        match state.silences.get(&id) {
+            Some(silence) => {
+                self.silence_uuids.insert(silence.record.uuid.to_ascii_lowercase().into(), id);
+                self.silences.insert(id, Arc::new(silence.record.clone()));
+            }
+            None => {
+                if let Some(gone) = self.silences.remove(&id) {
+                    self.silence_uuids.remove(gone.uuid.to_ascii_lowercase().as_str());
+                }
+            }
+        }
+    }
+
+    fn put_message(&mut self, state: &State, id: MessageId) {
+        match state.messages.get(&id).filter(|message| !message.is_done()) {
+            Some(message) => drop(self.outbox.insert(id, Waiting { state: message.state, planned_at: message.planned_at })),
+            None => drop(self.outbox.remove(&id)),
+        }
+    }
+}

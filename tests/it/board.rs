@@ -1,0 +1,112 @@
+//! The board: after every commit it is what the memory says, whatever happened, and it is there before the answer.
+
+use serde_json::{Value, json};
+use watchkeeper::board::Board;
+use watchkeeper_engine::ids::IncidentId;
+use watchkeeper_engine::time::Span;
+
+use super::http_support::Doors;
+
+/// A sequence of numbers that looks like chance and is the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+async fn the_board_is_what_memory_says(doors: &Doors, step: &str) {
+    // Between two batches: what is published is the state that is asked.
+    let current = doors.current.clone();
+    let (published, built) = doors.writer.ask(move |state, _, _| (current.load_full(), Board::of(state))).await.unwrap();
+    assert_eq!(published.board.incidents, built.incidents, "after {step}");
+    assert_eq!(published.board.alerts, built.alerts, "after {step}");
+    assert!(published.board == built, "after {step}");
+}
+
+async fn one_step(doors: &Doors, dice: &mut Dice) -> String {
+    let hosts = ["sw-1", "db-1", "db-2", "shop", "nowhere-1", "nowhere-2", "flaky-1"];
+    let host = hosts[dice.below(hosts.len() as u64) as usize];
+    let open: Vec<Value> = doors.get("/api/v1/incidents?state=open").await.json()["items"].as_array().unwrap().clone();
+    let any = |dice: &mut Dice| {
+        open.get(dice.below(open.len().max(1) as u64) as usize).and_then(|one| one["id"].as_str()).unwrap_or("INC0000001").to_owned()
+    };
+    match dice.below(12) {
+        0..=4 => {
+            let ends = if dice.below(3) == 0 { "2026-11-24T03:00:00Z" } else { "2028-01-01T00:00:00Z" };
+            let name = ["HostDown", "DiskFull", "Slow"][dice.below(3) as usize];
+            let severity = ["critical", "warning"][dice.below(2) as usize];
+            let labels = json!({"alertname": name, "instance": host, "severity": severity});
+            doors.post("/api/v2/alerts", &json!([{"labels": labels, "endsAt": ends}]).to_string()).await;
+            format!("{name} on {host} until {ends}")
+        }
+        5 => {
+            let id = any(dice);
+            doors.post(&format!("/api/v1/incidents/{id}/acknowledge"), "{}").await;
+            format!("acknowledge of {id}")
+        }
+        6 => {
+            let (id, other) = (any(dice), any(dice));
+            doors.post(&format!("/api/v1/incidents/{id}/merge"), &json!({"children": [other]}).to_string()).await;
+            format!("merge of {other} into {id}")
+        }
+        7 => {
+            let id = any(dice);
+            doors.post(&format!("/api/v1/incidents/{id}/resolve"), "{\"words\": \"Restarted it\"}").await;
+            format!("resolve of {id}")
+        }
+        8 => {
+            let id = any(dice);
+            doors.post(&format!("/api/v1/incidents/{id}/close"), "{}").await;
+            format!("close of {id}")
+        }
+        9 => {
+            let silence = json!({"matchers": [{"name": "instance", "value": host, "isRegex": false}], "startsAt": "2026-11-24T03:00:00Z",
+                "endsAt": "2027-11-24T03:00:00Z", "createdBy": "anna", "comment": "quiet"});
+            let told = doors.post("/api/v2/silences", &silence.to_string()).await;
+            if dice.below(2) == 0 && told.status == 200 {
+                let id = told.json()["silenceID"].as_str().unwrap().to_owned();
+                doors.send("DELETE", &format!("/api/v2/silence/{id}"), &[], "").await;
+            }
+            format!("a silence of {host}")
+        }
+        10 => {
+            doors.pass(Span::minutes(10)).await;
+            "ten minutes".to_owned()
+        }
+        _ => {
+            doors.pass(Span::hours(20)).await;
+            "a day".to_owned()
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_board_is_what_memory_says_whatever_happens() {
+    let doors = Doors::open("").await;
+    let mut dice = Dice(7);
+    for at in 0..250 {
+        let what = one_step(&doors, &mut dice).await;
+        the_board_is_what_memory_says(&doors, &format!("step {at}: {what}")).await;
+    }
+    let board = doors.current.load_full();
+    assert!(board.board.incidents.len() > 2 && board.board.alerts.len() > 3, "the steps left something to compare");
+}
+
+#[tokio::test]
+async fn what_was_answered_is_on_the_board() {
+    let doors = Doors::open("").await;
+    for no in 1..=20 {
+        let alert = json!([{"labels": {"alertname": "HostDown", "instance": format!("host-{no}"), "severity": "critical"}}]);
+        assert_eq!(doors.post("/api/v2/alerts", &alert.to_string()).await.status, 200);
+        assert_eq!(doors.current.load().board.alerts.len(), no, "before the answer, not after it");
+        assert_eq!(doors.current.load().board.alerts.unmatched_values(), no);
+    }
+    let id: IncidentId = "INC0000001".parse().unwrap();
+    let told = doors.post("/api/v1/incidents/INC0000001/assign", "{\"to\": \"anna\"}").await;
+    assert_eq!(told.status, 200);
+    assert_eq!(doors.current.load().board.incidents.get(id).unwrap().incident.assignee, "anna");
+    assert_eq!(doors.current.load().board.incidents.get(id).unwrap().incident.version, told.json()["version"].as_u64().unwrap());
+}
