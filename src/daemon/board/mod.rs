@@ -74,37 +74,23 @@ impl Board {
         // Incidents whose record changed, or the count of their symptoms.
         let mut incidents: BTreeSet<IncidentId> = BTreeSet::new();
         for row in touched {
-            match row {
-                Row::Alert(id) => {
-                    let after = state.cell(*id).map(|cell| AlertHandle::of(&cell.alert));
-                    let before = self.alerts.put(*id, after.clone());
-                    let part = |handle: &AlertHandle| handle.incident.map(|incident| (incident, handle.is_symptom));
-                    let (left, joined) = (before.as_ref().and_then(part), after.as_ref().and_then(part));
-                    if left != joined {
-                        incidents.extend(left.into_iter().chain(joined).map(|(incident, _)| incident));
-                    }
+            // The board shows nothing of any other row.
+            if let Row::Alert(id) = row {
+                let after = state.cell(*id).map(|cell| AlertHandle::of(&cell.alert));
+                let before = self.alerts.put(*id, after.clone());
+                let part = |handle: &AlertHandle| handle.incident.map(|incident| (incident, handle.is_symptom));
+                let (left, joined) = (before.as_ref().and_then(part), after.as_ref().and_then(part));
+                if left != joined {
+                    incidents.extend(left.into_iter().chain(joined).map(|(incident, _)| incident));
                 }
-                Row::Incident(id) => drop(incidents.insert(*id)),
-                Row::Problem(id) => self.put_problem(state, *id),
-                Row::Silence(id) => self.put_silence(state, *id),
-                Row::Message(id) => self.put_message(state, *id),
-                Row::Counters
-                | Row::Source(_)
-                | Row::Member(..)
-                | Row::Timeline(..)
-                | Row::Digest(..)
-                | Row::Job(..)
-                | Row::Aside(..)
-                | Row::Terms(_)
-                | Row::Check(_)
-                | Row::Forecast(..)
-                | Row::PastProblem(_)
-                | Row::Series(_)
-                | Row::ProblemTimeline(..)
-                | Row::PastAlert(_)
-                | Row::PastIncident(_)
-                | Row::PastMessage(_)
-                | Row::PastSilence(_) => {}
+            } else if let Row::Incident(id) = row {
+                incidents.insert(*id);
+            } else if let Row::Problem(id) = row {
+                self.put_problem(state, *id);
+            } else if let Row::Silence(id) = row {
+                self.put_silence(state, *id);
+            } else if let Row::Message(id) = row {
+                self.put_message(state, *id);
             }
         }
         for id in incidents {

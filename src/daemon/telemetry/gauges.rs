@@ -26,29 +26,15 @@ impl Gauges {
     pub(super) fn show(&mut self, metrics: &Metrics, committed: &Committed) {
         let next = &committed.published.board;
         for row in &committed.touched {
-            match row {
-                Row::Alert(id) => self.move_alert(metrics, next, *id),
-                Row::Incident(id) => self.move_incident(metrics, next, *id),
-                Row::Problem(id) => self.move_problem(metrics, next, *id),
-                Row::Message(id) => self.move_message(metrics, next, *id),
-                Row::Counters
-                | Row::Source(_)
-                | Row::Member(..)
-                | Row::Timeline(..)
-                | Row::Silence(_)
-                | Row::Digest(..)
-                | Row::Job(..)
-                | Row::Aside(..)
-                | Row::Terms(_)
-                | Row::Check(_)
-                | Row::Forecast(..)
-                | Row::PastProblem(_)
-                | Row::Series(_)
-                | Row::ProblemTimeline(..)
-                | Row::PastAlert(_)
-                | Row::PastIncident(_)
-                | Row::PastMessage(_)
-                | Row::PastSilence(_) => {}
+            // No gauge looks at any other row.
+            if let Row::Alert(id) = row {
+                self.move_alert(metrics, next, *id);
+            } else if let Row::Incident(id) = row {
+                self.move_incident(metrics, next, *id);
+            } else if let Row::Problem(id) = row {
+                self.move_problem(metrics, next, *id);
+            } else if let Row::Message(id) = row {
+                self.move_message(metrics, next, *id);
             }
         }
         totals(metrics, next);

@@ -266,45 +266,45 @@ impl State {
         if (was != is || degraded != degrades)
             && let Some(realm) = before.or(after).and_then(|standing| self.cell(standing.id)).map(|cell| cell.alert.realm.clone())
         {
-            let health = self.health.entry(realm.clone()).or_default();
+            let health = self.alerts.health.entry(realm.clone()).or_default();
             if let Some((ci, _)) = was.filter(|_| was != is) {
                 health.remove_down(cmdb, ci);
             }
             if let Some((ci, _)) = is.filter(|_| was != is) {
                 health.add_down(cmdb, ci);
             }
-            let counts = self.tallies.degraded.entry(realm).or_default();
+            let counts = self.alerts.tallies.degraded.entry(realm).or_default();
             for (ci, by) in [(degraded, Step::Down), (degrades, Step::Up)] {
                 if let Some(ci) = ci {
                     count_key(counts, ci, by);
                 }
             }
         }
-        self.tallies.shift(before, after);
+        self.alerts.tallies.shift(before, after);
     }
 
     /// The alerts that fire on an item, pending ones among them, in id order.
     pub fn alerts_on(&self, ci: CiNo) -> impl Iterator<Item = &Alert> {
-        self.each(self.tallies.on_item.range((ci, AlertId(0))..=(ci, AlertId(u64::MAX))).map(|(_, id)| *id))
+        self.each(self.alerts.tallies.on_item.range((ci, AlertId(0))..=(ci, AlertId(u64::MAX))).map(|(_, id)| *id))
     }
 
     /// Whether an alert of a realm that fires on an item, a pending one perhaps, means that it is degraded.
     pub fn is_degraded(&self, realm: &str, ci: CiNo) -> bool {
-        self.tallies.degraded.get(realm).is_some_and(|degraded| degraded.contains_key(&ci))
+        self.alerts.tallies.degraded.get(realm).is_some_and(|degraded| degraded.contains_key(&ci))
     }
 
     /// The alerts of an item that explain just so much and fire unmuted, the earliest first, then by id.
     pub fn explaining(&self, ci: CiNo, reach: Explains) -> impl Iterator<Item = &Alert> {
         let (first, last) = ((ci, reach, Time(i64::MIN), AlertId(0)), (ci, reach, Time(i64::MAX), AlertId(u64::MAX)));
-        self.each(self.tallies.explaining.range(first..=last).map(|(.., id)| *id))
+        self.each(self.alerts.tallies.explaining.range(first..=last).map(|(.., id)| *id))
     }
 
     /// The alerts that fire unmuted on an item and do not stand in `incident`.
     pub fn firing_outside(&self, ci: CiNo, incident: Option<IncidentId>) -> impl Iterator<Item = &Alert> {
         let first = |incident| (ci, incident, AlertId(0));
         let last = |incident| (ci, incident, AlertId(u64::MAX));
-        let before = self.tallies.firing.range(first(None)..first(incident));
-        let after = self.tallies.firing.range((
+        let before = self.alerts.tallies.firing.range(first(None)..first(incident));
+        let after = self.alerts.tallies.firing.range((
             std::ops::Bound::Excluded(last(incident)),
             std::ops::Bound::Included((ci, Some(IncidentId(u64::MAX)), AlertId(u64::MAX))),
         ));
@@ -313,12 +313,12 @@ impl State {
 
     /// The alerts that count as down for an item, muted ones among them, in id order.
     pub fn down_on(&self, ci: CiNo) -> impl Iterator<Item = &Alert> {
-        self.each(self.tallies.down.range((ci, AlertId(0))..=(ci, AlertId(u64::MAX))).map(|(_, id)| *id))
+        self.each(self.alerts.tallies.down.range((ci, AlertId(0))..=(ci, AlertId(u64::MAX))).map(|(_, id)| *id))
     }
 
     /// The alerts attached to an incident, cleared ones among them, in id order.
     pub fn alerts_in(&self, incident: IncidentId) -> impl Iterator<Item = &super::AlertCell> {
-        let within = self.tallies.in_incident.range((incident, AlertId(0))..=(incident, AlertId(u64::MAX)));
+        let within = self.alerts.tallies.in_incident.range((incident, AlertId(0))..=(incident, AlertId(u64::MAX)));
         within.filter_map(|(_, id)| self.cell(*id))
     }
 
@@ -333,20 +333,20 @@ impl State {
             urgencies: [0; Level::ALL.len()],
             faults: BTreeMap::new(),
         };
-        self.tallies.incidents.get(&incident).unwrap_or(NONE)
+        self.alerts.tallies.incidents.get(&incident).unwrap_or(NONE)
     }
 
     /// The alert that an incident would name as its cause, were none named: no symptom, one that fires before one that has cleared, then the worse,
     /// then the earlier.
     pub fn first_cause(&self, incident: IncidentId) -> Option<&super::AlertCell> {
         let first = CauseRank { is_cleared: false, means: Means::Down, started_at: Time(i64::MIN), id: AlertId(0) };
-        let (of, rank) = self.tallies.causes.range((incident, first)..).next()?;
+        let (of, rank) = self.alerts.tallies.causes.range((incident, first)..).next()?;
         self.cell(rank.id).filter(|_| *of == incident)
     }
 
     /// What matches no CI: the value looked up, and the active alerts that have it.
     pub fn unknown_items(&self) -> impl Iterator<Item = (&str, &BTreeSet<AlertId>)> {
-        self.tallies.unknown.iter().map(|(value, alerts)| (value.as_str(), alerts))
+        self.alerts.tallies.unknown.iter().map(|(value, alerts)| (value.as_str(), alerts))
     }
 
     fn each(&self, ids: impl Iterator<Item = AlertId>) -> impl Iterator<Item = &Alert> {

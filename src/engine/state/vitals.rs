@@ -15,21 +15,21 @@ pub(super) const PAGE_SLOTS: u32 = 128;
 impl State {
     /// Pages with changes that are in blocks only, and the block of the first such change; the oldest first.
     pub fn dirty_pages(&self) -> Vec<(u32, u64)> {
-        let mut pages: Vec<(u32, u64)> = self.dirty_pages.iter().map(|(page, since)| (*page, *since)).collect();
+        let mut pages: Vec<(u32, u64)> = self.alerts.dirty_pages.iter().map(|(page, since)| (*page, *since)).collect();
         pages.sort_by_key(|(page, since)| (*since, *page));
         pages
     }
 
     /// The block from which on a start has to read: the one before the oldest change that is in no page.
     pub fn floor(&self) -> u64 {
-        self.dirty_pages.values().min().map_or(self.counters.seq, |since| since.saturating_sub(1))
+        self.alerts.dirty_pages.values().min().map_or(self.counters.seq, |since| since.saturating_sub(1))
     }
 
     /// A page's bytes as it is now.
     pub fn vitals_page(&self, page: u32) -> Vec<u8> {
         let first = page.saturating_mul(PAGE_SLOTS);
         let cells = (first..first.saturating_add(PAGE_SLOTS))
-            .filter_map(|slot| self.cells.get(slot as usize)?.as_ref())
+            .filter_map(|slot| self.alerts.cells.get(slot as usize)?.as_ref())
             .map(|cell| VitalsCell { alert: cell.alert.id, vitals: cell.vitals.clone() })
             .collect();
         encode(&VitalsPage { as_of: self.counters.seq, cells })
@@ -37,12 +37,12 @@ impl State {
 
     /// Says that a page was written with the present block.
     pub fn page_written(&mut self, page: u32) {
-        self.dirty_pages.remove(&page);
+        self.alerts.dirty_pages.remove(&page);
     }
 
     pub(super) fn vitals_changed(&mut self, slot: Slot) {
         let seq = self.counters.seq;
-        self.dirty_pages.entry(slot.0 / PAGE_SLOTS).or_insert(seq);
+        self.alerts.dirty_pages.entry(slot.0 / PAGE_SLOTS).or_insert(seq);
     }
 
     /// Takes in a page while loading, after the alerts' rows: of the two the newer vitals stay.
@@ -82,7 +82,7 @@ impl State {
             }
         }
         for page in touched.into_keys() {
-            self.dirty_pages.entry(page).or_insert(block.seq);
+            self.alerts.dirty_pages.entry(page).or_insert(block.seq);
         }
     }
 }

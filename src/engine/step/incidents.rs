@@ -240,7 +240,7 @@ impl Turn<'_> {
     /// when this one would have come back.
     fn let_go(&mut self, id: IncidentId) {
         self.incidents.remove(&id);
-        let closed = self.state.past.incidents.get(&id);
+        let closed = self.state.incidents.past().get(&id);
         let returns_at =
             closed.map_or(self.now, |closed| self.now.max(closed.resolved_at.unwrap_or(self.now) + closed.times.resolve_after));
         let alerts: Vec<(AlertId, bool)> = self.state.alerts_in(id).map(|cell| (cell.alert.id, cell.alert.is_active())).collect();

@@ -205,8 +205,8 @@ fn promises_wanted(expected: &[SlaExpectation]) -> String {
 
 /// Every reason of an incident: its own, its members', its timeline's.
 fn sentences(state: &State, incident: &Incident) -> Vec<String> {
-    let members = state.members.range((incident.id, AlertId(0))..=(incident.id, AlertId(u64::MAX)));
-    let timeline = state.past.timeline.range((incident.id, 0)..=(incident.id, u32::MAX));
+    let members = state.incidents.members.range((incident.id, AlertId(0))..=(incident.id, AlertId(u64::MAX)));
+    let timeline = state.incidents.new_entries().range((incident.id, 0)..=(incident.id, u32::MAX));
     let own = std::iter::once(incident.because.to_string());
     let mut all: Vec<String> = own
         .chain(members.map(|(_, member)| member.because.to_string()))

@@ -17,7 +17,7 @@ const LINE_BYTES_MAX: usize = 300;
 pub(super) fn lines(state: &State, world: &World, mails: &[Message], start: Time) -> Vec<String> {
     let mut out = Lines { start, lines: Vec::new() };
     let incidents: Vec<&Incident> = {
-        let mut all: Vec<&Incident> = state.incidents.values().chain(state.past.incidents.values()).collect();
+        let mut all: Vec<&Incident> = state.incidents.values().chain(state.incidents.past().values()).collect();
         all.sort_unstable_by_key(|incident| incident.id);
         all
     };
@@ -25,13 +25,13 @@ pub(super) fn lines(state: &State, world: &World, mails: &[Message], start: Time
         let Incident { id, item, state: at, priority, rule, .. } = incident;
         let child = incident.parent.map(|parent| format!(", child of {parent}")).unwrap_or_default();
         out.line(format!("{id} on {item}: {at}, {priority}, rule {rule}{child}"));
-        for (_, entry) in state.past.timeline.range((*id, 0)..=(*id, u32::MAX)) {
+        for (_, entry) in state.incidents.new_entries().range((*id, 0)..=(*id, u32::MAX)) {
             let because = if entry.because.is_empty() { String::new() } else { format!(", because {}", entry.because) };
             out.moment(entry.at, format!("{}{because}", entry.what));
         }
     }
     out.more(incidents.len(), "incidents");
-    let alerts: Vec<&AlertCell> = state.alerts().chain(state.past.alerts.values()).collect();
+    let alerts: Vec<&AlertCell> = state.alerts().chain(state.alerts.past().values()).collect();
     for cell in alerts.iter().take(limits::TRACE_NAMED_MAX) {
         let alert = &cell.alert;
         let place = alert.incident.map(|id| format!(", {} of {id}", alert.role)).unwrap_or_default();

@@ -127,9 +127,9 @@ impl Subject {
     /// Its present version, which `If-Match` is compared with; `None` where there is none yet, or none any more.
     pub fn version(self, state: &State) -> Option<u64> {
         match self {
-            Subject::Incident(id) => state.incidents.get(&id).or_else(|| state.past.incidents.get(&id)).map(|incident| incident.version),
+            Subject::Incident(id) => state.incidents.get(&id).or_else(|| state.incidents.past().get(&id)).map(|incident| incident.version),
             Subject::Silence(id) => state.silences.get(&id).map(|silence| silence.record.version),
-            Subject::Problem(id) => state.problems.get(&id).or_else(|| state.past.problems.get(&id)).map(|problem| problem.version),
+            Subject::Problem(id) => state.problems.get(&id).or_else(|| state.problems.past().get(&id)).map(|problem| problem.version),
             Subject::Message(id) => state.messages.get(&id).map(|message| u64::from(message.attempts)),
         }
     }

@@ -254,7 +254,7 @@ fn hurts(incident: &Incident) -> Vec<Hurt> {
 }
 
 fn because_of(state: &State, incident: &Incident, cell: &AlertCell) -> String {
-    state.members.get(&(incident.id, cell.alert.id)).map(|member| member.because.to_string()).unwrap_or_default()
+    state.incidents.members.get(&(incident.id, cell.alert.id)).map(|member| member.because.to_string()).unwrap_or_default()
 }
 
 /// Why that item is the cause, where there is something to say beside the item itself.

@@ -383,5 +383,5 @@ impl<'a> Round<'a> {
 
 /// The incident a digest names, live or just closed.
 pub fn incident_for_digest(state: &State, id: IncidentId) -> Option<&Incident> {
-    state.incidents.get(&id).or_else(|| state.past.incidents.get(&id))
+    state.incidents.get(&id).or_else(|| state.incidents.past().get(&id))
 }

@@ -1,0 +1,200 @@
+//! Incidents that are not closed: their members, their groups, what each has adopted, and the timers they want.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+
+use super::alerts;
+use super::rows::Row;
+use super::{AlertCell, Apply, Part, State, Timer, drop_from};
+use crate::cmdb::Cmdb;
+use crate::ids::{AlertId, IncidentId};
+use crate::model::incident::{Entry, Fact, Incident, Member};
+use crate::words::Role;
+
+/// Incidents that are not closed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Incidents {
+    /// Members of those, present and past.
+    pub members: BTreeMap<(IncidentId, AlertId), Member>,
+    live: BTreeMap<IncidentId, Incident>,
+    by_group: BTreeMap<String, BTreeSet<IncidentId>>,
+    children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
+    past: BTreeMap<IncidentId, Incident>,
+    past_members: BTreeMap<(IncidentId, AlertId), Member>,
+    timeline: BTreeMap<(IncidentId, u32), Entry>,
+}
+
+impl Deref for Incidents {
+    type Target = BTreeMap<IncidentId, Incident>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.live
+    }
+}
+
+impl Incidents {
+    /// Those that were closed in this batch.
+    pub fn past(&self) -> &BTreeMap<IncidentId, Incident> {
+        &self.past
+    }
+
+    /// The timeline entries that this batch wrote.
+    pub fn new_entries(&self) -> &BTreeMap<(IncidentId, u32), Entry> {
+        &self.timeline
+    }
+
+    /// Takes an incident that leaves memory out of the indexes.
+    fn unindex(&mut self, incident: &Incident) {
+        drop_from(&mut self.by_group, &incident.group, &incident.id);
+        if let Some(parent) = incident.parent {
+            drop_from(&mut self.children, &parent, &incident.id);
+        }
+    }
+}
+
+impl State {
+    /// The alerts whose own incident this is, wherever they are: those a release gives back to it.
+    pub fn alerts_of(&self, incident: IncidentId) -> impl Iterator<Item = &AlertCell> {
+        let ever = self.incidents.members.range((incident, AlertId(0))..=(incident, AlertId(u64::MAX)));
+        ever.filter_map(|((_, alert), _)| self.cell(*alert)).filter(move |cell| cell.alert.own_incident == Some(incident))
+    }
+
+    /// Live incidents with these group values, oldest first.
+    pub fn incidents_with_group(&self, group: &str) -> impl Iterator<Item = &Incident> {
+        self.incidents.by_group.get(group).into_iter().flatten().filter_map(|id| self.incidents.get(id))
+    }
+
+    /// The incidents that an incident has adopted whole.
+    pub fn children_of(&self, incident: IncidentId) -> impl Iterator<Item = IncidentId> {
+        self.incidents.children.get(&incident).into_iter().flatten().copied()
+    }
+
+    /// Moves an incident in the indexes from the parent it had before it changed, none where it is new, and arms what it wants.
+    fn index_incident(&mut self, id: IncidentId, parent_before: Option<IncidentId>) {
+        let Incidents { live, by_group, children, .. } = &mut self.incidents;
+        let Some(incident) = live.get(&id) else { return };
+        let due = [
+            (incident.notify_at, Timer::Notify(id)),
+            (incident.settle_at, Timer::Settle(id)),
+            (incident.close_at, Timer::Close(id)),
+            (incident.hold_until, Timer::Hold(id)),
+            (incident.release_at, Timer::Release(id)),
+            (incident.clock_at, Timer::Clock(id)),
+        ];
+        match by_group.get_mut(&incident.group) {
+            Some(alike) => drop(alike.insert(id)),
+            None => drop(by_group.insert(incident.group.clone(), BTreeSet::from([id]))),
+        }
+        if incident.parent != parent_before {
+            if let Some(before) = parent_before {
+                drop_from(children, &before, &id);
+            }
+            if let Some(parent) = incident.parent {
+                children.entry(parent).or_default().insert(id);
+            }
+        }
+        for (at, timer) in due {
+            self.arm(at, timer);
+        }
+    }
+
+    /// Puts an alert into an incident, out of the one it was in. The one it opened itself stays its own, for a release.
+    fn attach(&mut self, member: &Member, cx: &mut Apply<'_>) {
+        self.incidents.members.insert((member.incident, member.alert), member.clone());
+        cx.touch(Row::Member(member.incident, member.alert));
+        alerts::set_incident(self, member.alert, Some(member.incident), member.role, cx);
+    }
+
+    fn close_incident(&mut self, id: IncidentId, cx: &mut Apply<'_>) {
+        let incidents = &mut self.incidents;
+        if let Some(incident) = incidents.live.remove(&id) {
+            incidents.unindex(&incident);
+            incidents.past.insert(id, incident);
+            cx.touch(Row::PastIncident(id));
+        }
+        let members: Vec<_> = incidents.members.range((id, AlertId(0))..=(id, AlertId(u64::MAX))).map(|(key, _)| *key).collect();
+        for key in members {
+            if let Some(member) = incidents.members.remove(&key) {
+                incidents.past_members.insert(key, member);
+            }
+        }
+    }
+}
+
+impl Part for Incidents {
+    type Fact = Fact;
+
+    fn apply(state: &mut State, fact: &Fact, cx: &mut Apply<'_>) {
+        let (id, now) = (fact.id(), cx.now);
+        let incidents = &mut state.incidents;
+        let parent_before = incidents.live.get(&id).and_then(|incident| incident.parent);
+        if let Fact::Opened { incident } = fact {
+            incidents.live.insert(id, (**incident).clone());
+            state.counters.incidents = state.counters.incidents.max(id.0);
+        }
+        let Some(incident) = incidents.live.get_mut(&id) else { return };
+        if let Some(entry) = fact.entry(now) {
+            incidents.timeline.insert((id, incident.timeline_len), entry);
+            cx.touch(Row::Timeline(id, incident.timeline_len));
+        }
+        incident.apply(fact, now);
+        if matches!(fact, Fact::Opened { .. }) {
+            incident.timeline_len = 1;
+        }
+        state.index_incident(id, parent_before);
+        state.move_outages(fact, cx);
+        cx.touch(Row::Incident(id));
+        // All other facts change the incident's own record alone.
+        if let Fact::Attached { member } = fact {
+            state.attach(member, cx);
+        } else if let Fact::Detached { alert, because, .. } = fact {
+            if let Some(member) = state.incidents.members.get_mut(&(id, *alert)) {
+                member.left_at = Some(now);
+                member.because = because.clone();
+                cx.touch(Row::Member(id, *alert));
+            }
+            alerts::set_incident(state, *alert, None, Role::Member, cx);
+        } else if let Fact::Closed { .. } = fact {
+            state.close_incident(id, cx);
+        }
+    }
+
+    fn derive(state: &mut State, _: &Cmdb) {
+        for id in state.incidents.live.keys().copied().collect::<Vec<_>>() {
+            state.index_incident(id, None);
+        }
+    }
+
+    fn settle(&mut self) {
+        self.past.clear();
+        self.past_members.clear();
+        self.timeline.clear();
+    }
+}
+
+pub(super) fn incident<'a>(state: &'a State, id: &IncidentId) -> Option<&'a Incident> {
+    state.incidents.live.get(id)
+}
+
+pub(super) fn take_incident(state: &mut State, incident: Incident) {
+    state.incidents.live.insert(incident.id, incident);
+}
+
+pub(super) fn member<'a>(state: &'a State, incident: &IncidentId, alert: &AlertId) -> Option<&'a Member> {
+    let key = (*incident, *alert);
+    state.incidents.members.get(&key).or_else(|| state.incidents.past_members.get(&key))
+}
+
+pub(super) fn take_member(state: &mut State, member: Member) {
+    if state.incidents.live.contains_key(&member.incident) {
+        state.incidents.members.insert((member.incident, member.alert), member);
+    }
+}
+
+pub(super) fn entry<'a>(state: &'a State, incident: &IncidentId, position: &u32) -> Option<&'a Entry> {
+    state.incidents.timeline.get(&(*incident, *position))
+}
+
+pub(super) fn past_incident<'a>(state: &'a State, id: &IncidentId) -> Option<&'a Incident> {
+    state.incidents.past.get(id)
+}

@@ -1,0 +1,102 @@
+//! Messages: the outbox, in the order of each thread.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+
+use super::rows::Row;
+use super::{Apply, Part, State, Timer};
+use crate::cmdb::Cmdb;
+use crate::ids::MessageId;
+use crate::model::message::{Fact, Message};
+
+/// Messages that are not done.
+#[derive(Debug, Clone, Default)]
+pub struct Messages {
+    live: BTreeMap<MessageId, Message>,
+    /// Unfinished messages by their thread.
+    threads: BTreeSet<(MessageId, MessageId)>,
+    past: BTreeMap<MessageId, Message>,
+}
+
+impl Deref for Messages {
+    type Target = BTreeMap<MessageId, Message>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.live
+    }
+}
+
+impl Messages {
+    fn put(&mut self, message: Message) {
+        self.threads.insert((message.thread, message.id));
+        self.live.insert(message.id, message);
+    }
+
+    fn take(&mut self, id: MessageId) -> Option<Message> {
+        let message = self.live.remove(&id)?;
+        self.threads.remove(&(message.thread, id));
+        Some(message)
+    }
+}
+
+impl State {
+    /// The unfinished messages of a thread, in the order they were planned.
+    pub fn unfinished_in(&self, thread: MessageId) -> impl Iterator<Item = &Message> {
+        let ids = self.messages.threads.range((thread, MessageId(0))..=(thread, MessageId(u64::MAX)));
+        ids.filter_map(|(_, id)| self.messages.live.get(id))
+    }
+}
+
+impl Part for Messages {
+    type Fact = Fact;
+
+    fn apply(state: &mut State, fact: &Fact, cx: &mut Apply<'_>) {
+        let messages = &mut state.messages;
+        let id = match fact {
+            Fact::Planned { message } => {
+                messages.put((**message).clone());
+                state.counters.messages = state.counters.messages.max(message.id.0);
+                message.id
+            }
+            Fact::Revived { message } => {
+                messages.put((**message).clone());
+                // The row among those that are done goes.
+                messages.past.remove(&message.id);
+                cx.touch(Row::PastMessage(message.id));
+                message.id
+            }
+            Fact::Rendered { id, .. } | Fact::Delivered { id } | Fact::Failed { id, .. } | Fact::Hurried { id, .. } => *id,
+        };
+        let Some(message) = messages.live.get_mut(&id) else { return };
+        message.apply(fact, cx.now);
+        let (done, retry_at) = (message.is_done(), message.retry_at);
+        cx.touch(Row::Message(id));
+        if done && let Some(message) = messages.take(id) {
+            messages.past.insert(id, message);
+            cx.touch(Row::PastMessage(id));
+        }
+        state.arm(retry_at, Timer::Retry(id));
+    }
+
+    fn derive(state: &mut State, _: &Cmdb) {
+        for (id, at) in state.messages.live.iter().map(|(id, message)| (*id, message.retry_at)).collect::<Vec<_>>() {
+            state.arm(at, Timer::Retry(id));
+        }
+    }
+
+    fn settle(&mut self) {
+        self.past.clear();
+    }
+}
+
+pub(super) fn message<'a>(state: &'a State, id: &MessageId) -> Option<&'a Message> {
+    state.messages.live.get(id)
+}
+
+pub(super) fn take_message(state: &mut State, message: Message) {
+    state.messages.put(message);
+}
+
+pub(super) fn past_message<'a>(state: &'a State, id: &MessageId) -> Option<&'a Message> {
+    state.messages.past.get(id)
+}

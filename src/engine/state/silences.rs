@@ -1,0 +1,91 @@
+//! Silences, with their matchers compiled.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use super::rows::Row;
+use super::{Apply, Part, State, Timer};
+use crate::expr::Matcher;
+use crate::ids::SilenceId;
+use crate::model::silence::{Fact, Silence};
+use crate::time::Span;
+
+/// How long an expired silence stays in lists: Alertmanager's default retention.
+const FORGET_SILENCE_AFTER: Span = Span::days(5);
+
+/// Silences that are not forgotten.
+#[derive(Debug, Clone, Default)]
+pub struct Silences {
+    live: BTreeMap<SilenceId, LiveSilence>,
+    past: BTreeMap<SilenceId, Silence>,
+}
+
+/// A silence with its matchers compiled.
+#[derive(Debug, Clone)]
+pub struct LiveSilence {
+    /// The record.
+    pub record: Silence,
+    /// Its matchers.
+    pub matchers: Vec<Matcher>,
+}
+
+impl Deref for Silences {
+    type Target = BTreeMap<SilenceId, LiveSilence>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.live
+    }
+}
+
+impl Part for Silences {
+    type Fact = Fact;
+
+    fn apply(state: &mut State, fact: &Fact, cx: &mut Apply<'_>) {
+        let now = cx.now;
+        match fact {
+            Fact::Set { silence } => {
+                state.counters.silences = state.counters.silences.max(silence.id.0);
+                cx.touch(Row::Silence(silence.id));
+                take_silence(state, (**silence).clone());
+            }
+            Fact::Expired { id, .. } => {
+                if let Some(live) = state.silences.live.get(id) {
+                    let mut record = live.record.clone();
+                    record.ends_at = now.max(record.starts_at.min(now));
+                    record.updated_at = now;
+                    record.version += 1;
+                    take_silence(state, record);
+                    cx.touch(Row::Silence(*id));
+                }
+            }
+            Fact::Forgotten { id } => {
+                if let Some(live) = state.silences.live.remove(id) {
+                    state.silences.past.insert(*id, live.record);
+                    cx.touch(Row::Silence(*id));
+                    cx.touch(Row::PastSilence(*id));
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        self.past.clear();
+    }
+}
+
+pub(super) fn silence<'a>(state: &'a State, id: &SilenceId) -> Option<&'a Silence> {
+    state.silences.live.get(id).map(|live| &live.record)
+}
+
+pub(super) fn take_silence(state: &mut State, record: Silence) {
+    let matchers = record.matchers.iter().filter_map(|m| Matcher::new(&m.name, &m.value, m.is_regex, m.is_equal).ok()).collect();
+    let id = record.id;
+    state.arm(Some(record.starts_at), Timer::Silence(id));
+    state.arm(Some(record.ends_at), Timer::Silence(id));
+    state.arm(Some(record.ends_at + FORGET_SILENCE_AFTER), Timer::ForgetSilence(id));
+    state.silences.live.insert(id, LiveSilence { record, matchers });
+}
+
+pub(super) fn past_silence<'a>(state: &'a State, id: &SilenceId) -> Option<&'a Silence> {
+    state.silences.past.get(id)
+}

@@ -1,0 +1,132 @@
+//! The daemon's own: the counters that ids come from, sources by number, timers that stopped the daemon, and how far sweeps have come.
+
+use std::collections::BTreeMap;
+
+use super::alerts;
+use super::rows::Row;
+use super::{Apply, Part, State, Timer};
+use crate::cmdb::Cmdb;
+use crate::ids::SourceNo;
+use crate::limits;
+use crate::lookup::Lookup;
+use crate::model::system::{Counters, Fact};
+use crate::model::timer::Aside;
+use crate::time::Time;
+
+/// Sources by number, and timers that stopped the daemon.
+#[derive(Debug, Clone, Default)]
+pub struct System {
+    /// Sources by number.
+    pub sources: Vec<String>,
+    /// Timers that stopped the daemon and are not fired, by when they were due.
+    pub aside: BTreeMap<(Time, Timer), Aside>,
+    source_numbers: Lookup<String, SourceNo>,
+}
+
+impl State {
+    /// A source's name.
+    pub fn source(&self, no: SourceNo) -> &str {
+        self.system.sources.get(usize::from(no.0)).map_or("", String::as_str)
+    }
+
+    /// A source's number, where it has one.
+    pub fn source_no(&self, name: &str) -> Option<SourceNo> {
+        self.system.source_numbers.get(name).copied()
+    }
+
+    /// Beyond the bound the one that was due first goes: it is fired again by the next start.
+    fn set_aside(&mut self, aside: &Aside, cx: &mut Apply<'_>) {
+        let key = (aside.due_at, aside.timer);
+        self.timers.remove(&key);
+        let asides = &mut self.system.aside;
+        asides.insert(key, aside.clone());
+        cx.touch(Row::Aside(key.0, key.1));
+        if asides.len() > limits::TIMERS_ASIDE_MAX
+            && let Some(((due_at, timer), _)) = asides.pop_first()
+        {
+            cx.touch(Row::Aside(due_at, timer));
+        }
+    }
+}
+
+impl Part for System {
+    type Fact = Fact;
+
+    fn apply(state: &mut State, fact: &Fact, cx: &mut Apply<'_>) {
+        match fact {
+            Fact::Started { grace } => {
+                state.counters.grace = *grace;
+                alerts::rearm_ends(state);
+            }
+            Fact::WorldAdopted { policy, cmdb: version, silence_rules_at } => {
+                state.counters.policy.clone_from(policy);
+                state.counters.cmdb = *version;
+                state.counters.silence_rules_at = *silence_rules_at;
+                state.arm(*silence_rules_at, Timer::SilenceRules);
+                alerts::adopt_cmdb(state, cx.cmdb);
+            }
+            Fact::Swept { next } => {
+                state.counters.sweep = *next;
+                let last_now = state.counters.last_now;
+                state.arm(next.map(|_| last_now), Timer::Sweep);
+            }
+            Fact::ClocksSwept { next } => {
+                state.counters.clock_sweep = *next;
+                let last_now = state.counters.last_now;
+                state.arm(next.map(|_| last_now), Timer::ClockSweep);
+            }
+            Fact::SourceNamed { name } => {
+                let no = SourceNo(u16::try_from(state.system.sources.len()).unwrap_or(u16::MAX));
+                state.system.sources.push(name.clone());
+                state.system.source_numbers.insert(name.clone(), no);
+                cx.touch(Row::Source(no));
+            }
+            Fact::SilenceRulesArmed { at } => {
+                state.counters.silence_rules_at = *at;
+                state.arm(*at, Timer::SilenceRules);
+            }
+            Fact::TimerSetAside { aside } => state.set_aside(aside, cx),
+            Fact::TimerTakenBack { aside } => {
+                state.system.aside.remove(&(aside.due_at, aside.timer));
+                state.arm(Some(aside.due_at), aside.timer);
+                cx.touch(Row::Aside(aside.due_at, aside.timer));
+            }
+        }
+        cx.touch(Row::Counters());
+    }
+
+    fn derive(state: &mut State, _: &Cmdb) {
+        let System { sources, source_numbers, .. } = &mut state.system;
+        for (at, name) in sources.iter().enumerate() {
+            source_numbers.insert(name.clone(), SourceNo(u16::try_from(at).unwrap_or(u16::MAX)));
+        }
+        state.arm(state.counters.silence_rules_at, Timer::SilenceRules);
+        let last_now = state.counters.last_now;
+        state.arm(state.counters.sweep.map(|_| last_now), Timer::Sweep);
+        state.arm(state.counters.clock_sweep.map(|_| last_now), Timer::ClockSweep);
+    }
+}
+
+pub(super) fn counters(state: &State) -> Option<&Counters> {
+    Some(&state.counters)
+}
+
+pub(super) fn take_counters(state: &mut State, counters: Counters) {
+    state.counters = counters;
+}
+
+pub(super) fn source<'a>(state: &'a State, no: &SourceNo) -> Option<&'a String> {
+    state.system.sources.get(usize::from(no.0))
+}
+
+pub(super) fn take_source(state: &mut State, name: String) {
+    state.system.sources.push(name);
+}
+
+pub(super) fn aside<'a>(state: &'a State, due_at: &Time, timer: &Timer) -> Option<&'a Aside> {
+    state.system.aside.get(&(*due_at, *timer))
+}
+
+pub(super) fn take_aside(state: &mut State, aside: Aside) {
+    state.system.aside.insert((aside.due_at, aside.timer), aside);
+}
