@@ -497,7 +497,7 @@ fn yaml_of_other_tools_is_read_or_refused_for_a_reason_of_ours() {
     for (text, expected) in cases {
         let file = SourceFile::new("other.yaml", text);
         let mut found = Vec::new();
-        watchkeeper_engine::source::parse(&file, &mut found);
+        watchkeeper_engine::source::parse(&file, &mut found, &mut watchkeeper_engine::source::Unread::default());
         let drawn = super::source::drawn(&file, &found);
         assert_eq!(found.len(), expected.len(), "{text}\n{drawn}");
         assert!(expected.iter().all(|word| found.iter().any(|one| one.message.contains(word))), "{text}\n{drawn}");
@@ -567,7 +567,7 @@ fn each_planted_fault_of_a_capacity_rule_is_named_at_its_place() {
     assert!(found.contains("`query` is empty") && found.contains("five fields") && found.contains("Area/City"), "{found}");
     let (rule, step) =
         (&policy(&rule("below: 5")).capacity[0], "tests: [{name: t, steps: [{at: 0s, query: full, series: {a: [[1d, 2]]}}]}]");
-    assert_eq!((rule.limit, rule.side.word(), rule.server.name.as_str(), rule.history), (5.0, "below", "main", Span::days(28)));
+    assert_eq!((rule.limit, rule.side.word(), rule.server.as_str(), rule.history), (5.0, "below", "main", Span::days(28)));
     assert!(faults(step).contains("`a` is no label"), "{}", faults(step));
     let late = step.replace("a:", "\"a=b\":");
     assert!(faults(&late).contains("`1d` is no time before the step"), "{}", faults(&late));

@@ -1,7 +1,7 @@
 //! What an operator's file becomes, and how each slip in it is named: right place, right word, all of them in one run.
 
 use watchkeeper_engine::source::{
-    Diagnostic, Gravity, Key, Kind, Node, OneOrMany, Reading, Shape, SourceFile, Takes, nearest, parse, sort,
+    Diagnostic, Gravity, Key, Kind, Node, OneOrMany, Reading, Shape, SourceFile, Takes, Unread, nearest, parse, sort,
 };
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::Span;
@@ -35,14 +35,14 @@ pub(crate) fn drawn_one(file: &SourceFile, one: &Diagnostic) -> String {
 fn faults(text: &str) -> String {
     let file = SourceFile::new("rules/a.yaml", text);
     let mut found = Vec::new();
-    parse(&file, &mut found);
+    parse(&file, &mut found, &mut Unread::default());
     drawn(&file, &found)
 }
 
 fn tree(text: &str) -> (SourceFile, Node) {
     let file = SourceFile::new("a.yaml", text);
     let mut found = Vec::new();
-    let node = parse(&file, &mut found);
+    let node = parse(&file, &mut found, &mut Unread::default());
     assert!(found.is_empty(), "{}", drawn(&file, &found));
     (file, node.expect("a document"))
 }
@@ -96,7 +96,7 @@ fn what_stands_behind_a_misread_expression_is_still_read() {
     let text = "one: !a\ntwo: \"x\" == y\nthree: a ? b : c\nfour: {five: \"x\" == y, six: 6}\nlast: 7\n";
     let file = SourceFile::new("a.yaml", text);
     let mut found = Vec::new();
-    let root = parse(&file, &mut found).expect("the rest");
+    let root = parse(&file, &mut found, &mut Unread::default()).expect("the rest");
     assert_eq!(found.len(), 4, "{}", drawn(&file, &found));
     assert_eq!(root.get("two").map(|node| &node.kind), Some(&Kind::Faulty));
     assert_eq!(root.get("four").and_then(|four| four.get("six")).map(Node::describe).as_deref(), Some("`6`"));
@@ -145,7 +145,7 @@ fn all_faults_of_a_mapping_are_reported_at_once() {
         "severity: crit\nfor: 30\ndisabled: yes\ncount: -1\nowner: {}\nlabels: [a]\nmail: {}\nflapping: {}\ncuont: 2\nflaping: 3\n",
     );
     let mut found = Vec::new();
-    let root = parse(&file, &mut found).expect("a tree");
+    let root = parse(&file, &mut found, &mut Unread::default()).expect("a tree");
     let reading = Reading::new(&file);
     let keys = reading.keys(&root, &OUTER).expect("a mapping");
     assert_eq!(keys.get::<Severity>("severity"), None);

@@ -101,6 +101,13 @@ impl Folder {
         Ran(self.command(arguments).output().unwrap())
     }
 
+    /// Runs a verb to its end in another folder, with these in its environment and nothing said of a configuration.
+    pub(crate) fn binary(&self, dir: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Ran {
+        let mut command = Command::new(BINARY);
+        command.args(arguments).current_dir(dir).env_remove("RUST_LOG").env_remove("WATCHKEEPER_CONFIG");
+        Ran(command.envs(environment.iter().copied()).output().unwrap())
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
         command.args(arguments).arg("--config").arg(self.path("daemon.toml")).current_dir(self.dir.path());

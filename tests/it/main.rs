@@ -5,6 +5,7 @@
 mod backup;
 mod board;
 mod capacity;
+mod check;
 mod cli;
 mod config;
 mod daemon;

@@ -24,7 +24,7 @@ const NO_SERVER: u8 = 69;
 #[derive(Debug, Args)]
 pub(super) struct Reach {
     /// The configuration: of the daemon to run, or whose socket is asked.
-    #[arg(long, global = true, env = "WATCHKEEPER_CONFIG", default_value = "daemon.toml")]
+    #[arg(long, global = true, env = "WATCHKEEPER_CONFIG", default_value = DEFAULT_CONFIG)]
     pub(super) config: PathBuf,
     /// Asks the daemon at this address, such as https://watch.example.org, and not over the socket.
     #[arg(long, global = true, value_name = "URL")]
@@ -36,6 +36,9 @@ pub(super) struct Reach {
     #[arg(long, global = true, value_enum, default_value = "table")]
     pub(super) output: Output,
 }
+
+/// The configuration where nobody names one.
+pub(super) const DEFAULT_CONFIG: &str = "daemon.toml";
 
 impl Reach {
     /// Whether a daemon elsewhere is meant.

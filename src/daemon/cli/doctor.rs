@@ -149,8 +149,8 @@ fn configuration(reach: &Reach, found: &mut Vec<Found>) -> Option<Read> {
 fn files((config, file): &Read, found: &mut Vec<Found>) {
     let mut notes = Notes { part: Part::Files, found };
     let frame = Frame { config: Arc::new(config.clone()), config_file: Arc::new(file.clone()) };
-    let built = Sources::read(&config.files, &Sources::default(), Confirmed::Yes)
-        .and_then(|sources| on_deep_stack(|| world::build(&frame, &Arc::new(Cmdb::empty()), sources)));
+    let sources = Sources::read(&config.files, &Sources::default(), Confirmed::Yes);
+    let built = on_deep_stack(|| world::build(&frame, &Arc::new(Cmdb::empty()), sources));
     let help = "`watchkeeper check` shows every one with its place";
     let world = match built {
         Ok(built) => {

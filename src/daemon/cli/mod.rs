@@ -57,9 +57,8 @@ enum Verb {
     Init,
     /// Checks daemon.toml, rules, templates and CMDB files: all faults at once.
     Check {
-        /// The folder that holds daemon.toml, or `rules`, `templates` and `cmdb`, or rule files alone.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
+        /// The folder that holds daemon.toml, or `rules`, `templates` and `cmdb`, or rule files alone. Default: the folders that the configuration names.
+        dir: Option<PathBuf>,
         /// How findings are written.
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
@@ -67,8 +66,7 @@ enum Verb {
     /// Runs the rule tests on a virtual clock.
     Test {
         /// As for `check`.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
+        dir: Option<PathBuf>,
     },
     /// Plays a recorded day of a small shop at speed: the real daemon, and a clock that is moved by hand.
     Demo {
@@ -239,8 +237,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match verb {
         Verb::Run { init } => app::run(&reach.config, if init { Init::IfNone } else { Init::No }),
         Verb::Init => offline::init(&reach.config),
-        Verb::Check { dir, format } => offline::check(&dir, format),
-        Verb::Test { dir } => offline::test(&dir, output),
+        Verb::Check { dir, format } => offline::check(dir.as_deref(), &reach.config, format),
+        Verb::Test { dir } => offline::test(dir.as_deref(), &reach.config, output),
         Verb::Demo { dir, serve, kafka } => demo::demo(dir, if serve { demo::After::Serve } else { demo::After::End }, kafka.as_deref()),
         Verb::Schema { of } => {
             offline::schema(of);

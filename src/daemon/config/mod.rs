@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use watchkeeper_engine::source::SourceFile;
+use watchkeeper_engine::source::{Diagnostic, SourceFile};
 use watchkeeper_engine::time::Span;
 
 use crate::diagnostics::Findings;
@@ -136,6 +136,8 @@ pub enum Named {
     Explicitly,
     /// It is the default.
     ByDefault,
+    /// Somebody has it checked as a folder of rule files: what is mounted below it is not a part of it.
+    Alone,
 }
 
 /// `[mail]`.
@@ -325,6 +327,8 @@ pub enum ConfigError {
         path: String,
         /// What was found.
         findings: Findings,
+        /// The configuration without what is faulty, as far as there is one: to look at the files that it names.
+        readable: Option<Box<Config>>,
     },
 }
 
@@ -336,16 +340,19 @@ pub fn load(path: &Path, environment: &Environment) -> Result<(Config, SourceFil
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     let file = SourceFile::new(path.display().to_string(), text);
     let folder = path.parent().unwrap_or(Path::new(""));
-    match read::read(&file, folder, environment) {
-        Ok(config) => Ok((config, file)),
-        Err(found) => Err(ConfigError::Faulty { path: file.path.clone(), findings: Findings { files: vec![file], found } }),
+    match read::look(&file, folder, environment) {
+        (Some(config), found) if !found.iter().any(Diagnostic::is_error) => Ok((config, file)),
+        (readable, found) => {
+            let readable = readable.map(Box::new);
+            Err(ConfigError::Faulty { path: file.path.clone(), findings: Findings { files: vec![file], found }, readable })
+        }
     }
 }
 
 /// The configuration of an empty file in `folder`: all defaults.
 pub fn defaults(folder: &Path) -> Config {
-    read::read(&SourceFile::new("daemon.toml", ""), folder, &Environment::default())
-        .expect("an empty file has no fault, which a test holds")
+    let (config, _) = read::look(&SourceFile::new("daemon.toml", ""), folder, &Environment::default());
+    config.expect("an empty file has no fault, which a test holds")
 }
 
 /// The folder of the store that the file at `path` names, whatever else is in it: clients need no more, and may not read the secrets. The default where there is no file.

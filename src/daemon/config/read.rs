@@ -127,18 +127,15 @@ static LOG: Shape = Shape {
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const LOG_FORMATS: &[&str] = &["text", "json"];
 
-/// Reads a configuration whose file lies in `folder`.
-pub(super) fn read(file: &SourceFile, folder: &Path, environment: &Environment) -> Result<Config, Vec<Diagnostic>> {
+/// Reads a configuration whose file lies in `folder`, as far as it can be read: what is faulty is left out, and every finding is given.
+pub(super) fn look(file: &SourceFile, folder: &Path, environment: &Environment) -> (Option<Config>, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let root = tree::parse(file, &mut found);
     let reader = Reader { reading: Reading::new(file), folder, environment };
     let config = reader.config(&root);
     found.extend(reader.reading.finish());
     source::sort(&mut found);
-    match config {
-        Some(config) if !found.iter().any(Diagnostic::is_error) => Ok(config),
-        Some(_) | None => Err(found),
-    }
+    (config, found)
 }
 
 /// The store that a configuration names; faults elsewhere in it do not matter.

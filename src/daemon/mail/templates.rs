@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use handlebars::{Handlebars, no_escape};
 use serde_json::Value;
-use watchkeeper_engine::source::{self, Diagnostic, SourceFile, nearest};
+use watchkeeper_engine::source::{self, Diagnostic, SourceFile};
 
 use super::check::{self, Parsed};
 use super::helpers::{self, Bounded, Format};
@@ -144,16 +144,6 @@ impl Templates {
     /// Whether a rule's `template:` of this name is there.
     pub fn has(&self, name: &str) -> bool {
         self.names.iter().any(|known| known == name)
-    }
-
-    /// The names that a rule's `template:` may give.
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// The known name that `name` was probably meant to be.
-    pub fn nearest(&self, name: &str) -> Option<&str> {
-        nearest(name, self.names.iter().map(String::as_str))
     }
 
     /// Renders one part; `None` where the set has no such template.

@@ -131,7 +131,7 @@ async fn one(work: CapacityWork, name: String) -> String {
     // A rule that is gone meanwhile has no row that waits.
     let Some(asked) = rule(&world, &name).map(|rule| Question {
         rule: rule.name.clone(),
-        server: rule.server.name.clone(),
+        server: rule.server.clone(),
         query: rule.query.clone(),
         history: rule.history,
         side: rule.side,

@@ -1,12 +1,14 @@
 //! The folders that operators edit, read into memory: bounded, in a fixed order, and never an accident taken for a wish.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
 use watchkeeper_engine::limits::SOURCE_BYTES_MAX;
-use watchkeeper_engine::source::{Diagnostic, SourceFile, sort};
+use watchkeeper_engine::source::{Diagnostic, SourceFile};
 
 use super::imports::Import;
 use super::watch::Stamp;
@@ -70,8 +72,11 @@ pub struct Sources {
     pub cmdb: Vec<SourceFile>,
     /// What other sources of the CMDB brought, by their names. No folder holds it; a reload leaves it as it is.
     pub imports: Vec<Import>,
-    /// Files that are not UTF-8, with what stands for them in the lists above: building reports them beside the faults of all others.
-    pub not_text: Findings,
+    /// Folders and files that cannot be read or may not be taken: building reports them beside the faults of all others. A file that is not UTF-8 is in the
+    /// lists above all the same, as far as it can be read.
+    pub faults: Findings,
+    /// The kinds of which not everything could be looked at, so that what they name is not known whole.
+    pub unseen: BTreeSet<Kind>,
 }
 
 /// Whether somebody said that a loss is meant.
@@ -93,22 +98,20 @@ impl Sources {
         }
     }
 
-    /// Reads the three folders, and takes over the imports. `before` is what is in force: a folder that has lost all its files since is refused unless that is confirmed.
-    ///
-    /// # Errors
-    /// Everything that cannot be read; a file that is not UTF-8 is read and told of in `not_text`.
-    pub fn read(files: &Files, before: &Sources, confirmed: Confirmed) -> Result<Sources, Findings> {
-        let (mut findings, mut not_text) = (Findings::default(), Findings::default());
+    /// Reads the three folders, and takes over the imports. `before` is what is in force: a folder that has lost all its files since is a fault unless that is
+    /// confirmed.
+    pub fn read(files: &Files, before: &Sources, confirmed: Confirmed) -> Sources {
+        let (mut faults, mut unseen) = (Findings::default(), BTreeSet::new());
         let mut read = |kind: Kind| {
             let mut reading = FolderReading::of(kind.folder(files), kind);
             reading.read(before.of(kind), confirmed);
-            findings.extend(reading.findings);
-            not_text.extend(reading.not_text);
+            unseen.extend((!reading.unseen.found.is_empty()).then_some(kind));
+            faults.extend(reading.unseen);
+            faults.extend(reading.not_text);
             reading.files
         };
         let (rules, templates, cmdb) = (read(Kind::Rules), read(Kind::Templates), read(Kind::Cmdb));
-        let sources = Sources { rules, templates, cmdb, imports: before.imports.clone(), not_text };
-        if findings.found.is_empty() { Ok(sources) } else { Err(findings) }
+        Sources { rules, templates, cmdb, imports: before.imports.clone(), faults, unseen }
     }
 }
 
@@ -118,7 +121,7 @@ pub(super) fn stamp(files: &Files) -> Stamp {
     for kind in Kind::ALL {
         let mut paths = Vec::new();
         // What cannot be listed looks like nothing; the reload that follows says why.
-        walk(&kind.folder(files).path, kind, 0, &mut paths).ok();
+        walk(kind.folder(files), kind, &mut paths).ok();
         paths.sort();
         stamps.extend(paths.into_iter().map(|path| {
             let metadata = fs::metadata(&path).ok();
@@ -133,19 +136,20 @@ struct FolderReading<'f> {
     folder: &'f Folder,
     kind: Kind,
     files: Vec<SourceFile>,
-    findings: Findings,
+    /// What could not be looked at.
+    unseen: Findings,
     not_text: Findings,
 }
 
 impl<'f> FolderReading<'f> {
     fn of(folder: &'f Folder, kind: Kind) -> Self {
-        FolderReading { folder, kind, files: Vec::new(), findings: Findings::default(), not_text: Findings::default() }
+        FolderReading { folder, kind, files: Vec::new(), unseen: Findings::default(), not_text: Findings::default() }
     }
 
     fn read(&mut self, before: &[SourceFile], confirmed: Confirmed) {
         let path = &self.folder.path;
         let mut paths = Vec::new();
-        match walk(path, self.kind, 0, &mut paths) {
+        match walk(self.folder, self.kind, &mut paths) {
             Ok(()) => {}
             Err(fault) if fault.source.kind() == io::ErrorKind::NotFound && fault.path == *path => {
                 if self.folder.named == Named::Explicitly || !before.is_empty() {
@@ -233,9 +237,8 @@ impl<'f> FolderReading<'f> {
 
     fn fault(&mut self, path: &Path, message: String, help: &str) {
         let file = SourceFile::new(path.display().to_string(), "");
-        self.findings.found.push(Diagnostic::error(&file, &(0..0), message).help(help));
-        self.findings.files.push(file);
-        sort(&mut self.findings.found);
+        self.unseen.found.push(Diagnostic::error(&file, &(0..0), message).help(help));
+        self.unseen.files.push(file);
     }
 }
 
@@ -257,7 +260,13 @@ struct WalkFault {
 }
 
 /// Finds the files of a kind. Hidden ones are left out: editors' swap files, and the `..data` of a mounted ConfigMap, whose files are linked beside it.
-fn walk(folder: &Path, kind: Kind, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), WalkFault> {
+fn walk(folder: &Folder, kind: Kind, paths: &mut Vec<PathBuf>) -> Result<(), WalkFault> {
+    let file_system = fs::metadata(&folder.path).map(|metadata| metadata.dev()).ok().filter(|_| folder.named == Named::Alone);
+    walk_below(&folder.path, kind, file_system, 0, paths)
+}
+
+/// As [`walk`], on one file system where one is given.
+fn walk_below(folder: &Path, kind: Kind, file_system: Option<u64>, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), WalkFault> {
     let fault = |source| WalkFault { path: folder.to_owned(), source };
     if depth > DEPTH_MAX {
         return Err(fault(io::Error::other(format!("folders lie more than {DEPTH_MAX} deep here, perhaps by a link that leads back up"))));
@@ -269,7 +278,10 @@ fn walk(folder: &Path, kind: Kind, depth: usize, paths: &mut Vec<PathBuf>) -> Re
             continue;
         }
         if path.is_dir() {
-            walk(&path, kind, depth + 1, paths)?;
+            let is_elsewhere = file_system.is_some() && fs::metadata(&path).map(|metadata| metadata.dev()).ok() != file_system;
+            if !is_elsewhere {
+                walk_below(&path, kind, file_system, depth + 1, paths)?;
+            }
         } else if path.extension().is_some_and(|extension| kind.extensions().iter().any(|known| extension == *known)) {
             paths.push(path);
         }

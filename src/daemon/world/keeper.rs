@@ -250,10 +250,7 @@ impl KeeperThread {
         }
         self.quiet.looked();
         self.stamp = stamp(&self.parts.frame.config.files);
-        let sources = match Sources::read(&self.parts.frame.config.files, &self.parts.sources, confirmed) {
-            Ok(sources) => sources,
-            Err(findings) => return self.refuse(findings),
-        };
+        let sources = Sources::read(&self.parts.frame.config.files, &self.parts.sources, confirmed);
         if sources == self.parts.sources {
             return Ok(self.unchanged());
         }
@@ -312,7 +309,7 @@ impl KeeperThread {
     }
 
     fn compare(&mut self) -> Result<Comparison, Refusal> {
-        let sources = Sources::read(&self.parts.frame.config.files, &self.parts.sources, Confirmed::Yes).map_err(Refusal::Faulty)?;
+        let sources = Sources::read(&self.parts.frame.config.files, &self.parts.sources, Confirmed::Yes);
         let base = self.parts.shared.current.world().cmdb;
         let built = build(&self.parts.frame, &base, sources).map_err(Refusal::Faulty)?;
         Ok(Comparison { policy: built.world.policy.id.clone(), diff: built.diff, warnings: built.warnings })

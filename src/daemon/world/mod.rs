@@ -10,6 +10,7 @@ mod files;
 mod imports;
 mod keeper;
 mod loss;
+mod names;
 mod stored;
 mod watch;
 
@@ -53,8 +54,8 @@ pub fn start(frame: &Frame, stored: Stored) -> Result<Start, Findings> {
     let kept = sources.map(|sources| (sources.clone(), build(frame, &cmdb, sources)));
     let before = kept.as_ref().map(|(sources, _)| sources.clone()).unwrap_or_default();
     let policy_before = kept.as_ref().and_then(|(_, built)| built.as_ref().ok()).map(|built| Arc::clone(&built.world.policy));
-    let found = Sources::read(&frame.config.files, &before, Confirmed::No)
-        .and_then(|sources| guarded(frame, &cmdb, policy_before.as_deref(), sources));
+    let sources = Sources::read(&frame.config.files, &before, Confirmed::No);
+    let found = guarded(frame, &cmdb, policy_before.as_deref(), sources);
     // Without kept sources that this release understands, what is built in holds until the first adoption; no event is decided before that.
     let kept = kept.and_then(|(_, built)| built.ok());
     let (policy, templates) = match &kept {

@@ -9,7 +9,6 @@ use watchkeeper_store::{self as store, Snapshot, SourceKind, StoreError, invento
 use super::Built;
 use super::files::{Kind, Sources};
 use super::imports::Import;
-use crate::diagnostics::Findings;
 use crate::writer::Adoption;
 
 /// What a start finds.
@@ -37,7 +36,7 @@ impl Stored {
         let rules = files(SourceKind::Rules)?;
         let (templates, cmdb) = (files(SourceKind::Templates)?.unwrap_or_default(), files(SourceKind::Cmdb)?.unwrap_or_default());
         let imports: Vec<Import> = files(SourceKind::Imports)?.unwrap_or_default().into_iter().map(Import::stored).collect();
-        let sources = rules.map(|rules| Sources { rules, templates, cmdb, imports, not_text: Findings::default() });
+        let sources = rules.map(|rules| Sources { rules, templates, cmdb, imports, ..Sources::default() });
         let (version, inventory) = snapshot.inventory()?.unwrap_or_default();
         Ok(Stored { sources, inventory, version })
     }

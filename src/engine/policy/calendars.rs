@@ -3,13 +3,13 @@
 //! Read file by file, joined when all are read: a calendar may name the holidays of another file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::named::Named;
 use super::rules::Scope;
-use super::sections::{self, FileSection, IsBuiltin, StandsFor};
+use super::sections::{self, FileSection, Found, IsBuiltin, StandsFor};
 use super::{Policy, ics};
 use crate::calendar::{Calendar, Closed, DAY_MINUTES, Hours, Interval};
 use crate::source::{Diagnostic, Entry, Key, Node, OneOrMany, Reading, Shape, SourceFile, Spanned, Takes, listed, nearest};
@@ -50,37 +50,6 @@ pub(super) static HOLIDAY: Shape = Shape {
     ],
     later: &[],
 };
-
-/// A name in a file, to be said wrong later.
-#[derive(Debug, Clone)]
-pub(super) struct Named {
-    pub(super) name: String,
-    pub(super) file: String,
-    pub(super) span: Range<usize>,
-}
-
-impl Named {
-    pub(super) fn at(reading: &Reading<'_>, name: Spanned<String>) -> Named {
-        Named { name: name.value, file: reading.file().path.clone(), span: name.span }
-    }
-
-    /// A finding at this place.
-    pub(super) fn error(&self, message: String) -> Diagnostic {
-        let file = SourceFile::new(self.file.clone(), "");
-        Diagnostic::error(&file, &self.span, message)
-    }
-
-    /// That nothing of that name is there.
-    pub(super) fn unknown<'k>(&self, what: &str, known: impl Iterator<Item = &'k str> + Clone, where_to: &str) -> Diagnostic {
-        let words: Vec<&str> = known.clone().collect();
-        let help = match nearest(&self.name, known) {
-            Some(word) => format!("did you mean `{word}`?"),
-            None => where_to.to_owned(),
-        };
-        let label = if words.is_empty() { String::new() } else { format!("known are {}", listed(&words, "and")) };
-        self.error(format!("unknown {what} `{}`", crate::text::cut(&self.name, 60))).label(label).help(help)
-    }
-}
 
 /// `holidays` of all files.
 #[derive(Default)]
@@ -141,7 +110,7 @@ impl FileSection for HolidaysSection {
         }
     }
 
-    fn finish(self, policy: &mut Policy, found: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, found: &mut Found<'_>) {
         let mut files = IcsFiles { sources: &policy.sources, read: BTreeMap::new() };
         policy.holidays = self.drafts.into_iter().map(|(name, draft)| (name, draft.closed(&mut files, found))).collect();
     }
@@ -185,14 +154,16 @@ impl FileSection for CalendarsSection {
     }
 
     /// A faulty one is there as one without closed hours, so that nobody is told that it is not there.
-    fn finish(self, policy: &mut Policy, found: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, found: &mut Found<'_>) {
         let holidays = &policy.holidays;
         for (name, draft) in self.drafts {
             let mut closed: Vec<Closed> = draft.hours.iter().flat_map(|hours| hours.closed.clone()).collect();
             for named in &draft.holidays {
                 match holidays.get(&named.name) {
                     Some(days) => closed.extend(days),
-                    None => found.push(named.unknown("holidays", holidays.keys().map(String::as_str), "name a key of `holidays`")),
+                    None => found.unknown(&named.name, || {
+                        named.unknown("holidays", holidays.keys().map(String::as_str), "name a key of `holidays`")
+                    }),
                 }
             }
             // Zone and hours were checked where they stand.
@@ -364,7 +335,7 @@ struct IcsFiles<'s> {
 
 impl IcsFiles<'_> {
     /// The events of the file that `named` means; a path starts at the file that names it.
-    fn events(&mut self, named: &Named, found: &mut Vec<Diagnostic>) -> &[ics::Event] {
+    fn events(&mut self, named: &Named, found: &mut Found<'_>) -> &[ics::Event] {
         let folder = named.file.rsplit_once('/').map_or("", |(folder, _)| folder);
         let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
         for part in named.name.split('/') {
@@ -378,7 +349,7 @@ impl IcsFiles<'_> {
         if !self.read.contains_key(&path) {
             let is_ics = |file: &&SourceFile| is_ics(&file.path);
             let events = match self.sources.iter().filter(is_ics).find(|file| file.path == path) {
-                Some(file) => ics::events(file, found),
+                Some(file) => ics::events(file, found.list),
                 None => {
                     let near = nearest(&path, self.sources.iter().filter(is_ics).map(|file| file.path.as_str()));
                     let help = match near {
@@ -387,7 +358,7 @@ impl IcsFiles<'_> {
                             "it lies below the folder of the rules, ends in `.ics`, and is named from the file that names it".to_owned()
                         }
                     };
-                    found.push(named.error(format!("there is no file `{}`", crate::text::one_line(&path))).help(help));
+                    found.unknown(&path, || named.error(format!("there is no file `{}`", crate::text::one_line(&path))).help(help));
                     Vec::new()
                 }
             };
@@ -404,19 +375,19 @@ pub(super) fn is_ics(path: &str) -> bool {
 
 impl HolidayDraft {
     /// Its days out of both.
-    fn closed(self, files: &mut IcsFiles<'_>, found: &mut Vec<Diagnostic>) -> Vec<Closed> {
+    fn closed(self, files: &mut IcsFiles<'_>, found: &mut Found<'_>) -> Vec<Closed> {
         let mut closed = self.days;
         let Some(ics) = self.ics else { return closed };
         let events = files.events(&ics, found).to_vec();
         let wanted = |event: &ics::Event| self.only.as_ref().is_none_or(|only| only.iter().any(|named| named.name.trim() == event.name));
         for event in events.iter().filter(|event| wanted(event)) {
-            found.extend(event.fault.clone());
+            found.list.extend(event.fault.clone());
             closed.extend(event.days.iter().map(|(first, last)| Closed::between(*first, *last)));
         }
         for named in self.only.iter().flatten().filter(|_| !events.is_empty()) {
             if !events.iter().any(|event| event.name == named.name.trim()) {
                 let names: BTreeSet<&str> = events.iter().map(|event| event.name.as_str()).collect();
-                found.push(named.unknown("event of that file", names.iter().copied(), "write it as its `SUMMARY` does"));
+                found.list.push(named.unknown("event of that file", names.iter().copied(), "write it as its `SUMMARY` does"));
             }
         }
         closed

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::named::{Mention, Mentioned, Named};
 use super::rules::{self, DISABLED, NAME, NOTE, Names, Scope};
 use super::schedules::{SCHEDULE, schedule};
-use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use super::{Policy, Schedule};
 use crate::forecast::Side;
 use crate::limits;
@@ -19,8 +20,8 @@ pub struct Capacity {
     pub name: String,
     /// When it is asked.
     pub every: Schedule,
-    /// Whom it asks.
-    pub server: ServerName,
+    /// Whom it asks: a `[[prometheus]]` of daemon.toml. Default `main`.
+    pub server: String,
     /// What it asks: a PromQL expression that gives a series for each thing that can be full.
     pub query: String,
     /// How far back. Default 28 days: four weeks, so that no week is like none.
@@ -31,17 +32,6 @@ pub struct Capacity {
     pub limit: f64,
     /// An alert fires where the limit is reached within so long. Default 14 days.
     pub lead_time: Span,
-}
-
-/// A `[[prometheus]]` of daemon.toml, which the daemon knows.
-#[derive(Debug)]
-pub struct ServerName {
-    /// Its name. Default `main`.
-    pub name: String,
-    /// The file that names it.
-    pub path: String,
-    /// Its bytes there.
-    pub span: Range<usize>,
 }
 
 /// The series that a test gives a rule, as lines between points.
@@ -91,6 +81,7 @@ pub(super) const SERIES: Takes = Takes::Pairs(&Takes::List(&Takes::List(&Takes::
 pub(super) struct CapacitySection {
     names: Names,
     rules: Vec<Capacity>,
+    mentions: Vec<Mention>,
 }
 
 impl FileSection for CapacitySection {
@@ -103,8 +94,9 @@ impl FileSection for CapacitySection {
         sections::each(reading, node, Self::KEY, &RULE, |keys| self.rule(keys));
     }
 
-    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
         policy.capacity = self.rules;
+        policy.mentions.extend(self.mentions);
     }
 
     fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
@@ -120,21 +112,21 @@ impl CapacitySection {
         let is_disabled = rules::is_disabled(keys);
         let every = keys.node("every").and_then(|node| reading.keys(node, &SCHEDULE)).and_then(|every| schedule(&every));
         let server = server(keys);
+        if !is_disabled {
+            self.mentions.push(Mention::new(Mentioned::Server, "capacity rule", name.as_deref(), server.clone()));
+        }
         let query = query(keys);
         let limit = limit(keys);
         let (history, lead_time) = spans(keys);
         if let (Some(name), Some(every), Some(query), Some((side, limit)), false) = (name, every, query, limit, is_disabled) {
-            self.rules.push(Capacity { name, every, server, query, history, side, limit, lead_time });
+            self.rules.push(Capacity { name, every, server: server.name, query, history, side, limit, lead_time });
         }
     }
 }
 
-fn server(keys: &Keys<'_, '_>) -> ServerName {
-    let path = keys.reading().file().path.clone();
-    match keys.get::<Spanned<String>>("prometheus") {
-        Some(named) => ServerName { name: named.value, path, span: named.span },
-        None => ServerName { name: SERVER.to_owned(), path, span: keys.place_of("name") },
-    }
+fn server(keys: &Keys<'_, '_>) -> Named {
+    let named = keys.get::<Spanned<String>>("prometheus");
+    Named::at(keys.reading(), named.unwrap_or_else(|| Spanned { value: SERVER.to_owned(), span: keys.place_of("name") }))
 }
 
 fn query(keys: &Keys<'_, '_>) -> Option<String> {

@@ -3,10 +3,10 @@
 use super::Policy;
 use super::priorities::urgency_of;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
-use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use crate::expr::{RuleIndex, Section, View};
 use crate::lookup::Lookup;
-use crate::source::{Diagnostic, Key, Keys, Kind, Node, Reading, Shape, Takes};
+use crate::source::{Key, Keys, Kind, Node, Reading, Shape, Takes};
 use crate::time::Span;
 use crate::words::{Action, Explains, Level, Means, Severity};
 
@@ -262,7 +262,7 @@ impl FileSection for CorrelateSection {
     }
 
     /// The rules of the files, then the built-in ones.
-    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
         let condition = |when| crate::expr::Expr::compile(Self::section(), when).expect("built in and tested");
         let mut rules = self.rules;
         rules.extend(RECORDED.iter().map(|(name, when)| Correlate {

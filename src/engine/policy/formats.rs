@@ -1,18 +1,18 @@
 //! `formats`: how the body of a webhook becomes alerts, by name. A body's good members are kept, each bad one is refused with its place.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::Policy;
+use super::named::Named;
 use super::priorities::Severities;
 use super::rules::{self, DISABLED, NAME, NOTE, Names, Scope};
-use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use crate::expr::{DynExpr, Message};
 use crate::input::{AlertInput, Refused, Says};
-use crate::source::{Diagnostic, Key, Keys, Node, Reading, Shape, Spanned, Takes};
+use crate::source::{Key, Keys, Node, Reading, Shape, Spanned, Takes};
 use crate::text::{Labels, cut, one_line};
 use crate::time::Time;
 
@@ -20,6 +20,8 @@ use crate::time::Time;
 #[derive(Debug, Default)]
 pub struct Formats {
     formats: BTreeMap<String, Format>,
+    /// All of them with the place of their name, those with faults among them: who uses one is not told that it is unknown.
+    named: BTreeMap<String, Named>,
 }
 
 impl Formats {
@@ -28,26 +30,20 @@ impl Formats {
         self.formats.get(name)
     }
 
+    /// Where rules name a format so, faulty or not.
+    pub fn named(&self, name: &str) -> Option<&Named> {
+        self.named.get(name)
+    }
+
     /// All names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.formats.keys().map(String::as_str)
     }
 }
 
-/// Where a format is named, for the fault that the daemon has a sender of that name.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// The rule file's path.
-    pub path: String,
-    /// The name's bytes in that file.
-    pub span: Range<usize>,
-}
-
 /// One compiled format.
 #[derive(Debug)]
 pub struct Format {
-    /// Where it is named.
-    pub place: Place,
     /// Where the alerts of a body are; `None`: the body is one.
     items: Option<DynExpr>,
     alert: Mapping,
@@ -251,7 +247,8 @@ pub(super) static FORMAT: Shape = Shape {
 #[derive(Default)]
 pub(super) struct FormatsSection {
     names: Names,
-    formats: Vec<(String, Place, Option<DynExpr>, Mapping)>,
+    formats: Vec<(String, Option<DynExpr>, Mapping)>,
+    named: BTreeMap<String, Named>,
 }
 
 impl FileSection for FormatsSection {
@@ -264,10 +261,10 @@ impl FileSection for FormatsSection {
         sections::each(reading, node, Self::KEY, &FORMAT, |keys| self.rule(keys));
     }
 
-    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
         let severities = &policy.severities;
-        let format = |(name, place, items, alert)| (name, Format { place, items, alert, severities: Arc::clone(severities) });
-        policy.formats.formats = self.formats.into_iter().map(format).collect();
+        let format = |(name, items, alert)| (name, Format { items, alert, severities: Arc::clone(severities) });
+        policy.formats = Formats { formats: self.formats.into_iter().map(format).collect(), named: self.named };
     }
 
     fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
@@ -278,14 +275,16 @@ impl FileSection for FormatsSection {
 impl FormatsSection {
     /// Reads one format.
     fn rule(&mut self, keys: &Keys<'_, '_>) {
-        let place =
-            Place { path: keys.reading().file().path.clone(), span: keys.get::<Spanned<String>>("name").map_or(0..0, |name| name.span) };
         let name = self.names.take(keys, Self::KEY);
         let is_disabled = rules::is_disabled(keys);
         let items = expression(keys, "items");
         let mapping = keys.node("alert").and_then(|node| keys.reading().keys(node, &ALERT)).and_then(|alert| mapping(&alert));
+        if let (Some(name), false) = (&name, is_disabled) {
+            let span = keys.get::<Spanned<String>>("name").map_or(0..0, |name| name.span);
+            self.named.insert(name.clone(), Named::at(keys.reading(), Spanned { value: name.clone(), span }));
+        }
         if let (Some(name), Some(mapping), false) = (name, mapping, is_disabled) {
-            self.formats.push((name, place, items, mapping));
+            self.formats.push((name, items, mapping));
         }
     }
 }

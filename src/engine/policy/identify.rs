@@ -2,9 +2,9 @@
 
 use super::Policy;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
-use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use crate::expr::{Expr, Section, View};
-use crate::source::{Diagnostic, Key, Keys, Node, Reading, Shape, Takes};
+use crate::source::{Key, Keys, Node, Reading, Shape, Takes};
 
 /// The section, in order, the built-in rules last.
 #[derive(Debug, Default)]
@@ -93,7 +93,7 @@ impl FileSection for IdentifySection {
     }
 
     /// The rules of the files, then the built-in ones.
-    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
         let section = Self::section();
         let condition = |when| Expr::compile(section, when).expect("built in and tested");
         let builtin = BUILTIN.iter().map(|(name, when, from)| Rule {

@@ -8,6 +8,7 @@ pub mod correlate;
 pub mod formats;
 mod ics;
 pub mod identify;
+mod named;
 pub mod notify;
 pub mod priorities;
 pub mod problems;
@@ -27,15 +28,16 @@ use sha2::{Digest as _, Sha256};
 use crate::calendar::{Calendar, Closed};
 pub use crate::expr::{Condition, Path, TextTemplate};
 pub use crate::schedule::Schedule;
-use crate::source::{self, Diagnostic, Reading, SourceFile};
+use crate::source::{self, Diagnostic, Reading, SourceFile, Unread};
 use capacity::Capacity;
 use correlate::CorrelateRules;
 use formats::Formats;
 use identify::Identify;
+pub use named::{Mention, Mentioned, Named};
 use notify::Notify;
 use priorities::{Matrix, Severities};
 use problems::ProblemRule;
-use sections::Sections;
+use sections::{Found, Sections};
 pub use sections::{SECTIONS, StandsFor};
 use silences::SilenceRule;
 use slas::Sla;
@@ -74,6 +76,8 @@ pub struct Policy {
     pub formats: Formats,
     /// What must stay true.
     pub tests: Vec<RuleTest>,
+    /// What rules name that is not in rule files.
+    pub mentions: Vec<Mention>,
     /// The files it was made of, by path.
     pub sources: Vec<SourceFile>,
 }
@@ -115,6 +119,7 @@ impl Policy {
             notify_sees_clocks: false,
             formats: Formats::default(),
             tests: Vec::new(),
+            mentions: Vec::new(),
             sources,
         }
     }
@@ -129,6 +134,17 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// What could be read of a set of rule files.
+#[derive(Debug)]
+pub struct Checked {
+    /// The rules, which can be put in force where nothing that was found is an error.
+    pub policy: Policy,
+    /// Every finding of every file, by file and place.
+    pub found: Vec<Diagnostic>,
+    /// What could not be read.
+    pub unread: Unread,
+}
+
 impl Policy {
     /// What is in force where there are no rule files.
     pub fn builtin() -> Policy {
@@ -141,12 +157,18 @@ impl Policy {
 /// # Errors
 /// Every finding of every file, warnings among them, by file and place, where at least one of them is an error.
 pub fn load(files: &[SourceFile]) -> Result<Loaded, Vec<Diagnostic>> {
+    let Checked { policy, found, .. } = check(files, Unread::default());
+    if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok(Loaded { policy, warnings: found }) }
+}
+
+/// Compiles a set of rule files as far as they can be read. `unread` is what their folder holds beside them and nobody could look at.
+pub fn check(files: &[SourceFile], mut unread: Unread) -> Checked {
     let mut sources = files.to_vec();
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     let mut found = Vec::new();
     let mut sections = Sections::default();
     for file in sources.iter().filter(|file| !calendars::is_ics(&file.path)) {
-        let Some(root) = source::parse(file, &mut found) else { continue };
+        let Some(root) = source::parse(file, &mut found, &mut unread) else { continue };
         let reading = Reading::new(file);
         if !root.is_null() {
             sections.read(&reading, &root);
@@ -154,9 +176,9 @@ pub fn load(files: &[SourceFile]) -> Result<Loaded, Vec<Diagnostic>> {
         found.extend(reading.finish());
     }
     let mut policy = Policy::unfinished(sources);
-    sections.finish(&mut policy, &mut found);
+    sections.finish(&mut policy, &mut Found { list: &mut found, unread: &unread });
     source::sort(&mut found);
-    if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok(Loaded { policy, warnings: found }) }
+    Checked { policy, found, unread }
 }
 
 /// JSON Schema (draft 2020-12) of a rules file, with every word that is allowed: what editors check and complete by.

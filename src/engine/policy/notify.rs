@@ -1,14 +1,14 @@
 //! `notify`: who hears what. All rules act; one mail per person and event.
 
 use std::fmt;
-use std::ops::Range;
 
+use super::named::{Mention, Mentioned, Named};
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
 use super::schedules::{SCHEDULE, schedule};
-use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use super::{Policy, Schedule};
 use crate::expr::{Expr, Section};
-use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Takes, nearest};
+use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes, nearest};
 use crate::words::Reason;
 
 /// One compiled rule.
@@ -23,7 +23,7 @@ pub struct Notify {
     /// For which reasons. `None`: those that ask for attention.
     pub send: Option<Vec<Reason>>,
     /// Which template. `None`: the one named like the reason.
-    pub template: Option<NamedTemplate>,
+    pub template: Option<String>,
     /// The list into which what it says is folded. `None`: it goes out at once.
     pub digest: Option<Digest>,
     /// Whether it stands in no file.
@@ -41,19 +41,8 @@ impl Notify {
 
     /// The name of the template that renders what this rule says about `reason`.
     pub fn template_of(&self, reason: Reason) -> &str {
-        self.template.as_ref().map_or(reason.word(), |template| &template.name)
+        self.template.as_deref().unwrap_or(reason.word())
     }
-}
-
-/// A template as a rule names it. Whether it is there, only who loads the templates can say: hence its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedTemplate {
-    /// Its name.
-    pub name: String,
-    /// The rule file's path.
-    pub path: String,
-    /// The name's bytes in that file.
-    pub span: Range<usize>,
 }
 
 /// A list that goes out by schedule.
@@ -199,6 +188,7 @@ pub(super) static RULE: Shape = Shape {
 pub(super) struct NotifySection {
     names: Names,
     rules: Vec<Notify>,
+    mentions: Vec<Mention>,
     is_written: bool,
 }
 
@@ -213,8 +203,9 @@ impl FileSection for NotifySection {
     }
 
     /// The rules of the files, or the built-in ones where no file has one.
-    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
         policy.notify = if self.is_written { self.rules } else { builtin() };
+        policy.mentions.extend(self.mentions);
         policy.notify_sees_clocks = policy.notify.iter().any(|rule| rule.condition.reads("sla"));
     }
 
@@ -235,10 +226,31 @@ impl NotifySection {
         if let (true, Some(node)) = (to.is_empty(), keys.node("to")) {
             reading.wrong(node, "whom to tell, such as `[owner]`");
         }
-        let to = to.into_iter().filter_map(|node| recipient(reading, node)).collect();
+        let told = |node: &'a Node| Some((recipient(reading, node)?, node));
+        let to: Vec<(Recipient, &Node)> = to.into_iter().filter_map(told).collect();
         let send = keys.get::<OneOrMany<&Node>>("send").map(|send| send.0.into_iter().filter_map(|node| reason(reading, node)).collect());
         let template = keys.node("template").and_then(|node| template_name(reading, node));
         let digest = keys.node("digest").and_then(|node| digest(reading, node));
+        if !is_disabled {
+            let mention = |what, named| Mention::new(what, "notify rule", name.as_deref(), Named::at(reading, named));
+            for (recipient, node) in &to {
+                let span = node.span.clone();
+                self.mentions.extend(match recipient {
+                    Recipient::Team(id) => Some(mention(Mentioned::Team, Spanned { value: id.clone(), span })),
+                    Recipient::Person(id) => Some(mention(Mentioned::Person, Spanned { value: id.clone(), span })),
+                    Recipient::Owner
+                    | Recipient::Oncall
+                    | Recipient::Lead
+                    | Recipient::Assignee
+                    | Recipient::Stakeholders
+                    | Recipient::Vendor
+                    | Recipient::Address(_) => None,
+                });
+            }
+            self.mentions.extend(template.clone().map(|template| mention(Mentioned::Template, template)));
+        }
+        let to = to.into_iter().map(|(recipient, _)| recipient).collect();
+        let template = template.map(|template| template.value);
         if let (Some(name), false) = (name, is_disabled) {
             self.rules.push(Notify { name, condition, to, send, template, digest, is_builtin: false });
         }
@@ -332,10 +344,10 @@ fn digest<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Digest> {
 }
 
 /// A template's name is a part of a file name.
-fn template_name(reading: &Reading<'_>, node: &Node) -> Option<NamedTemplate> {
+fn template_name(reading: &Reading<'_>, node: &Node) -> Option<Spanned<String>> {
     let text: &str = reading.read(node)?;
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
-        return Some(NamedTemplate { name: text.to_owned(), path: reading.file().path.clone(), span: node.span.clone() });
+        return Some(Spanned { value: text.to_owned(), span: node.span.clone() });
     }
     let error = Diagnostic::error(reading.file(), &node.span, format!("`{}` is no name of a template", shown(text)));
     reading.report(error.label("letters, digits, `-` and `_`").help("name the folder's file without its ending: `template: business`"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Policy;
 use super::rules::Scope;
-use super::sections::{self, FileSection, IsBuiltin, StandsFor};
+use super::sections::{self, FileSection, Found, IsBuiltin, StandsFor};
 use crate::source::{Diagnostic, Key, Keys, Node, OneOrMany, Reading, Shape, Spanned, Takes};
 use crate::words::{Level, Priority, Severity};
 
@@ -132,7 +132,7 @@ impl FileSection for SeveritiesSection {
         }
     }
 
-    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
         let mut severities = Severities::default();
         severities.words.extend(self.given.into_iter().map(|(word, (severity, _))| (word, severity)));
         policy.severities = Arc::new(severities);
@@ -215,7 +215,7 @@ impl FileSection for PrioritiesSection {
         }
     }
 
-    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
         for ((impact, urgency), (priority, _)) in self.given {
             policy.matrix.cells[impact as usize][urgency as usize] = priority;
         }

@@ -1,10 +1,10 @@
 //! `problems`: which incidents are the same fault that keeps coming back, and how many of them within which time make a problem.
 
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
-use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use super::{Condition, Policy};
 use crate::expr::Section;
-use crate::source::{Diagnostic, Key, Keys, Node, OneOrMany, Reading, Shape, Takes};
+use crate::source::{Key, Keys, Node, OneOrMany, Reading, Shape, Takes};
 use crate::time::Span;
 use crate::words::SameBy;
 
@@ -74,7 +74,7 @@ impl FileSection for ProblemsSection {
         sections::each(reading, node, Self::KEY, &RULE, |keys| self.rule(keys, scope));
     }
 
-    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
         policy.problems = self.rules;
     }
 

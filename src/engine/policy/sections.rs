@@ -5,7 +5,7 @@
 use super::rules::Scope;
 use super::{Policy, RuleName, calendars, capacity, correlate, formats, identify, notify, priorities, problems, silences, slas, tests};
 use crate::expr;
-use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Takes};
+use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Takes, Unread};
 
 /// The key of a section in rule files. The table below gives it.
 pub(super) trait Keyed {
@@ -28,7 +28,7 @@ pub(super) trait FileSection: Keyed + Default {
     fn read<'a>(&mut self, reading: &Reading<'a>, node: &'a Node, scope: &Scope<'a>);
 
     /// Compiles what all files say into its place in the policy, where the sections above it in the table are already.
-    fn finish(self, policy: &mut Policy, found: &mut Vec<Diagnostic>);
+    fn finish(self, policy: &mut Policy, found: &mut Found<'_>);
 
     /// The names that it gives in a finished policy, in the order in which they are asked, and whether each is built in.
     fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)>;
@@ -36,6 +36,23 @@ pub(super) trait FileSection: Keyed + Default {
     /// The section, as its expressions know it.
     fn section() -> expr::Section {
         expr::Section { key: Self::KEY, sees: Self::SEES }
+    }
+}
+
+/// What is found while sections are compiled.
+pub(super) struct Found<'f> {
+    /// The findings.
+    pub(super) list: &'f mut Vec<Diagnostic>,
+    /// What could not be read of the files.
+    pub(super) unread: &'f Unread,
+}
+
+impl Found<'_> {
+    /// Reports that nothing is called `name`, unless that may be where a file could not be read.
+    pub(super) fn unknown(&mut self, name: &str, finding: impl FnOnce() -> Diagnostic) {
+        if !self.unread.may_define(name) {
+            self.list.push(finding());
+        }
     }
 }
 
@@ -91,7 +108,7 @@ macro_rules! sections {
             }
 
             /// Compiles all of them into `policy`, in the order of the table.
-            pub(super) fn finish(self, policy: &mut Policy, found: &mut Vec<Diagnostic>) {
+            pub(super) fn finish(self, policy: &mut Policy, found: &mut Found<'_>) {
                 $(self.$key.finish(policy, found);)+
             }
         }

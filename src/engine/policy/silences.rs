@@ -2,7 +2,7 @@
 
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
 use super::schedules::{CRON, ZONE, schedule};
-use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use super::{Policy, Schedule};
 use crate::expr::Section;
 use crate::source::{Diagnostic, Key, Keys, Node, Reading, Shape, Spanned, Takes};
@@ -77,7 +77,7 @@ impl FileSection for SilencesSection {
         sections::each(reading, node, Self::KEY, &RULE, |keys| self.rule(keys, scope));
     }
 
-    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
         policy.silences = self.rules;
     }
 

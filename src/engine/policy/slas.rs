@@ -7,9 +7,10 @@ use minicbor::{Decode, Encode};
 use sha2::{Digest as _, Sha256};
 
 use super::Policy;
-use super::calendars::{ALWAYS, Named};
+use super::calendars::ALWAYS;
+use super::named::{Mention, Mentioned, Named};
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
-use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use crate::calendar::{Allowance, Calendar, Hours, NoAllowance};
 use crate::expr::Section;
 use crate::ids::TermsId;
@@ -149,6 +150,7 @@ pub(super) static RULE: Shape = Shape {
 pub(super) struct SlasSection {
     names: Names,
     drafts: Vec<Draft>,
+    mentions: Vec<Mention>,
 }
 
 struct Draft {
@@ -174,7 +176,8 @@ impl FileSection for SlasSection {
     }
 
     /// The rules of the files, with their calendars.
-    fn finish(self, policy: &mut Policy, found: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, found: &mut Found<'_>) {
+        policy.mentions.extend(self.mentions);
         let calendars = &policy.calendars;
         for draft in self.drafts {
             let named = draft.calendar.as_ref().filter(|named| named.name != ALWAYS);
@@ -184,7 +187,7 @@ impl FileSection for SlasSection {
                     let calendar = calendars.get(&named.name).cloned();
                     if calendar.is_none() {
                         let words = calendars.keys().map(String::as_str).chain([ALWAYS]);
-                        found.push(named.unknown("calendar", words, "name a key of `calendars`, or `always`"));
+                        found.unknown(&named.name, || named.unknown("calendar", words, "name a key of `calendars`, or `always`"));
                     }
                     calendar
                 }
@@ -192,7 +195,7 @@ impl FileSection for SlasSection {
             if named.is_none() {
                 for (_, place) in draft.targets.iter().filter(|(target, _)| target.allowance.needs_calendar()) {
                     let error = place.error(format!("`{}` is working time, and this SLA has no calendar", place.name));
-                    found.push(error.label("always open").help("name one with `calendar`, or write wall time, such as 8h"));
+                    found.list.push(error.label("always open").help("name one with `calendar`, or write wall time, such as 8h"));
                 }
             }
             let (Some(name), Some(calendar), false) = (draft.name, calendar, draft.is_disabled) else { continue };
@@ -223,7 +226,11 @@ impl SlasSection {
         let is_disabled = rules::is_disabled(keys);
         let condition = rules::condition(keys, Self::section(), scope);
         let kind = keys.node("kind").map_or(SlaKind::Sla, |node| kind(reading, node));
-        let contract = keys.get::<String>("contract").filter(|contract| !contract.trim().is_empty());
+        let contract = keys.get::<Spanned<String>>("contract").filter(|contract| !contract.value.trim().is_empty());
+        if let (Some(contract), false) = (&contract, is_disabled) {
+            self.mentions.push(Mention::new(Mentioned::Contract, "SLA", name.as_deref(), Named::at(reading, contract.clone())));
+        }
+        let contract = contract.map(|contract| contract.value);
         check_contract(keys, kind, contract.as_deref());
         let calendar = keys.get::<Spanned<String>>("calendar").map(|calendar| Named::at(reading, calendar));
         let targets = keys.node("targets").map(|node| targets(reading, node)).unwrap_or_default();

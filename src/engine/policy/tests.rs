@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Policy;
 use super::capacity::{self, TestQuery};
 use super::rules::{DISABLED, NAME, NOTE, Names, Scope, is_disabled};
-use super::sections::{self, FileSection, IsBuiltin, Keyed as _, StandsFor};
+use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use crate::cmdb::files::read_inline;
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes};
 use crate::text::Labels;
@@ -444,7 +444,7 @@ impl FileSection for TestsSection {
         sections::each(reading, node, Self::KEY, &TEST, |keys| self.rule(keys));
     }
 
-    fn finish(self, policy: &mut Policy, _: &mut Vec<Diagnostic>) {
+    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
         policy.tests = self.tests;
     }
 

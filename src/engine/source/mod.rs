@@ -6,6 +6,7 @@ mod read;
 mod shape;
 mod traps;
 mod tree;
+mod unread;
 
 use std::fmt;
 use std::ops::Range;
@@ -13,6 +14,7 @@ use std::ops::Range;
 pub use read::{Keys, OneOrMany, Pairs, Read, Reading, Spanned};
 pub use shape::{Key, Shape, Takes};
 pub use tree::{Entry, Kind, Node, Scalar, Style, parse};
+pub use unread::Unread;
 
 /// One file's path and text, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,10 +16,6 @@ impl Masked {
         self.0.push(value);
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     pub(super) fn covers(&self, span: &Range<usize>) -> bool {
         self.0.iter().any(|value| value.start <= span.start && span.start < value.end)
     }

@@ -6,7 +6,7 @@ use granit_parser::{Event, Parser, ScalarStyle, Span as YamlSpan};
 use serde_json::Value;
 
 use super::traps::{self, Masked};
-use super::{Diagnostic, SourceFile};
+use super::{Diagnostic, SourceFile, Unread};
 use crate::limits;
 
 /// One value of a file.
@@ -168,32 +168,114 @@ fn escape_length(rest: &str) -> usize {
     (1 + escaped + digits).min(rest.len())
 }
 
-/// Reads one YAML document. `None`: the file is empty, or so broken that nothing can be said about the rest of it; what was found is in `found`.
+/// Reads one YAML document. `None`: the file is empty, or nothing of it could be read.
 ///
-/// A value that YAML cannot read because it is an unquoted expression is reported, left out as [`Kind::Faulty`], and the rest is read.
-pub fn parse(file: &SourceFile, found: &mut Vec<Diagnostic>) -> Option<Node> {
+/// A value that YAML cannot read because it is an unquoted expression is reported, left out as [`Kind::Faulty`], and the rest is read. Any other syntax fault
+/// hides what it stands in, up to the next key at the beginning of a line: the message says which lines, and what they hold goes to `unread`.
+pub fn parse(file: &SourceFile, found: &mut Vec<Diagnostic>, unread: &mut Unread) -> Option<Node> {
     if file.text.len() > limits::SOURCE_BYTES_MAX {
         let message = format!("this file has {} bytes, more than the {} that one may have", file.text.len(), limits::SOURCE_BYTES_MAX);
         found.push(Diagnostic::error(file, &(0..0), message).help("divide it into several files"));
+        unread.add_unseen();
         return None;
     }
     let mut text = file.text.clone();
     let mut masked = Masked::default();
-    loop {
-        let mut builder = Builder { file, masked: &masked, found: Vec::new(), open: Vec::new(), root: None };
-        let Err(error) = builder.read(&text) else {
-            let Builder { found: of_tree, root, .. } = builder;
-            found.extend(of_tree);
-            return root;
+    let mut root = None;
+    // Where a section begins that a fault before it swallowed, and what was said of that fault there.
+    let mut cut: Option<(usize, Diagnostic)> = None;
+    for _ in 0..limits::SOURCE_TRAPS_MAX {
+        let end = cut.as_ref().map_or(text.len(), |(at, _)| *at);
+        let mut builder = Builder { file, masked: &masked, found: Vec::new(), open: Vec::new(), root: None, read_to: 0 };
+        let (until, fault) = match (builder.read(&text[..end]), cut.take()) {
+            (Ok(()), None) => {
+                let Builder { found: of_tree, root: rest, .. } = builder;
+                found.extend(of_tree);
+                return joined(file, root, rest, found);
+            }
+            (Ok(()), Some(cut)) => cut,
+            (Err(error), before) => {
+                let trap = traps::explain(file, &error, &masked);
+                if let Some(value) = trap.value {
+                    found.push(trap.diagnostic);
+                    // The value is replaced by as many harmless bytes, so that every place behind it stays true.
+                    let filler = "x".repeat(value.len());
+                    text.replace_range(value.clone(), &filler);
+                    masked.add(value);
+                    continue;
+                }
+                let at = error.marker().byte_offset().unwrap_or(0).min(end);
+                let line = file.line_around(at);
+                let from = builder.begin_of_unfinished(&text).min(line.start);
+                let next = next_section(&file.text, file.line_around(from).end);
+                if before.is_none() && next <= at {
+                    // A bracket or a quote that is not closed shows where a later section stands: what is wrong is said best without that.
+                    cut = Some((next, trap.diagnostic));
+                    continue;
+                }
+                let until = before.map_or_else(|| next_section(&file.text, line.end), |(until, _)| until);
+                unread.add(&file.text[from..until]);
+                (until, unchecked(file, trap.diagnostic, from..until))
+            }
         };
-        let trap = traps::explain(file, &error, &masked);
-        found.push(trap.diagnostic);
-        let value = trap.value.filter(|_| masked.len() < limits::SOURCE_TRAPS_MAX)?;
-        // The value is replaced by as many harmless bytes, so that every place behind it stays true.
-        let filler = "x".repeat(value.len());
-        text.replace_range(value.clone(), &filler);
-        masked.add(value);
+        found.push(fault);
+        let (of_tree, part) = builder.finish(&text);
+        found.extend(of_tree);
+        root = joined(file, root, part, found);
+        // What was read becomes blank, so that every place behind it stays true.
+        let blank: String = text[..until].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
+        text.replace_range(..until, &blank);
     }
+    unread.add(&text);
+    root
+}
+
+/// Where the next key begins at the beginning of a line, or the end.
+fn next_section(text: &str, from: usize) -> usize {
+    let lines = text[from..].match_indices('\n').map(|(at, _)| from + at + 1);
+    lines.into_iter().find(|start| begins_section(&text[*start..])).unwrap_or(text.len())
+}
+
+fn begins_section(line: &str) -> bool {
+    let key = line.bytes().take_while(|byte| byte.is_ascii_lowercase() || *byte == b'_').count();
+    key > 0 && line[key..].starts_with(':')
+}
+
+/// A syntax fault that says which lines nobody could check because of it, where these are more than its own.
+fn unchecked(file: &SourceFile, fault: Diagnostic, lines: Range<usize>) -> Diagnostic {
+    let last = lines.start + file.text[lines.clone()].trim_end().len();
+    let (first, last) = (file.place(lines.start).line, file.place(last).line);
+    if first == last {
+        return fault;
+    }
+    let help = match &fault.help {
+        Some(help) => format!("{help}; until then lines {first} to {last} are not checked"),
+        None => format!("until this is mended lines {first} to {last} are not checked"),
+    };
+    fault.help(help)
+}
+
+/// Two parts of one document; a key that both have is a fault.
+fn joined(file: &SourceFile, first: Option<Node>, rest: Option<Node>, found: &mut Vec<Diagnostic>) -> Option<Node> {
+    let (mut first, rest) = match (first, rest) {
+        (Some(first), Some(rest)) => (first, rest),
+        (first, rest) => return first.or(rest),
+    };
+    if let (Kind::Map(entries), Kind::Map(more)) = (&mut first.kind, rest.kind) {
+        for entry in more {
+            match entries.iter().find(|known| known.key == entry.key) {
+                Some(known) => found.push(twice(file, &entry.key, &entry.key_span, &known.key_span)),
+                None => entries.push(entry),
+            }
+        }
+    }
+    Some(first)
+}
+
+/// A key that stands twice in one mapping.
+fn twice(file: &SourceFile, key: &str, span: &Range<usize>, first: &Range<usize>) -> Diagnostic {
+    let help = format!("the first is on line {}; leave one out", file.place(first.start).line);
+    Diagnostic::error(file, span, format!("the key `{key}` is given twice")).label("here again").help(help)
 }
 
 /// A collection whose end has not been seen.
@@ -208,12 +290,17 @@ enum OpenKind {
     Map { entries: Vec<Entry>, key: Option<(String, Range<usize>)>, keep: bool },
 }
 
+/// The file and its sections: of those that a syntax fault cuts off, what is whole is kept.
+const KEPT_LEVELS: usize = 2;
+
 struct Builder<'b> {
     file: &'b SourceFile,
     masked: &'b Masked,
     found: Vec<Diagnostic>,
     open: Vec<Open>,
     root: Option<Node>,
+    /// The end of what the parser has told of.
+    read_to: usize,
 }
 
 impl Builder<'_> {
@@ -228,6 +315,7 @@ impl Builder<'_> {
         for event in Parser::new_from_str_with_options(text, options) {
             let (event, yaml_span) = event?;
             let span = yaml_span.byte_range().unwrap_or(0..0);
+            self.read_to = self.read_to.max(trimmed(text, span.clone()).end);
             match event {
                 Event::Scalar(value, style, _, tag) => {
                     let style = match style {
@@ -298,6 +386,36 @@ impl Builder<'_> {
         whole
     }
 
+    /// Where what was cut off by a syntax fault begins: a rule of a section, or the section itself.
+    fn begin_of_unfinished(&self, text: &str) -> usize {
+        if let Some(rule) = self.open.get(KEPT_LEVELS) {
+            return rule.span.start;
+        }
+        match self.open.last().map(|open| &open.kind) {
+            Some(OpenKind::Map { key: Some((_, span)), .. }) => span.start,
+            // The parser looks ahead: what it has not told of yet is not read.
+            Some(OpenKind::Map { key: None, .. } | OpenKind::Seq(_)) | None => {
+                text.len() - text[self.read_to..].trim_start_matches([' ', '\n', '\r']).len()
+            }
+        }
+    }
+
+    /// What was read before a syntax fault: whole sections, and the whole rules of the section that it stands in.
+    fn finish(mut self, text: &str) -> (Vec<Diagnostic>, Option<Node>) {
+        self.open.truncate(KEPT_LEVELS);
+        while let Some(open) = self.open.last_mut() {
+            let end = open.span.end;
+            if let OpenKind::Map { entries, key, keep: true } = &mut open.kind
+                && let Some((key, key_span)) = key.take()
+            {
+                let value = Node { span: key_span.clone(), kind: Kind::Faulty };
+                entries.push(Entry { key, key_span, value });
+            }
+            self.close(text, end);
+        }
+        (self.found, self.root)
+    }
+
     fn close(&mut self, text: &str, end: usize) {
         let Some(open) = self.open.pop() else { return };
         let span = trimmed(text, open.span.start..end.max(open.span.end));
@@ -324,25 +442,19 @@ impl Builder<'_> {
                 }
                 None => {
                     let (name, fault) = match &node.kind {
-                        Kind::Scalar(scalar) if !node.is_null() => match entries.iter().find(|entry| entry.key == scalar.text) {
-                            Some(first) => {
-                                let help = format!("the first is on line {}; leave one out", self.file.place(first.key_span.start).line);
-                                let message = format!("the key `{}` is given twice", scalar.text);
-                                (scalar.text.clone(), Some((message, "here again".to_owned(), help)))
-                            }
-                            None => (scalar.text.clone(), None),
-                        },
+                        Kind::Scalar(scalar) if !node.is_null() => {
+                            let first = entries.iter().find(|entry| entry.key == scalar.text);
+                            (scalar.text.clone(), first.map(|first| twice(self.file, &scalar.text, &node.span, &first.key_span)))
+                        }
                         Kind::Faulty => (String::new(), None),
                         Kind::Scalar(_) | Kind::Seq(_) | Kind::Map(_) => {
                             let message = format!("a key must be a text, found {}", node.describe());
-                            (String::new(), Some((message, String::new(), "write `key: value`".to_owned())))
+                            (String::new(), Some(Diagnostic::error(self.file, &node.span, message).help("write `key: value`")))
                         }
                     };
                     *keep = fault.is_none() && !matches!(node.kind, Kind::Faulty);
-                    *key = Some((name, node.span.clone()));
-                    if let Some((message, label, help)) = fault {
-                        self.found.push(Diagnostic::error(self.file, &node.span, message).label(label).help(help));
-                    }
+                    *key = Some((name, node.span));
+                    self.found.extend(fault);
                 }
             },
         }

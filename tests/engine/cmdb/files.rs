@@ -36,7 +36,10 @@ fn shown(found: &[Diagnostic], files: &[SourceFile]) -> Vec<String> {
 fn load(files: &[SourceFile], base: &Inventory) -> Inventory {
     match files::read(files, base) {
         Ok((inventory, warnings)) => {
-            assert_eq!(shown(&warnings, files), Vec::<String>::new());
+            // The example has keys of teams that nothing looks at yet, which is said.
+            let others: Vec<Diagnostic> =
+                warnings.into_iter().filter(|found| !found.message.ends_with("of a team does nothing yet")).collect();
+            assert_eq!(shown(&others, files), Vec::<String>::new());
             inventory
         }
         Err(found) => panic!("{:#?}", shown(&found, files)),
@@ -396,7 +399,7 @@ fn an_import_that_retires_much_needs_a_confirmation() {
 fn rule_tests_bring_their_own_items() {
     let read = |text: &str| {
         let source = file("tests.yaml", text);
-        let root = parse(&source, &mut Vec::new()).unwrap();
+        let root = parse(&source, &mut Vec::new(), &mut watchkeeper_engine::source::Unread::default()).unwrap();
         let reading = Reading::new(&source);
         let inventory = read_inline(root.get("cmdb").unwrap(), &reading);
         (inventory, shown(&reading.finish(), std::slice::from_ref(&source)))

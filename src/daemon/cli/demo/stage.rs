@@ -103,7 +103,7 @@ impl Stage {
         let config = Arc::new(config);
         let clock = Arc::new(ManualClock::new(now));
         let store = Store::init(&config.store.dir, now, Options::default()).map_err(app::of_store)?;
-        let sources = Sources::read(&config.files, &Sources::default(), Confirmed::Yes).map_err(|findings| app::faulty(&findings))?;
+        let sources = Sources::read(&config.files, &Sources::default(), Confirmed::Yes);
         let frame = Frame { config: Arc::clone(&config), config_file: Arc::new(config_file) };
         let nothing = Arc::new(Cmdb::default());
         let built = on_deep_stack(|| world::build(&frame, &nothing, sources)).map_err(|findings| app::faulty(&findings))?;

@@ -9,13 +9,13 @@ use crate::cmdb::names::fold;
 use crate::cmdb::{Ci, Edge, Inventory, MinUp};
 use crate::ids::CiNo;
 use crate::limits;
-use crate::source::{Diagnostic, SourceFile, Spanned};
+use crate::source::{Diagnostic, SourceFile, Spanned, Unread};
 use crate::text::{cut, one_line};
 use crate::words::Relation;
 
 /// Reports all contradictions to `found` and builds what remains without them.
-pub(super) fn build(drafts: Drafts, files: &[&SourceFile], base: &Inventory, found: &mut Vec<Diagnostic>) -> Inventory {
-    let mut check = Check { files, found, listed: 0, left_out: 0, looked: 0 };
+pub(super) fn build(drafts: Drafts, files: &[&SourceFile], base: &Inventory, unread: &Unread, found: &mut Vec<Diagnostic>) -> Inventory {
+    let mut check = Check { files, unread, found, listed: 0, left_out: 0, looked: 0 };
     let people = check.unique(&drafts.people, "person");
     let teams = check.unique(&drafts.teams, "team");
     check.unique(&drafts.contracts, "contract");
@@ -88,6 +88,7 @@ struct Named<'a> {
 
 struct Check<'a> {
     files: &'a [&'a SourceFile],
+    unread: &'a Unread,
     found: &'a mut Vec<Diagnostic>,
     listed: usize,
     left_out: usize,
@@ -174,6 +175,9 @@ impl<'a> Check<'a> {
     }
 
     fn unknown<'k, I: Iterator<Item = &'k str>>(&mut self, file: usize, name: &Spanned<String>, what: &str, known: impl FnOnce() -> I) {
+        if self.unread.may_define(&name.value) {
+            return;
+        }
         let looks = self.looked < limits::CMDB_NEAREST_MAX;
         self.looked += 1;
         self.report(|files| {
@@ -210,6 +214,7 @@ impl<'a> Check<'a> {
         let Some(span) = &draft.record.min_up else { return };
         let id = shown(&draft.id.value);
         match draft.record.ci.min_up {
+            _ if members == 0 && !self.unread.is_empty() => {}
             _ if members == 0 => self.report(|files| {
                 Diagnostic::error(files[draft.file], span, format!("`{id}` has `min_up` and no members"))
                     .help(format!("give its members the relation `member_of: {id}`, or leave `min_up` out"))

@@ -102,6 +102,16 @@ fn team(id: String, keys: &Keys<'_, '_>) -> TeamDraft {
             Diagnostic::error(reading.file(), &zone.span, message).label(label).help("write its IANA name, such as Europe/Berlin or UTC"),
         );
     }
+    // Nothing looks at these yet.
+    for (key, until_then) in [
+        ("oncall", "rotas are not yet supported; until they are, whoever is on call is the whole team"),
+        ("calendar", "a team's calendar is not yet used; until it is, `during` and quiet hours cannot be said"),
+    ] {
+        if keys.node(key).is_some() {
+            let message = format!("`{key}` of a team does nothing yet");
+            reading.report(Diagnostic::warning(reading.file(), &keys.place_of(key), message).help(until_then));
+        }
+    }
     let team = Team {
         id,
         mail: addresses(keys, "mail"),

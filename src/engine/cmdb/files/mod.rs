@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use draft::Drafts;
 
 use super::Inventory;
-use crate::source::{self, Diagnostic, Key, Node, Reading, Shape, SourceFile, Takes, nearest};
+use crate::source::{self, Diagnostic, Key, Node, Reading, Shape, SourceFile, Takes, Unread, nearest};
 use crate::words::{Level, Relation};
 
 /// The source of what CMDB files hold.
@@ -38,21 +38,38 @@ pub fn read(files: &[SourceFile], base: &Inventory) -> Result<(Inventory, Vec<Di
 /// places. An id that `base` knows, whatever its case, keeps its number; new ids get the next ones in id order. `Ok` brings the warnings along, `Err`
 /// everything that was found.
 pub fn read_sources(sources: &[Source<'_>], base: &Inventory) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let Checked { inventory, found, .. } = check_sources(sources, base, Unread::default());
+    if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((inventory, found)) }
+}
+
+/// What could be read of CMDB files.
+#[derive(Debug)]
+pub struct Checked {
+    /// The records, which can be put in force where nothing that was found is an error.
+    pub inventory: Inventory,
+    /// Every finding of every file, by file and place.
+    pub found: Vec<Diagnostic>,
+    /// What could not be read.
+    pub unread: Unread,
+}
+
+/// As [`read_sources`], as far as the files can be read. `unread` is what their folder holds beside them and nobody could look at.
+pub fn check_sources(sources: &[Source<'_>], base: &Inventory, mut unread: Unread) -> Checked {
     let mut found = Vec::new();
     let mut drafts = Drafts::default();
     let mut files = Vec::new();
     for source in sources {
         for file in source.files {
             files.push(file);
-            let Some(root) = tree(file, &mut found) else { continue };
+            let Some(root) = tree(file, &mut found, &mut unread) else { continue };
             let reading = Reading::new(file);
             drafts.read(files.len() - 1, source.name, &root, &reading);
             found.extend(reading.finish());
         }
     }
-    let inventory = check::build(drafts, &files, base, &mut found);
+    let inventory = check::build(drafts, &files, base, &unread, &mut found);
     source::sort(&mut found);
-    if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((inventory, found)) }
+    Checked { inventory, found, unread }
 }
 
 /// Reads what stands under `cmdb:` of a rule test: the same sections, numbered from 0. Faults go to `reading`; `None` where there was one.
@@ -63,7 +80,7 @@ pub fn read_inline(node: &Node, reading: &Reading<'_>) -> Option<Inventory> {
     let mut drafts = Drafts::default();
     drafts.read(0, FILES, node, &own);
     let mut found = own.finish();
-    let inventory = check::build(drafts, &[file], &Inventory::default(), &mut found);
+    let inventory = check::build(drafts, &[file], &Inventory::default(), &Unread::default(), &mut found);
     let is_good = !found.iter().any(Diagnostic::is_error);
     found.into_iter().for_each(|finding| reading.report(finding));
     is_good.then_some(inventory)
@@ -169,13 +186,19 @@ static CONTRACT: Shape = Shape {
     later: &[],
 };
 
-fn tree(file: &SourceFile, found: &mut Vec<Diagnostic>) -> Option<Node> {
+fn tree(file: &SourceFile, found: &mut Vec<Diagnostic>, unread: &mut Unread) -> Option<Node> {
     let name = file.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     match name.rsplit_once('.') {
-        Some((_, "yaml" | "yml")) => source::parse(file, found).filter(|root| !root.is_null()),
+        Some((_, "yaml" | "yml")) => source::parse(file, found, unread).filter(|root| !root.is_null()),
         Some((stem, "csv")) => {
             let section = FILE.names().find(|section| *section == stem).unwrap_or("items");
-            csv::parse(file, section, shape_of(section), found)
+            let before = found.len();
+            let root = csv::parse(file, section, shape_of(section), found);
+            // A row that cannot be read is left out, and what it would have brought is not missed.
+            if found.len() > before {
+                unread.add(&file.text);
+            }
+            root
         }
         Some(_) | None => {
             found.push(
