@@ -2,6 +2,7 @@
 //! mailboxes: every other cycle mail leaves as files, and else to a mail server that is never killed either.
 
 mod ledger;
+mod records;
 mod senders;
 mod topic;
 
@@ -16,6 +17,7 @@ use watchkeeper_harness::mail_server::MailServer;
 use watchkeeper_harness::mailbox::{mails, sha256};
 
 use self::ledger::{Outcome, Row, identity};
+use self::records::{REFUSED, Records};
 use self::senders::{Cycle, HOSTS, KEEPERS, Kill, Operator, Sender, host_name};
 use self::topic::Topic;
 
@@ -58,14 +60,15 @@ format = \"alertmanager\"
 fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_bytes() {
     let chance = Chance::announced("crash");
     let mut topic = Topic::new(chance.part(SENDERS + 3));
-    let sources = format!("{CONFIG}{}", topic.config());
+    let sources = format!("{CONFIG}{}{}", records::config(records::serve()), topic.config());
     let place = Place::new(env!("CARGO_BIN_EXE_watchkeeper"), &sources);
-    place.write("rules/quick.yaml", RULES);
+    place.write("rules/quick.yaml", &format!("{RULES}{}", records::RULES));
     place.write("cmdb/hosts.yaml", &cmdb());
     place.init();
-    let server = MailServer::start(env!("CARGO_BIN_EXE_watchkeeper"), &place.path("mailbox"), &[]);
+    let server = MailServer::start(env!("CARGO_BIN_EXE_watchkeeper"), &place.path("mailbox"), &["--refuse".into(), REFUSED.into()]);
     let by_smtp =
         format!("transport = \"smtp\"\n\n[mail.smtp]\nhost = \"localhost\"\nport = {}\nsecurity = \"none\"\n", server.address.port());
+    place.configure(&by_smtp, &sources);
     let first = place.start();
     let mut senders: Vec<Sender> = (0..SENDERS).map(|number| Sender::new(number, chance.part(number))).collect();
     let mut operator = Operator::new(chance.part(SENDERS));
@@ -74,9 +77,11 @@ fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_b
     let mut timing = chance.part(SENDERS + 1);
     let mut incidents: Vec<String> = Vec::new();
 
+    let mut records = Records::make(&first, &place);
     assert!(first.stop().success());
     for cycle in 0..CYCLES {
-        place.configure(if cycle.is_multiple_of(2) { &by_smtp } else { FILES }, &sources);
+        let sends = cycle.is_multiple_of(2);
+        place.configure(if sends { &by_smtp } else { FILES }, &sources);
         if BROKEN_START_CYCLES.contains(&cycle) {
             let mut broken = place.spawn();
             std::thread::sleep(Duration::from_millis(timing.below(200)));
@@ -85,6 +90,8 @@ fn whatever_was_answered_outlives_kill_9_exactly_once_and_every_mail_keeps_its_b
         let mut daemon = place.start();
         oracle.check(&daemon, &place, &mut senders, &mut topic, &operator, cycle);
         incidents.clone_from(&oracle.open);
+        let faults = records.command(&daemon, cycle, sends);
+        assert!(faults.is_empty(), "after {cycle} kills: {faults:#?}\nthe daemon's log:\n{}", daemon.log_tail());
 
         let shared = Cycle::default();
         let first_byte = FIRST_BYTE_CYCLES.contains(&cycle);
@@ -156,10 +163,11 @@ fn wait_for_the_first_byte(cycle: &Cycle) -> usize {
 }
 
 fn cmdb() -> String {
-    let mut text = String::from(
-        "teams:\n  - {id: network, mail: [network@example.org]}\n  - {id: platform, mail: [platform@example.org]}\n\
-         items:\n  - {id: sw-1, class: switch, owner: network, criticality: high}\n",
-    );
+    let mut text =
+        String::from("teams:\n  - {id: network, mail: [network@example.org]}\n  - {id: platform, mail: [platform@example.org]}\n");
+    text.push_str(records::TEAMS);
+    text.push_str("items:\n  - {id: sw-1, class: switch, owner: network, criticality: high}\n");
+    text.push_str(records::ITEMS);
     for host in 1..HOSTS - 2 {
         let relations = if host % 3 == 0 { ", relations: [{depends_on: sw-1}]" } else { "" };
         text.push_str(&format!("  - {{id: {}, class: host, owner: platform, criticality: high{relations}}}\n", host_name(host)));
@@ -200,7 +208,7 @@ impl Oracle {
 
     fn check_alerts(&mut self, alerts: &[Value], senders: &mut [Sender], topic: &mut Topic) -> Vec<String> {
         let mut rows: BTreeMap<String, Vec<Row>> = BTreeMap::new();
-        for json in alerts.iter().filter(|json| json["source"] != "watchkeeper") {
+        for json in alerts.iter().filter(|json| json["source"] != "watchkeeper" && json["source"] != records::SOURCE) {
             let row = Row::of(json);
             rows.entry(identity(&row.labels)).or_default().push(row);
         }
@@ -259,7 +267,7 @@ impl Oracle {
     fn check_mails(&mut self, daemon: &Daemon, place: &Place) -> Vec<String> {
         let mut faults = Vec::new();
         let planned = eventually("every planned mail is delivered", || {
-            let outbox = daemon.list("/api/v1/outbox", "");
+            let outbox: Vec<Value> = daemon.list("/api/v1/outbox", "").into_iter().filter(|row| row["to"] != REFUSED).collect();
             match outbox.iter().filter(|row| row["state"] != "delivered").count() {
                 0 => Ok(outbox),
                 left => Err(format!(

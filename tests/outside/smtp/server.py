@@ -1,6 +1,6 @@
 """A mail server (aiosmtpd) that keeps what it takes as files, and at chosen steps refuses, hangs, drops or lies.
 
-usage: server.py MAILBOX [--tls none|starttls|implicit] [--cert PEM --key PEM] [--login USER:PASSWORD] [--do STEP=WHAT[*TIMES]]...
+usage: server.py MAILBOX [--tls none|starttls|implicit] [--cert PEM --key PEM] [--login USER:PASSWORD] [--do STEP=WHAT[*TIMES]]... [--refuse ADDRESS]
 
 STEP: greeting EHLO STARTTLS AUTH MAIL RCPT DATA message (after the final dot).   WHAT: a reply code, hang, drop, inject.
 Prints its port. Each mail is on the disk, as N.eml, before it is acknowledged; commands.log has what was said, with `tls ` where it was under TLS.
@@ -40,8 +40,14 @@ class Mailbox:
 
 
 class Handler:
-    def __init__(self, mailbox, script):
-        self.mailbox, self.script = mailbox, script
+    def __init__(self, mailbox, script, refused):
+        self.mailbox, self.script, self.refused = mailbox, script, refused
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address == self.refused:
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 known"
 
     async def handle_DATA(self, server, session, envelope):
         what = self.script.next("message")
@@ -126,12 +132,13 @@ async def main():
     parser.add_argument("--key")
     parser.add_argument("--login")
     parser.add_argument("--do", action="append", default=[])
+    parser.add_argument("--refuse")
     options = parser.parse_args()
     context = None
     if options.tls != "none":
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(options.cert, options.key)
-    handler = Handler(Mailbox(options.mailbox), Script(options.do))
+    handler = Handler(Mailbox(options.mailbox), Script(options.do), options.refuse)
 
     def authenticate(server, session, envelope, mechanism, data):
         user, password = options.login.split(":", 1)
