@@ -38,6 +38,10 @@ macro_rules! words {
     };
 }
 
+mod reason;
+
+pub use reason::{LATER_REASONS, Length, Reason, SENDABLE_REASONS, Sent};
+
 words!(
     /// How bad the sender says it is; worst first.
     Severity {
@@ -225,61 +229,6 @@ words!(
         2 Member "member",
     }
 );
-
-words!(
-    /// Why a mail goes out.
-    Reason {
-        /// An incident is new to this person.
-        0 Opened "opened",
-        /// A resolved incident came back.
-        1 Reopened "reopened",
-        /// The priority went up.
-        2 Raised "raised",
-        /// Their item is a symptom of somebody else's incident.
-        3 Affected "affected",
-        /// Their item still fires after the cause is gone.
-        4 Released "released",
-        /// Somebody has it.
-        5 Acknowledged "acknowledged",
-        /// It is over.
-        6 Resolved "resolved",
-        /// A folded list of what was not worth a mail of its own.
-        7 Digest "digest",
-        /// It was given to somebody.
-        8 Assigned "assigned",
-        /// It waits.
-        9 Held "held",
-        /// It is history.
-        10 Closed "closed",
-        /// So much of the time of a promise is used.
-        11 SlaWarning "sla_warning",
-        /// A promise is broken.
-        12 SlaBreached "sla_breached",
-        /// It keeps coming back.
-        13 ProblemOpened "problem_opened",
-        /// It came back after it was said to be fixed.
-        14 FixFailed "fix_failed",
-    }
-);
-
-impl Reason {
-    /// Whether a notify rule without `send` sends it: those that ask for attention.
-    pub const fn is_sent_by_default(self) -> bool {
-        match self {
-            Reason::Opened
-            | Reason::Reopened
-            | Reason::Raised
-            | Reason::Affected
-            | Reason::Released
-            | Reason::Resolved
-            | Reason::SlaWarning
-            | Reason::SlaBreached
-            | Reason::ProblemOpened
-            | Reason::FixFailed => true,
-            Reason::Acknowledged | Reason::Digest | Reason::Assigned | Reason::Held | Reason::Closed => false,
-        }
-    }
-}
 
 words!(
     /// Between whom something is promised.

@@ -120,16 +120,16 @@ pub(crate) fn resolved_page() -> IncidentPage {
 pub(crate) fn link_pages() -> Vec<(String, LinkPage)> {
     let asked = LinkPage {
         heading: "Acknowledge INC0000042: sw-1 does not answer".into(),
-        says: vec!["Then you have it, and whoever looks at it sees that.".into()],
+        says: vec!["You will be shown as the owner of this incident.".into()],
         form: Some(LinkForm {
             token: "AawCKodRnhPlvNxel0_ATLVBq1s".into(),
             button: "Acknowledge: I have it",
             fields: vec![LinkField::Name],
         }),
         facts: vec![
-            ("Now", "P1 OPEN since 03:02 (2\u{a0}min), nobody has it yet.".into()),
+            ("Now", "P1 OPEN since 03:02 (2\u{a0}min), not yet acknowledged.".into()),
             ("You are", "somebody of network, to which the mail went.".into()),
-            ("Link", "acts until Tue 1 Dec 03:04.".into()),
+            ("Link", "This link is valid until Tue 1 Dec 03:04.".into()),
         ],
         incident: Some("INC0000042".into()),
         priority: "P1".into(),
@@ -161,7 +161,7 @@ pub(crate) fn link_pages() -> Vec<(String, LinkPage)> {
     };
     let done = LinkPage {
         heading: "INC0000042: sw-1 does not answer".into(),
-        notice: Some(PageNotice::Done("Done: you have it.".into())),
+        notice: Some(PageNotice::Done("Done: the incident is assigned to you.".into())),
         says: Vec::new(),
         form: None,
         ..asked.clone()

@@ -7,7 +7,7 @@ use watchkeeper_engine::policy::{Policy, load};
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::Span;
-use watchkeeper_engine::words::{Action, Level, Means, Priority, Reason, Severity};
+use watchkeeper_engine::words::{Action, Level, Means, Priority, Reason, SENDABLE_REASONS, Sent, Severity};
 
 fn files(texts: &[(&str, &str)]) -> Vec<SourceFile> {
     texts.iter().map(|(path, text)| SourceFile::new(*path, *text)).collect()
@@ -574,4 +574,15 @@ fn each_planted_fault_of_a_capacity_rule_is_named_at_its_place() {
     let back = late.replace("[1d, 2]", "[-1d, 2], [-2d, 3]");
     assert!(faults(&back).contains("not after the one before it"), "{}", faults(&back));
     assert!(faults("tests: [{name: t, steps: [{at: 0s, query: full}]}]").contains("`query` needs `series`"));
+}
+
+/// The words of `send` stand in the rules' page, so that a reason that is added cannot be forgotten there.
+#[test]
+fn the_page_of_the_rules_lists_every_reason_that_a_rule_may_send() {
+    let page = include_str!("../../rules/README.md");
+    let words =
+        |sent: Sent| Reason::ALL.iter().filter(|reason| reason.sent() == sent).map(|reason| reason.word()).collect::<Vec<_>>().join(" ");
+    assert!(page.contains(&format!("those that ask for attention: `{}`", words(Sent::ByDefault))), "{}", words(Sent::ByDefault));
+    assert!(page.contains(&format!("Also `{}`", words(Sent::WhenNamed))), "{}", words(Sent::WhenNamed));
+    assert_eq!(SENDABLE_REASONS.len(), Reason::ALL.len() - 1, "all but the digest");
 }

@@ -65,9 +65,13 @@ async fn opening_a_link_does_nothing_and_says_what_the_button_does_who_does_it_a
         assert_eq!(doors.send(method, &path, &[], "").await.status, 200);
     }
     let page = doors.get(&path).await;
-    for said in
-        ["Acknowledge INC0000001: ", "anna, to whom the mail went", "acts until Tue 1 Dec 03:0", "nobody has it yet", "I have it</button>"]
-    {
+    for said in [
+        "Acknowledge INC0000001: ",
+        "anna, to whom the mail went",
+        "valid until Tue 1 Dec 03:0",
+        "not yet acknowledged",
+        "I have it</button>",
+    ] {
         assert!(page.body.contains(said), "{said}: {}", page.body);
     }
     assert_eq!(page.body.matches("<button").count(), 1);
@@ -86,7 +90,7 @@ async fn pressing_does_it_as_the_reader_and_a_second_time_says_that_it_is_done()
     let back = format!("{path}?done");
     assert_eq!((told.status, told.header("location")), (303, Some(back.as_str())), "{told:?}");
     let after = doors.get(&back).await;
-    assert!(after.body.contains("Done: you have it.") && after.body.contains("anna has it"), "{}", after.body);
+    assert!(after.body.contains("Done: the incident is assigned to you.") && after.body.contains("assigned to anna"), "{}", after.body);
     assert!(!after.body.contains("<button") && after.body.contains("href=\"/i/INC0000001\""), "{}", after.body);
     assert_eq!(incident(&doors).await["assignee"], "anna");
     assert_eq!(did(&doors).await.len(), 2, "acknowledged and given to anna, once");
@@ -94,7 +98,7 @@ async fn pressing_does_it_as_the_reader_and_a_second_time_says_that_it_is_done()
     let again = press(&doors, &path, "").await;
     assert_eq!(again.status, 409);
     for page in [again, doors.get(&path).await] {
-        assert!(page.body.contains("anna has it since 03:02.") && !page.body.contains("<button"), "{}", page.body);
+        assert!(page.body.contains("assigned to anna since 03:02.") && !page.body.contains("<button"), "{}", page.body);
     }
     assert_eq!(did(&doors).await.len(), 2);
 }
@@ -147,7 +151,7 @@ async fn after_a_week_a_link_does_nothing_and_says_since_when() {
     doors.pass(Span::minutes(3)).await;
     for told in [doors.get(&path).await, press(&doors, &path, "text=late").await] {
         assert_eq!(told.status, 410);
-        assert!(told.body.contains("This link has expired") && told.body.contains("It acted until 03:0"), "{}", told.body);
+        assert!(told.body.contains("This link has expired") && told.body.contains("It was valid until 03:0"), "{}", told.body);
         assert!(told.body.contains("href=\"/i/INC0000001\""), "{}", told.body);
     }
     assert!(did(&doors).await.is_empty());
@@ -173,7 +177,7 @@ async fn a_note_and_a_hold_take_what_is_typed_and_say_what_is_wrong_with_it() {
         assert!(timeline.contains(said), "{said}: {timeline}");
     }
     assert!(doors.get(&take).await.body.contains("You have it."));
-    assert!(doors.get(&not_mine).await.body.contains("anna has it since"));
+    assert!(doors.get(&not_mine).await.body.contains("assigned to anna since"));
 }
 
 #[tokio::test]
@@ -208,7 +212,7 @@ async fn what_is_over_or_belongs_elsewhere_is_said() {
         assert!(page.status == 409 && page.body.contains("It is over since 03:02."), "{action:?}: {}", page.body);
     }
     let why = path(&doors, &mail, LinkAction::Note);
-    assert!(doors.get(&why).await.body.contains("What was the cause, and what helped?"));
+    assert!(doors.get(&why).await.body.contains("What was the cause, and what fixed it?"));
     assert_eq!(press(&doors, &why, "text=the+PSU").await.status, 303);
 }
 

@@ -75,7 +75,7 @@ async fn a_button_does_what_it_says_once() {
     let told = press(&doors, "acknowledge", "operator", &proof(&page)).await;
     assert_eq!((told.status, told.header("location")), (303, Some("/i/INC0000001?done=acknowledge")), "{told:?}");
     let after = get(&doors, told.header("location").unwrap(), "operator").await;
-    assert!(after.body.contains("done: acknowledge") && after.body.contains("otto has it"), "{}", after.body);
+    assert!(after.body.contains("done: acknowledge") && after.body.contains("assigned to otto"), "{}", after.body);
 
     let note = press(&doors, "note", "operator", &format!("{}&text=reseated+the+SFP+%26+waiting", proof(&after))).await;
     assert_eq!(note.status, 303, "{note:?}");
@@ -97,7 +97,7 @@ async fn a_form_that_is_not_from_the_page_does_nothing() {
     let other = press(&doors, "acknowledge", "admin", &proof(&page)).await;
     assert_eq!(other.status, 403, "a form is for whom it was made");
     assert_eq!(press(&doors, "acknowledge", "viewer", &proof(&page)).await.status, 403);
-    assert!(get(&doors, PATH, "operator").await.body.contains("nobody has it yet"));
+    assert!(get(&doors, PATH, "operator").await.body.contains("not yet acknowledged"));
 }
 
 #[tokio::test]

@@ -194,7 +194,7 @@ fn a_template_that_fails_is_replaced_by_a_short_text_and_the_mail_still_goes() {
     assert!(rendered.fallback.contains("more than 262144 bytes"), "{}", rendered.fallback);
     let (head, text, html) = split(&rendered.bytes);
     assert!(header(&head, "Subject").contains("[INC0000042]"));
-    assert!(text.starts_with("P1 OPEN since 03:02 (2 min), nobody has it yet.\n"), "{text}");
+    assert!(text.starts_with("P1 OPEN since 03:02 (2 min), not yet acknowledged.\n"), "{text}");
     assert!(text.contains("https://watch.example.org/i/INC0000042"));
     assert_eq!(html_as_text(&html), squeezed(&text));
 }

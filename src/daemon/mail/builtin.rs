@@ -3,7 +3,7 @@
 use handlebars::html_escape;
 use watchkeeper_engine::model::message::{Content, Message};
 use watchkeeper_engine::time::Time;
-use watchkeeper_engine::words::Reason;
+use watchkeeper_engine::words::Length;
 
 use super::MailSettings;
 use super::helpers::{clock_words, listed};
@@ -61,8 +61,7 @@ pub(super) fn parts(message: &Message, settings: &MailSettings) -> Parts {
 
 /// The link by which the reader has it, while nobody does.
 fn acknowledge(message: &Message, settings: &MailSettings) -> String {
-    let is_asked = matches!(message.reason, Reason::Opened | Reason::Reopened | Reason::Raised | Reason::Released);
-    let incident = message.incident.filter(|_| is_asked && message.content.holder.is_empty());
+    let incident = message.incident.filter(|_| message.reason.length() == Length::Full && message.content.holder.is_empty());
     incident.map_or_else(String::new, |incident| settings.link(message, incident, LinkAction::Acknowledge))
 }
 
@@ -71,31 +70,63 @@ fn verdict(message: &Message) -> String {
     let (_, zone) = view::zone(&message.zone);
     let clock = |at: Time| clock_words(at, said.now, &zone);
     let priority = view::name(&said.priority);
-    let has = if said.holder.is_empty() { "nobody has it yet".to_owned() } else { format!("{} has it", view::name(&said.holder)) };
-    let open = format!("since {} ({})", clock(said.since), (said.now - said.since).words());
-    match message.reason {
-        Reason::Opened => format!("{priority} OPEN {open}, {has}."),
-        Reason::Reopened => format!("{priority} OPEN AGAIN, first opened {}, {has}.", clock(said.since)),
-        Reason::Raised => format!("NOW {priority}, open {open}, {has}."),
-        Reason::Affected => format!("NOT YOURS TO FIX: because of {}, {has}.", view::name(&said.item.id)),
-        Reason::Released => format!("{priority} YOURS AGAIN: it still fires, {has}."),
-        Reason::Acknowledged => format!("ACKNOWLEDGED, {has}. {priority}, still open."),
-        Reason::Resolved => format!("RESOLVED {}: {}.", clock(said.until), view::text(&said.words)),
-        Reason::Digest => format!("{} INCIDENTS since {}.", said.lines.len(), clock(said.lines_since)),
-        Reason::Assigned => format!("ASSIGNED, {has}. {priority}, open {open}."),
-        Reason::Held => format!("ON HOLD: {}. {priority}, open {open}.", view::text(&said.words)),
-        Reason::SlaWarning => format!("{}, {has}. {priority}, open {open}.", clock_said(said, "TIME IS RUNNING OUT")),
-        Reason::SlaBreached => format!("{}, {has}. {priority}, open {open}.", clock_said(said, "BREACHED")),
-        Reason::ProblemOpened => format!("PROBLEM OPEN: {} times since {}, {has}.", said.problem.count, clock(said.problem.since)),
-        Reason::FixFailed => format!("FIX FAILED: it came back, {} times since {}, {has}.", said.problem.count, clock(said.problem.since)),
-        Reason::Closed => format!("CLOSED: over since {}.", clock(said.until)),
+    let has = if said.holder.is_empty() { "not yet acknowledged".to_owned() } else { format!("assigned to {}", view::name(&said.holder)) };
+    let named = [
+        ("{priority}", priority),
+        ("{has}", has),
+        ("{open}", format!("since {} ({})", clock(said.since), (said.now - said.since).words())),
+        ("{since}", clock(said.since)),
+        ("{until}", clock(said.until)),
+        ("{item}", view::name(&said.item.id)),
+        ("{words}", view::text(&said.words)),
+        ("{lines}", said.lines.len().to_string()),
+        ("{lines_since}", clock(said.lines_since)),
+        ("{clock}", clock_said(said)),
+        ("{count}", said.problem.count.to_string()),
+        ("{first_outage}", clock(said.problem.since)),
+    ];
+    filled(message.reason.says(), &named)
+}
+
+/// A text with each name in braces replaced, once: what a sender wrote stands for itself, braces or not.
+fn filled(says: &str, named: &[(&str, String)]) -> String {
+    let mut out = String::new();
+    let mut rest = says;
+    while let Some((before, name, after)) = rest
+        .find('{')
+        .and_then(|at| Some((&rest[..at], at + rest[at..].find('}')? + 1)))
+        .map(|(before, end)| (before, &rest[before.len()..end], &rest[end..]))
+    {
+        out.push_str(before);
+        out.push_str(named.iter().find(|(known, _)| *known == name).map_or(name, |(_, value)| value));
+        rest = after;
     }
+    out.push_str(rest);
+    out
 }
 
 /// What a mail about an SLA is about: `75 % of the time to resolution is used (gold)`.
-fn clock_said(said: &Content, word: &str) -> String {
-    match said.clocks.first() {
-        Some(line) => format!("{word}: {} % of the time to {} is used ({})", line.percent, view::name(&line.target), view::name(&line.sla)),
-        None => word.to_owned(),
+fn clock_said(said: &Content) -> String {
+    let line = said.clocks.first();
+    line.map_or_else(String::new, |line| {
+        format!("{} % of the time to {} is used ({})", line.percent, view::name(&line.target), view::name(&line.sla))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use watchkeeper_engine::words::Reason;
+
+    use super::filled;
+
+    #[test]
+    fn whatever_stands_in_braces_in_the_table_of_reasons_is_filled_in() {
+        let source = include_str!("builtin.rs");
+        for reason in Reason::ALL {
+            for name in reason.says().split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+                assert!(source.contains(&format!("(\"{{{name}}}\", ")), "{reason}: {{{name}}}");
+            }
+        }
+        assert_eq!(filled("{a} and {b}, {c", &[("{a}", "{b}".to_owned()), ("{b}", "x".to_owned())]), "{b} and x, {c");
     }
 }

@@ -57,8 +57,9 @@ fn headers(message: &Message, parts: &Parts, to: Mailbox, settings: &MailSetting
     }
     let incident = message.incident.as_ref().map(IncidentId::to_string).unwrap_or_default();
     let team = list_id(&message.team);
-    // Who is told that it is not theirs to fix is not hurried.
-    let importance = if said.priority == "P1" && message.reason != Reason::Affected { "high" } else { "" };
+    // Nobody is hurried to what is not theirs to fix, or is over.
+    let is_calm = matches!(message.reason, Reason::Affected | Reason::Resolved | Reason::Closed);
+    let importance = if said.priority == "P1" && !is_calm { "high" } else { "" };
     for (name, value) in [
         (HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated"),
         (HeaderName::new_from_ascii_str("X-Watchkeeper-Incident"), incident.as_str()),

@@ -12,7 +12,6 @@ use watchkeeper_engine::ids::{IncidentId, StoreId};
 use watchkeeper_engine::limits::SUBJECT_CHARS_MAX;
 use watchkeeper_engine::model::message::Message;
 use watchkeeper_engine::text::one_line;
-use watchkeeper_engine::words::Reason;
 use watchkeeper_store::LinkKey;
 
 use super::address::{BadAddress, mailbox};
@@ -161,20 +160,7 @@ fn from_templates(
 /// The subject as it goes out: `Re:` in front of later mails of a thread, so that every client keeps one, except where people must not miss it.
 pub(super) fn subject(message: &Message, subject: &str) -> String {
     let subject = fit(&one_line(subject));
-    let starts_anew = match message.reason {
-        Reason::Raised | Reason::SlaBreached | Reason::Digest | Reason::FixFailed => true,
-        Reason::Opened
-        | Reason::Reopened
-        | Reason::Affected
-        | Reason::Released
-        | Reason::Acknowledged
-        | Reason::Resolved
-        | Reason::Assigned
-        | Reason::Held
-        | Reason::SlaWarning
-        | Reason::ProblemOpened
-        | Reason::Closed => false,
-    };
+    let starts_anew = !message.reason.subject().is_empty();
     if message.thread == message.id || starts_anew { subject } else { format!("Re: {subject}") }
 }
 

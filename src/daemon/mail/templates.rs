@@ -13,76 +13,8 @@ use super::syntax;
 /// Where the shipped templates are said to lie, so that a fault in one is told from a fault in the operator's.
 const SHIPPED: &str = "(shipped)/";
 
-macro_rules! shipped {
-    ($($file:literal),+ $(,)?) => {
-        &[$(($file, include_str!(concat!("../../../templates/", $file)))),+]
-    };
-}
-
-/// The templates that are part of the program.
-static FILES: &[(&str, &str)] = shipped![
-    "acknowledged.hbs",
-    "acknowledged.html.hbs",
-    "acknowledged.text.hbs",
-    "affected.hbs",
-    "affected.html.hbs",
-    "affected.text.hbs",
-    "ask.hbs",
-    "assigned.hbs",
-    "assigned.html.hbs",
-    "assigned.text.hbs",
-    "business.hbs",
-    "business.html.hbs",
-    "business.text.hbs",
-    "clocks.hbs",
-    "closed.hbs",
-    "closed.html.hbs",
-    "closed.text.hbs",
-    "digest.hbs",
-    "digest.html.hbs",
-    "digest.text.hbs",
-    "fix_failed.hbs",
-    "fix_failed.html.hbs",
-    "fix_failed.text.hbs",
-    "foot.html.hbs",
-    "has.hbs",
-    "head.html.hbs",
-    "held.hbs",
-    "held.html.hbs",
-    "held.text.hbs",
-    "item.hbs",
-    "opened.hbs",
-    "opened.html.hbs",
-    "opened.text.hbs",
-    "problem.hbs",
-    "problem_opened.hbs",
-    "problem_opened.html.hbs",
-    "problem_opened.text.hbs",
-    "raised.hbs",
-    "raised.html.hbs",
-    "raised.text.hbs",
-    "released.hbs",
-    "released.html.hbs",
-    "released.text.hbs",
-    "reopened.hbs",
-    "reopened.html.hbs",
-    "reopened.text.hbs",
-    "resolved.hbs",
-    "resolved.html.hbs",
-    "resolved.text.hbs",
-    "rows.hbs",
-    "short.text.hbs",
-    "sla_breached.hbs",
-    "sla_breached.html.hbs",
-    "sla_breached.text.hbs",
-    "sla_rows.hbs",
-    "sla_warning.hbs",
-    "sla_warning.html.hbs",
-    "sla_warning.text.hbs",
-    "what.hbs",
-    "why.hbs",
-    "work.hbs",
-];
+// The templates that are part of the program, `FILES`: every `.hbs` of `templates/`, listed by `build.rs`.
+include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 /// The shipped templates as files.
 pub fn shipped() -> Vec<SourceFile> {

@@ -7,7 +7,7 @@ use watchkeeper_engine::model::incident::clock::BREACH;
 use watchkeeper_engine::model::message::{ClockLine, Content, DigestLine, Message, OutageLine};
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::Time;
-use watchkeeper_engine::words::{IncidentState, Reason, SlaTarget};
+use watchkeeper_engine::words::{IncidentState, Length, SlaTarget};
 
 use super::MailSettings;
 use super::links::LinkAction;
@@ -130,7 +130,7 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             "due": said.clocks.first().map_or_else(|| clock_line(&ClockLine::default()), clock_line),
             "clocks": said.clocks.iter().map(clock_line).collect::<Vec<_>>(),
             "first": said.first,
-            "full": is_full(message.reason, said),
+            "full": said.first || message.reason.length() == Length::Full,
             "open_lines": open.iter().take(OPEN_LINES).map(|line| digest_line("Now", line, message, settings)).collect::<Vec<_>>(),
             "open_count": open.len(),
             "open_more": open.len().saturating_sub(OPEN_LINES),
@@ -207,24 +207,6 @@ fn sentence(said: &str) -> String {
 
 fn names(all: &[String], max: usize) -> Vec<String> {
     all.iter().take(max).map(|one| name(one)).collect()
-}
-
-fn is_full(reason: Reason, said: &Content) -> bool {
-    said.first
-        || match reason {
-            Reason::Opened | Reason::Reopened | Reason::Raised | Reason::Released => true,
-            Reason::Affected
-            | Reason::Acknowledged
-            | Reason::Resolved
-            | Reason::Digest
-            | Reason::Assigned
-            | Reason::Held
-            | Reason::SlaWarning
-            | Reason::SlaBreached
-            | Reason::ProblemOpened
-            | Reason::FixFailed
-            | Reason::Closed => false,
-        }
 }
 
 fn clock_line(line: &ClockLine) -> Value {

@@ -212,7 +212,7 @@ impl Opened {
             facts.push(("Yours", alerts.join(", ")));
         }
         facts.push(("You are", self.who.words()));
-        facts.push(("Link", format!("acts until {}.", self.clock(self.until))));
+        facts.push(("Link", format!("This link is valid until {}.", self.clock(self.until))));
         LinkPage {
             heading: cut(&one_line(&heading), QUOTE_BYTES_MAX),
             notice,
@@ -229,7 +229,7 @@ impl Opened {
         let name = matches!(self.who, Who::Team(_)).then_some(LinkField::Name);
         let (button, own) = match self.action {
             LinkAction::Acknowledge => ("Acknowledge: I have it", None),
-            LinkAction::NotMine => ("It is not ours", Some(LinkField::Line("Whose is it, or why is it not yours (may stay empty)"))),
+            LinkAction::NotMine => ("It is not ours", Some(LinkField::Line("Whose is it, or why is it not yours (optional)"))),
             LinkAction::Note => ("Add note", Some(LinkField::Text("Note"))),
             LinkAction::TakeOver => ("Take over: I have it", None),
             LinkAction::Hold => ("Hold", Some(LinkField::Hold)),
@@ -242,15 +242,15 @@ impl Opened {
     fn what(&self) -> String {
         let holder = &self.incident().assignee;
         match self.action {
-            LinkAction::Acknowledge => "Then you have it, and whoever looks at it sees that.".to_owned(),
-            LinkAction::NotMine => "Your words are written into its timeline. It stays open, and nobody has it yet.".to_owned(),
+            LinkAction::Acknowledge => "You will be shown as the owner of this incident.".to_owned(),
+            LinkAction::NotMine => "Your note is added to the timeline. The incident stays open and not yet acknowledged.".to_owned(),
             LinkAction::Note if self.incident().state == IncidentState::Resolved => {
-                "What was the cause, and what helped? One line is enough: the next one who has it reads it.".to_owned()
+                "What was the cause, and what fixed it? One line is enough: the next responder will read it.".to_owned()
             }
-            LinkAction::Note => "It is written into its timeline.".to_owned(),
-            LinkAction::TakeOver if holder.is_empty() => "Then you have it.".to_owned(),
-            LinkAction::TakeOver => format!("Then you have it instead of {holder}."),
-            LinkAction::Hold => "It waits, and its timeline says for what and until when.".to_owned(),
+            LinkAction::Note => "Your note is added to the timeline.".to_owned(),
+            LinkAction::TakeOver if holder.is_empty() => "The incident will be assigned to you.".to_owned(),
+            LinkAction::TakeOver => format!("The incident will be assigned to you instead of {holder}."),
+            LinkAction::Hold => "The incident is put on hold; the timeline shows for what and until when.".to_owned(),
             LinkAction::Detach => "These alerts leave the incident and are judged again, for themselves.".to_owned(),
         }
     }
@@ -265,7 +265,7 @@ impl Opened {
         let incident = self.incident();
         let since = incident.acknowledged_at.map(|at| format!(" since {}", self.clock(at))).unwrap_or_default();
         let holder = if incident.assignee.is_empty() { "Somebody" } else { incident.assignee.as_str() };
-        format!("{holder} has it{since}.")
+        format!("It is assigned to {holder}{since}.")
     }
 
     fn over(&self) -> String {
@@ -370,7 +370,7 @@ fn expired(link: &Link, until: Time, now: Time, zone: String) -> Refusal {
     let at = clock_words(until, now, &TimeZone::get(&zone).unwrap_or(TimeZone::UTC));
     let page = LinkPage {
         heading: "This link has expired".to_owned(),
-        says: vec![format!("It acted until {at}. Nothing was done; the incident itself can still be opened.")],
+        says: vec![format!("It was valid until {at}. Nothing was done; the incident itself can still be opened.")],
         incident: Some(link.incident.to_string()),
         zone,
         ..LinkPage::default()
@@ -391,9 +391,9 @@ const fn question(action: LinkAction) -> &'static str {
 
 const fn done(action: LinkAction) -> &'static str {
     match action {
-        LinkAction::Acknowledge | LinkAction::TakeOver => "Done: you have it.",
-        LinkAction::NotMine | LinkAction::Note => "Done: it is written into the timeline.",
-        LinkAction::Hold => "Done: it waits.",
+        LinkAction::Acknowledge | LinkAction::TakeOver => "Done: the incident is assigned to you.",
+        LinkAction::NotMine | LinkAction::Note => "Done: your note is in the timeline.",
+        LinkAction::Hold => "Done: the incident is on hold.",
         LinkAction::Detach => "Done: your alerts are judged for themselves.",
     }
 }

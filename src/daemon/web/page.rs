@@ -268,7 +268,8 @@ impl IncidentPage {
     /// State in capitals, since when and how long, who has it: the first line of the mails.
     pub(super) fn verdict(&self) -> String {
         let priority = self.line(&self.priority);
-        let has = if self.holder.is_empty() { "nobody has it yet".to_owned() } else { format!("{} has it", self.line(&self.holder)) };
+        let has =
+            if self.holder.is_empty() { "not yet acknowledged".to_owned() } else { format!("assigned to {}", self.line(&self.holder)) };
         let since = format!("since {} ({})", self.clock(&self.began_at), lasted(self.now - self.began_at));
         match (self.state.as_str(), self.resolved_at) {
             ("resolved" | "closed", Some(at)) => {

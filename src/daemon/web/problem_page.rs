@@ -69,7 +69,7 @@ impl ProblemPage {
             ("Has it", problem.assignee.clone()),
             ("Since", when(Some(problem.opened_at))),
             ("Out for", format!("{} in all", problem.lasted(now).words())),
-            ("Until fixed", problem.workaround.clone()),
+            ("Workaround", problem.workaround.clone()),
             ("Failed fixes", fixes),
             ("Resolved", when(problem.resolved_at)),
             ("By", problem.resolved_by.clone()),
@@ -99,8 +99,8 @@ impl ProblemPage {
 fn verdict(problem: &Problem) -> String {
     let holder = match (problem.state.is_open(), problem.assignee.as_str()) {
         (false, _) => String::new(),
-        (true, "") => ", nobody has it yet".to_owned(),
-        (true, holder) => format!(", {holder} has it"),
+        (true, "") => ", not yet acknowledged".to_owned(),
+        (true, holder) => format!(", assigned to {holder}"),
     };
     format!("PROBLEM {}{holder}", problem.state.word().replace('_', " ").to_uppercase())
 }

@@ -9,7 +9,7 @@ use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor
 use super::{Policy, Schedule};
 use crate::expr::{Expr, Section};
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes, nearest};
-use crate::words::Reason;
+use crate::words::{LATER_REASONS, Reason, SENDABLE_REASONS, Sent};
 
 /// One compiled rule.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Notify {
     pub fn sends(&self, reason: Reason) -> bool {
         match &self.send {
             Some(reasons) => reasons.contains(&reason),
-            None => reason.is_sent_by_default(),
+            None => reason.sent() == Sent::ByDefault,
         }
     }
 
@@ -132,28 +132,6 @@ impl std::fmt::Display for Recipient {
     }
 }
 
-/// Reasons that a rule can name in `send`: those whose mails stand alone, without the digest, which folds others.
-const SENDABLE: &[&str] = &[
-    "opened",
-    "reopened",
-    "raised",
-    "affected",
-    "released",
-    "acknowledged",
-    "assigned",
-    "held",
-    "sla_warning",
-    "sla_breached",
-    "problem_opened",
-    "fix_failed",
-    "resolved",
-    "closed",
-];
-
-/// Reasons that a later version will send.
-const LATER_REASONS: &[&str] =
-    &["reminder", "unacknowledged", "update", "flapping", "storm", "major", "problem_recurred", "known_error", "problem_closed"];
-
 /// A rule of `notify`.
 pub(super) static RULE: Shape = Shape {
     what: "a notify rule",
@@ -170,8 +148,8 @@ pub(super) static RULE: Shape = Shape {
         ),
         Key::may(
             "send",
-            Takes::OneOrList(&Takes::Word(SENDABLE)),
-            "for which reasons. Default: those that ask for attention (opened, reopened, raised, affected, released, sla_warning, sla_breached, problem_opened, fix_failed, resolved).",
+            Takes::OneOrList(&Takes::Word(SENDABLE_REASONS)),
+            "for which reasons. Default: those that ask for attention; `rules/README.md` lists them.",
         ),
         Key::may(
             "digest",
@@ -332,7 +310,7 @@ fn reason(reading: &Reading<'_>, node: &Node) -> Option<Reason> {
         reading.report(error.help("a later version will send it; leave it out until then"));
         return None;
     }
-    reading.word(node, "reason", SENDABLE).and_then(Reason::from_word)
+    reading.word(node, "reason", SENDABLE_REASONS).and_then(Reason::from_word)
 }
 
 /// `morning`, or a schedule of its own.

@@ -11,7 +11,7 @@ use crate::model::incident::{self, Told};
 use crate::model::problem;
 use crate::text::Because;
 use crate::time::Span;
-use crate::words::{ProblemState, Reason};
+use crate::words::{ProblemState, Reason, Sent};
 
 impl Turn<'_> {
     /// An incident that people hear of is an outage: every rule counts it once, and what it adopted does not count beside it.
@@ -120,7 +120,7 @@ impl Turn<'_> {
     pub(super) fn tell_problem(&mut self, id: ProblemId, reason: Reason) {
         let Some(problem) = self.state.problems.get(&id) else { return };
         let mails = notify::of_problem(self.state, self.world, problem, reason, self.now);
-        if mails.is_empty() {
+        if mails.is_empty() && reason.sent() == Sent::ByDefault {
             self.put(problem::Fact::NobodyTold { id, why: "no rule reaches anybody and [mail] to names nobody".to_owned() });
         }
         for mail in mails {

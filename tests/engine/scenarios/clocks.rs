@@ -288,7 +288,7 @@ fn those_who_wait_hear_of_it_again_within_the_time_that_was_promised() {
         let promises = incident.promises(&sim.state.terms, sim.now);
         promises.into_iter().find(|promise| promise.target == SlaTarget::Update).map(|promise| promise.standing)
     };
-    assert_eq!(update(&sim), None, "nobody has it yet: that is the promise to answer");
+    assert_eq!(update(&sim), None, "not yet acknowledged: that is the promise to answer");
     sim.command(note(id));
     assert_eq!(update(&sim), None);
     sim.command(Action::Acknowledge { id });

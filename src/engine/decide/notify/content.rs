@@ -131,14 +131,10 @@ pub fn subject(state: &State, world: &World, incident: &Incident) -> String {
     cut_subject(incident.priority.word(), state, world, incident)
 }
 
-/// The subject of a raised incident: people must not miss it.
-pub(super) fn raised_subject(state: &State, world: &World, incident: &Incident) -> String {
-    cut_subject(&format!("{} now:", incident.priority), state, world, incident)
-}
-
-/// The subject of a broken promise: people must not miss it.
-pub(super) fn breached_subject(state: &State, world: &World, incident: &Incident) -> String {
-    cut_subject(&format!("BREACHED: {}", incident.priority), state, world, incident)
+/// The subject that a reason begins anew in the thread, because people must not miss it; `None` where the thread's stays.
+pub(super) fn own_subject(state: &State, world: &World, incident: &Incident, reason: Reason) -> Option<String> {
+    let head = reason.subject().replace("{priority}", incident.priority.word());
+    (!head.is_empty()).then(|| cut_subject(&head, state, world, incident))
 }
 
 fn cut_subject(head: &str, state: &State, world: &World, incident: &Incident) -> String {

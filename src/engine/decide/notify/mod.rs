@@ -115,12 +115,13 @@ pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Re
     round.planned()
 }
 
-/// Who hears that something happened to an incident they know: raised and resolved go to those who were told, by the rule that told them.
+/// Who hears that something happened to an incident they know: raised and resolved go to those who were told, by the rule that told them. Whose CI is only a
+/// symptom of it hears that it is resolved, and nothing else.
 pub fn of_told(state: &State, world: &World, incident: &Incident, reason: Reason, before: Priority, now: Time) -> Vec<Planned> {
     let mut round = Round::new(state, world, incident, now);
     round.priority_before = before;
     for told in &incident.told {
-        if !told.is_of_its_own() {
+        if told.reason == Reason::Digest || told.reason == Reason::Affected && reason != Reason::Resolved {
             continue;
         }
         let rule = world.policy.notify.iter().find(|rule| rule.name == told.rule);
@@ -293,7 +294,7 @@ impl<'a> Round<'a> {
             template: rule.template_of(reason).to_owned(),
             team: to.team,
             content: Content::default(),
-            subject: (reason == Reason::SlaBreached).then(|| content::breached_subject(self.state, self.world, self.incident)),
+            subject: content::own_subject(self.state, self.world, self.incident, reason),
         };
         self.order.push(to.address.clone());
         self.mails.insert(to.address, Draft { symptoms: symptom.into_iter().collect(), ..Draft::of(mail) });
@@ -317,7 +318,7 @@ impl<'a> Round<'a> {
             template: rule.map_or(reason.word(), |rule| rule.template_of(reason)).to_owned(),
             team: recipients::team_of_address(self.world, self.incident, &told.address),
             content: Content::default(),
-            subject: (reason == Reason::Raised).then(|| content::raised_subject(self.state, self.world, self.incident)),
+            subject: content::own_subject(self.state, self.world, self.incident, reason),
         };
         self.order.push(told.address.clone());
         self.mails.insert(told.address.clone(), Draft::of(mail));

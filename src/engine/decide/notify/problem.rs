@@ -9,9 +9,10 @@ use crate::model::problem::{Outage, Problem};
 use crate::sight::{self, IncidentTexts};
 use crate::state::State;
 use crate::time::{Span, Time};
-use crate::words::Reason;
+use crate::words::{Reason, Sent};
 
-/// Who hears of a problem: whom the rules name for its last incident, at once also where they fold incidents; else the last resort.
+/// Who hears of a problem: whom the rules name for its last incident, at once also where they fold incidents; else, of what asks for attention, the last
+/// resort.
 pub fn of_problem(state: &State, world: &World, problem: &Problem, reason: Reason, now: Time) -> Vec<Mail> {
     let mut mails: Vec<Mail> = Vec::new();
     let mail = |address: String, team: String, rule: &str, template: &str| Mail {
@@ -36,7 +37,7 @@ pub fn of_problem(state: &State, world: &World, problem: &Problem, reason: Reaso
             }
         }
     }
-    if mails.is_empty() {
+    if mails.is_empty() && reason.sent() == Sent::ByDefault {
         let resort = world.settings.last_resort.iter();
         mails = resort.map(|address| mail(address.to_ascii_lowercase(), problem.team.clone(), LAST_RESORT, reason.word())).collect();
     }
@@ -52,18 +53,20 @@ pub fn of_problem(state: &State, world: &World, problem: &Problem, reason: Reaso
 
 /// `Problem: LinkDown on sw-1, 3 times in 7 d [PRB0000004]`, at most 70 characters, never cut in the number.
 fn subject(problem: &Problem, reason: Reason) -> String {
-    let head = if reason == Reason::FixFailed { "Fix failed: " } else { "Problem: " };
-    let often =
-        if reason == Reason::FixFailed { String::new() } else { format!(", {} times in {}", problem.outage_count, problem.within.words()) };
+    let head = reason.subject();
+    let often = match reason == Reason::ProblemOpened {
+        true => format!(", {} times in {}", problem.outage_count, problem.within.words()),
+        false => String::new(),
+    };
     let tail = format!("{often} [{}]", problem.id);
-    let room = limits::SUBJECT_CHARS_MAX.saturating_sub(head.chars().count() + tail.chars().count());
+    let room = limits::SUBJECT_CHARS_MAX.saturating_sub(head.chars().count() + 1 + tail.chars().count());
     let title = if problem.title.chars().count() <= room {
         problem.title.clone()
     } else {
         let kept: String = problem.title.chars().take(room.saturating_sub(1)).collect();
         format!("{kept}…")
     };
-    format!("{head}{title}{tail}")
+    format!("{head} {title}{tail}")
 }
 
 fn content(world: &World, problem: &Problem, last: Option<&Incident>, mail: &Mail, others: Vec<String>, first: bool, now: Time) -> Content {
