@@ -82,10 +82,11 @@ pub(crate) fn message(reason: Reason) -> Message {
             },
             ..problem()
         },
+        Reason::ProblemRecurred => Content { first: false, problem: ProblemSaid { count: 4, ..problem().problem }, ..problem() },
         Reason::Closed => Content { state: "closed".into(), first: false, ..resolved() },
     };
     let is_digest = reason == Reason::Digest;
-    let is_problem = matches!(reason, Reason::ProblemOpened | Reason::FixFailed);
+    let is_problem = matches!(reason, Reason::ProblemOpened | Reason::FixFailed | Reason::ProblemRecurred);
     Message {
         id: MessageId(42),
         incident: (!is_digest && !is_problem).then_some(IncidentId(42)),
@@ -97,6 +98,7 @@ pub(crate) fn message(reason: Reason) -> Message {
             Reason::Digest => "Morning list: 10 open, 6 over (network)".into(),
             Reason::ProblemOpened => "Problem: sw-1 does not answer, 3 times in 7 d [PRB0000004]".into(),
             Reason::FixFailed => "Fix failed: sw-1 does not answer [PRB0000004]".into(),
+            Reason::ProblemRecurred => "Problem again: sw-1 does not answer [PRB0000004]".into(),
             Reason::SlaBreached => "BREACHED: P1 sw-1 down: shop, mail [INC0000042]".into(),
             Reason::Raised => "P1 now: sw-1 down: shop, mail [INC0000042]".into(),
             Reason::Released => "P2 db-1 down: shop [INC0000041]".into(),

@@ -41,8 +41,8 @@ impl Turn<'_> {
                     self.link(id, number);
                     if let Some(after) = after_fix {
                         self.fix_failed(number, id, after);
-                        tell.push((number, Reason::FixFailed));
                     }
+                    tell.push((number, if after_fix.is_some() { Reason::FixFailed } else { Reason::ProblemRecurred }));
                 }
                 Some(Verdict::FixFailed { id: number, after }) => {
                     self.fix_failed(number, id, after);

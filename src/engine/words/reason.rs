@@ -84,6 +84,8 @@ reasons! {
     13 ProblemOpened "problem_opened" { ByDefault, Brief, subject: "Problem:", says: "PROBLEM OPEN: {count} times since {first_outage}, {has}." }
     /// It came back after it was said to be fixed.
     14 FixFailed "fix_failed" { ByDefault, Brief, subject: "Fix failed:", says: "FIX FAILED: it came back, {count} times since {first_outage}, {has}." }
+    /// A problem that is known had one more outage.
+    15 ProblemRecurred "problem_recurred" { WhenNamed, Brief, subject: "Problem again:", says: "AGAIN: {count} times since {first_outage}, {has}." }
     /// The incident is resolved.
     6 Resolved "resolved" { ByDefault, Brief, subject: "", says: "RESOLVED {until}: {words}." }
     /// The incident is closed.
@@ -96,8 +98,7 @@ reasons! {
 pub const SENDABLE_REASONS: &[&str] = &sendable::<{ count_sendable() }>();
 
 /// Words of reasons that a later version will send.
-pub const LATER_REASONS: &[&str] =
-    &["reminder", "unacknowledged", "update", "flapping", "storm", "major", "problem_recurred", "known_error", "problem_closed"];
+pub const LATER_REASONS: &[&str] = &["reminder", "unacknowledged", "update", "flapping", "storm", "major", "known_error", "problem_closed"];
 
 const fn count_sendable() -> usize {
     let (mut n, mut found) = (0, 0);

@@ -241,3 +241,25 @@ fn incidents_without_what_they_should_share_are_not_counted_and_numbers_in_title
     assert_eq!(same("[title]"), ["title HostDown on db-#"]);
     assert_eq!(same("[alert.name, ci.class]"), ["ci.class host, alert.name HostDown"]);
 }
+
+/// Who names it hears of each further outage, in the problem's thread; nobody else does, and the last resort does not.
+#[test]
+fn a_rule_that_names_it_tells_of_each_further_outage_of_a_problem() {
+    for (send, wanted) in [
+        ("[problem_opened, problem_recurred]", Some("platform@example.org problem_recurred Problem again: HostDown on db-1 [PRB0000001]")),
+        ("[problem_opened]", None),
+    ] {
+        let rules = format!("{RULES}notify:\n  - {{name: problems, to: [owner], send: {send}}}\n");
+        let mut sim = Sim::new(&rules, ITEMS);
+        for _ in 0..3 {
+            outage(&mut sim, "db-1");
+        }
+        assert_eq!(
+            mails(&mut sim),
+            ["platform@example.org problem_opened Problem: HostDown on db-1, 3 times in 7 d [PRB0000001]"],
+            "{send}"
+        );
+        outage(&mut sim, "db-1");
+        assert_eq!(mails(&mut sim), wanted.into_iter().collect::<Vec<_>>(), "{send}");
+    }
+}
