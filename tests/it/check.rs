@@ -152,3 +152,13 @@ fn where_there_is_nothing_to_check_a_check_says_so_and_does_not_pass() {
     let empty = folder.cli(&["check"]);
     assert!(empty.code() == 0 && empty.err().contains("rules (no file)"), "an empty folder of rules is said: {}", empty.err());
 }
+
+#[test]
+fn what_0_1_shipped_still_loads_and_its_rule_tests_still_pass() {
+    let folder = Folder::new();
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/shipped-0.1");
+    let checked = folder.binary(&shipped, &[], &["check", "--config", "daemon.toml"]);
+    assert_eq!(checked.code(), 0, "{}{}", checked.out(), checked.err());
+    let tested = folder.binary(&shipped, &[], &["test", "."]);
+    assert_eq!(tested.code(), 0, "{}{}", tested.out(), tested.err());
+}
