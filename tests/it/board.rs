@@ -110,3 +110,60 @@ async fn what_was_answered_is_on_the_board() {
     assert_eq!(doors.current.load().board.incidents.get(id).unwrap().incident.assignee, "anna");
     assert_eq!(doors.current.load().board.incidents.get(id).unwrap().incident.version, told.json()["version"].as_u64().unwrap());
 }
+
+/// The ids of a list, all parts of it, three records a part.
+async fn listed(doors: &Doors, query: &str) -> Vec<String> {
+    let (mut ids, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let part = doors.get(&format!("/api/v1/incidents?limit=3&{query}{cursor}")).await.json();
+        ids.extend(
+            part["items"].as_array().unwrap_or_else(|| panic!("{query}: {part}")).iter().map(|one| one["id"].as_str().unwrap().to_owned()),
+        );
+        match part["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return ids,
+        }
+    }
+}
+
+#[tokio::test]
+async fn lists_by_index_hold_what_a_look_at_every_incident_holds() {
+    let doors = Doors::open("").await;
+    let mut dice = Dice(11);
+    for _ in 0..120 {
+        one_step(&doors, &mut dice).await;
+    }
+    let all = doors.get("/api/v1/incidents?limit=1000&children=true").await.json();
+    let all: Vec<Value> = all["items"].as_array().unwrap().clone();
+    assert!(all.iter().any(|one| one["state"] == "closed") && all.iter().any(|one| one["state"] != "closed"), "both tables are read");
+    let has = |one: &Value, what: &str, word: &str| one[what].as_str().unwrap_or_default().to_lowercase() == word;
+    type Holds = Box<dyn Fn(&Value) -> bool>;
+    let mut cases: Vec<(String, Holds)> = Vec::new();
+    for host in ["sw-1", "db-1", "db-2", "shop", "nowhere-1", "flaky-1"] {
+        cases.push((format!("ci={host}"), Box::new(move |one| has(one, "ci", host))));
+        cases.push((format!("q={host}"), Box::new(move |one| one["ci"] == host || one["title"].as_str().unwrap().contains(host))));
+    }
+    for team in ["network", "dba"] {
+        cases.push((format!("owner={team}"), Box::new(move |one| has(one, "team", team))));
+    }
+    for state in ["new", "acknowledged", "resolved", "closed"] {
+        cases.push((format!("state={state}"), Box::new(move |one| has(one, "state", state))));
+        cases.push((format!("state={state}&ci=db-1"), Box::new(move |one| has(one, "state", state) && has(one, "ci", "db-1"))));
+    }
+    cases.push((
+        "service=SHOP".to_owned(),
+        Box::new(|one| one["services"].as_array().unwrap().iter().any(|service| service["id"] == "shop")),
+    ));
+    cases.push(("q=inc000000".to_owned(), Box::new(|one| one["id"].as_str().unwrap().starts_with("INC000000"))));
+    cases.push(("q=estarted%20i".to_owned(), Box::new(|one| one["resolution"].as_str().is_some_and(|words| words.contains("estarted i")))));
+    let mut held = 0;
+    for (query, holds) in cases {
+        let wanted: Vec<&str> = all.iter().filter(|one| holds(one)).map(|one| one["id"].as_str().unwrap()).collect();
+        held += usize::from(!wanted.is_empty());
+        assert_eq!(listed(&doors, &format!("children=true&{query}")).await, wanted, "{query}");
+        let mut by_priority = listed(&doors, &format!("children=true&sort=priority&{query}")).await;
+        by_priority.sort_by(|a, b| b.cmp(a));
+        assert_eq!(by_priority, wanted, "{query} by priority");
+    }
+    assert!(held > 12, "most lists hold something: {held}");
+}

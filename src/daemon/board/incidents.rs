@@ -39,7 +39,7 @@ pub struct Incidents {
 
 /// What a list is about. Texts are in lower case; what is empty does not matter.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wanted<'a> {
+pub struct Sought<'a> {
     /// States, any of these.
     pub states: &'a [IncidentState],
     /// Teams that own the CI at fault.
@@ -92,6 +92,11 @@ impl Incidents {
         self.by_id.iter()
     }
 
+    /// Those of a range of ids.
+    pub fn range(&self, ids: std::ops::RangeInclusive<IncidentId>) -> impl DoubleEndedIterator<Item = (&IncidentId, &OpenIncident)> {
+        self.by_id.range(ids)
+    }
+
     /// The incidents that an incident has adopted whole, by id.
     pub fn children_of(&self, id: IncidentId) -> impl Iterator<Item = IncidentId> {
         self.children.ids(id).map(IncidentId)
@@ -99,23 +104,22 @@ impl Incidents {
 
     /// The incidents that a list may hold, by id: all that it wants, and others too, so that each is still looked at. `None`: any. Where several indexes
     /// apply, the one that leaves the fewest.
-    pub fn candidates(&self, wanted: Wanted<'_>) -> Option<BTreeSet<IncidentId>> {
+    pub fn candidates(&self, sought: Sought<'_>) -> Option<BTreeSet<u64>> {
         let texts = |index: &Index<Arc<str>>, keys: &[String]| {
             let ids = keys.iter().flat_map(|key| index.ids(key.as_str().into()).collect::<Vec<_>>());
             (!keys.is_empty()).then(|| ids.collect::<BTreeSet<u64>>())
         };
-        let states = wanted.states.iter().flat_map(|state| self.states.ids(*state).collect::<Vec<_>>());
+        let states = sought.states.iter().flat_map(|state| self.states.ids(*state).collect::<Vec<_>>());
         // What contains a text contains each of its words in one of its own.
-        let word = wanted.text.split_whitespace().max_by_key(|word| word.len());
+        let word = sought.text.split_whitespace().max_by_key(|word| word.len());
         let found = [
-            (!wanted.states.is_empty()).then(|| states.collect()),
-            texts(&self.owners, wanted.owners),
-            texts(&self.services, wanted.services),
-            texts(&self.items, wanted.items),
+            (!sought.states.is_empty()).then(|| states.collect()),
+            texts(&self.owners, sought.owners),
+            texts(&self.services, sought.services),
+            texts(&self.items, sought.items),
             word.map(|word| self.words.containing(word).collect()),
         ];
-        let fewest = found.into_iter().flatten().min_by_key(BTreeSet::len)?;
-        Some(fewest.into_iter().map(IncidentId).collect())
+        found.into_iter().flatten().min_by_key(BTreeSet::len)
     }
 
     /// Puts an incident where it stands, or takes it away.

@@ -7,7 +7,7 @@ mod alerts;
 mod incidents;
 mod index;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -20,7 +20,7 @@ use watchkeeper_engine::state::rows::Row;
 use watchkeeper_engine::time::Time;
 
 pub use alerts::{AlertHandle, Alerts, Place};
-pub use incidents::{Incidents, OpenIncident, Wanted};
+pub use incidents::{Incidents, OpenIncident, Sought};
 
 /// What lives. Cheap to clone: a clone is the same board.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -102,6 +102,11 @@ impl Board {
     pub fn silence_id(&self, text: &str) -> Option<SilenceId> {
         let by_number = text.parse().ok().filter(|id| self.silences.contains_key(id));
         by_number.or_else(|| self.silence_uuids.get(text.to_ascii_lowercase().as_str()).copied())
+    }
+
+    /// The UUIDs by which Alertmanager's clients know silences, by the ids that reasons name.
+    pub fn silence_uuids(&self) -> BTreeMap<String, String> {
+        self.silences.values().map(|silence| (silence.id.to_string(), silence.uuid.clone())).collect()
     }
 
     fn put_problem(&mut self, state: &State, id: ProblemId) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchkeeper_engine::event::World;
-use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId, SilenceId};
+use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId};
 use watchkeeper_engine::model::alert::Vitals;
 use watchkeeper_engine::model::job::Job;
 use watchkeeper_engine::state::State;
@@ -11,6 +11,7 @@ use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::{Health, IncidentState, Severity};
 
+use crate::published::Current;
 use crate::writer::{Full, WriterHandle};
 
 /// Alerts that one question asks for: their vitals are copied in about a millisecond.
@@ -96,17 +97,14 @@ pub async fn vitals(writer: &WriterHandle, ids: &[AlertId]) -> Result<BTreeMap<A
 }
 
 /// What incidents have as things stand; those that are past have nothing.
-///
-/// # Errors
-/// The writer does not answer.
-pub async fn incidents(writer: &WriterHandle, ids: Vec<IncidentId>) -> Result<BTreeMap<IncidentId, IncidentNow>, Full> {
-    writer
-        .ask(move |state, _, _| {
-            let now =
-                |id: IncidentId| IncidentNow { children: state.children_of(id).collect(), symptoms: state.tally(id).symptoms as usize };
-            ids.into_iter().map(|id| (id, now(id))).collect()
-        })
-        .await
+pub fn incidents(current: &Current, ids: Vec<IncidentId>) -> BTreeMap<IncidentId, IncidentNow> {
+    let published = current.load();
+    let board = &published.board.incidents;
+    let now = |id: IncidentId| IncidentNow {
+        children: board.children_of(id).collect(),
+        symptoms: board.get(id).map_or(0, |open| open.symptoms as usize),
+    };
+    ids.into_iter().map(|id| (id, now(id))).collect()
 }
 
 /// An item as things stand.
@@ -129,31 +127,6 @@ pub async fn unmatched(writer: &WriterHandle, from: Option<String>, limit: usize
             let found = values.by_ref().take(limit).map(|(value, alerts)| unmatched_value(state, value, alerts)).collect();
             (found, values.next().map(|(value, _)| value.to_owned()))
         })
-        .await
-}
-
-/// The silence of an id as Alertmanager's clients write it, or as ours do.
-///
-/// # Errors
-/// The writer does not answer.
-pub async fn silence_id(writer: &WriterHandle, text: String) -> Result<Option<SilenceId>, Full> {
-    writer
-        .ask(move |state, _, _| {
-            let by_number = text.parse().ok().filter(|id| state.silences.contains_key(id));
-            by_number.or_else(|| {
-                state.silences.values().find(|silence| silence.record.uuid.eq_ignore_ascii_case(&text)).map(|silence| silence.record.id)
-            })
-        })
-        .await
-}
-
-/// The UUIDs by which Alertmanager's clients know silences, by the ids that reasons name.
-///
-/// # Errors
-/// The writer does not answer.
-pub async fn silence_uuids(writer: &WriterHandle) -> Result<BTreeMap<String, String>, Full> {
-    writer
-        .ask(|state, _, _| state.silences.values().map(|silence| (silence.record.id.to_string(), silence.record.uuid.clone())).collect())
         .await
 }
 

@@ -1,13 +1,17 @@
-//! Records as the store keeps them: lists in the order of ids over what lives and what is past, a page of rows a snapshot, never on the runtime's own threads.
+//! Records: what lives from the board, what is past and what belongs to a record from the store, a page of rows a snapshot, never on the runtime's own threads.
 //!
-//! What a row cannot say (counts, last seen, health) is one bounded question to the writer: [`live`].
+//! What neither can say (counts of repeats, last seen, health) is one bounded question to the writer: [`live`].
 
 mod letters;
+mod lists;
 pub mod live;
+
+pub use lists::Among;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId, TermsId};
 use watchkeeper_engine::model::incident::clock::LiveTerms;
@@ -18,6 +22,9 @@ use watchkeeper_engine::model::silence::Silence;
 use watchkeeper_engine::policy::slas::Terms;
 use watchkeeper_engine::state::rows::{self, AlertRow, RowFault};
 use watchkeeper_store::{Backup, Direction, Reader, Snapshot, StoreError, Table};
+
+use crate::board::Board;
+use crate::published::Current;
 
 /// Rows that one request looks at before it answers with what it found and a cursor: some tenths of a second.
 pub const SCAN_ROWS_MAX: usize = 20_000;
@@ -60,6 +67,32 @@ pub trait Record: Sized + Send + 'static {
     /// # Errors
     /// It is not what this release writes.
     fn decode(bytes: &[u8]) -> Result<Self, RowFault>;
+
+    /// What lives from `from` on, where the board holds records of this kind whole; else it is read from the store.
+    fn live(_: &Board, _: Option<u64>, _: Order) -> Option<Lives<'_, Self>> {
+        None
+    }
+}
+
+/// Records that live, in the order of ids.
+pub type Lives<'a, T> = Box<dyn Iterator<Item = (u64, Arc<T>)> + 'a>;
+
+/// The values of a map from an id on, in an order.
+fn walk<'a, K, V, T>(
+    map: impl Fn(std::ops::RangeInclusive<K>) -> V,
+    id: fn(u64) -> K,
+    from: Option<u64>,
+    order: Order,
+    record: impl Fn(V::Item) -> (u64, Arc<T>) + 'a,
+) -> Lives<'a, T>
+where
+    V: DoubleEndedIterator + 'a,
+    T: 'a,
+{
+    match order {
+        Order::OldestFirst => Box::new(map(id(from.unwrap_or(0))..=id(u64::MAX)).map(record)),
+        Order::NewestFirst => Box::new(map(id(0)..=id(from.unwrap_or(u64::MAX))).rev().map(record)),
+    }
 }
 
 impl Record for Incident {
@@ -69,6 +102,10 @@ impl Record for Incident {
     fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
         rows::decode(Self::LIVE.name(), bytes)
     }
+
+    fn live(board: &Board, from: Option<u64>, order: Order) -> Option<Lives<'_, Incident>> {
+        Some(walk(|ids| board.incidents.range(ids), IncidentId, from, order, |(id, open)| (id.0, Arc::clone(&open.incident))))
+    }
 }
 
 impl Record for Problem {
@@ -77,6 +114,10 @@ impl Record for Problem {
 
     fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
         rows::decode(Self::LIVE.name(), bytes)
+    }
+
+    fn live(board: &Board, from: Option<u64>, order: Order) -> Option<Lives<'_, Problem>> {
+        Some(walk(|ids| board.problems.range(ids), ProblemId, from, order, |(id, problem)| (id.0, Arc::clone(problem))))
     }
 }
 
@@ -104,6 +145,10 @@ impl Record for Silence {
 
     fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
         rows::decode(Self::LIVE.name(), bytes)
+    }
+
+    fn live(board: &Board, from: Option<u64>, order: Order) -> Option<Lives<'_, Silence>> {
+        Some(walk(|ids| board.silences.range(ids), SilenceId, from, order, |(id, silence)| (id.0, Arc::clone(silence))))
     }
 }
 
@@ -170,97 +215,16 @@ pub struct WholeProblem {
 }
 
 /// Reads records. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Records {
     reader: Reader,
+    current: Current,
 }
 
 impl Records {
-    /// Reads through `reader`.
-    pub fn new(reader: Reader) -> Records {
-        Records { reader }
-    }
-
-    /// A part of a list, in the order of ids.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub async fn list<T: Record>(
-        &self,
-        wanted: Wanted,
-        mut keep: impl FnMut(&T) -> bool + Send + 'static,
-    ) -> Result<Page<T, u64>, ReadError> {
-        self.blocking(move |reader| {
-            let mut page = Page { items: Vec::new(), next: None };
-            let (mut from, mut seen) = (wanted.from, 0);
-            loop {
-                let window = window::<T>(&reader.snapshot()?, wanted, from)?;
-                seen += window.rows.len();
-                for (id, bytes) in window.rows {
-                    if page.items.len() == wanted.limit {
-                        page.next = Some(id);
-                        return Ok(page);
-                    }
-                    let record = T::decode(&bytes)?;
-                    if keep(&record) {
-                        page.items.push(record);
-                    }
-                }
-                if window.next.is_none() || seen >= SCAN_ROWS_MAX {
-                    page.next = window.next;
-                    return Ok(page);
-                }
-                from = window.next;
-            }
-        })
-        .await
-    }
-
-    /// A part of a list in the order of `key`, after the key `after`. Looks at every record.
-    ///
-    /// # Errors
-    /// The store fails, or there are more than [`SORT_ROWS_MAX`] records.
-    pub async fn sorted<T: Record>(
-        &self,
-        span: Span,
-        after: Option<Vec<u8>>,
-        limit: usize,
-        mut keep: impl FnMut(&T) -> bool + Send + 'static,
-        key: impl Fn(&T) -> Vec<u8> + Send + 'static,
-    ) -> Result<Page<T, Vec<u8>>, ReadError> {
-        self.blocking(move |reader| {
-            let wanted = Wanted { span, order: Order::OldestFirst, from: None, limit };
-            let mut best: BTreeMap<Vec<u8>, T> = BTreeMap::new();
-            let (mut from, mut seen) = (None, 0);
-            loop {
-                let window = window::<T>(&reader.snapshot()?, wanted, from)?;
-                seen += window.rows.len();
-                if seen > SORT_ROWS_MAX {
-                    return Err(ReadError::TooMany);
-                }
-                for (_, bytes) in window.rows {
-                    let record = T::decode(&bytes)?;
-                    let at = key(&record);
-                    if after.as_ref().is_none_or(|after| at > *after) && keep(&record) {
-                        best.insert(at, record);
-                        if best.len() > limit + 1 {
-                            best.pop_last();
-                        }
-                    }
-                }
-                from = window.next;
-                if from.is_none() {
-                    break;
-                }
-            }
-            let has_more = best.len() > limit;
-            if has_more {
-                best.pop_last();
-            }
-            let next = best.last_key_value().filter(|_| has_more).map(|(key, _)| key.clone());
-            Ok(Page { items: best.into_values().collect(), next })
-        })
-        .await
+    /// Reads what lives from the board and what is past through `reader`.
+    pub fn new(reader: Reader, current: Current) -> Records {
+        Records { reader, current }
     }
 
     /// One incident with its members and timeline.
@@ -396,54 +360,6 @@ impl Records {
         let reader = self.reader.clone();
         tokio::task::spawn_blocking(move || read(&reader)).await.map_err(|_| ReadError::Stopping)?
     }
-}
-
-/// Rows by id, up to where all tables were looked at.
-struct Window {
-    rows: Vec<(u64, Vec<u8>)>,
-    next: Option<u64>,
-}
-
-/// One page of each table in one snapshot, merged: a record that moves to the past between two snapshots is seen once, in whichever table it stands.
-fn window<T: Record>(snapshot: &Snapshot, wanted: Wanted, from: Option<u64>) -> Result<Window, StoreError> {
-    let tables: &[rows::Table] = match wanted.span {
-        Span::Live => &[T::LIVE],
-        Span::Past => &[T::PAST],
-        Span::All => &[T::LIVE, T::PAST],
-    };
-    let direction = match wanted.order {
-        Order::NewestFirst => Direction::Backward,
-        Order::OldestFirst => Direction::Forward,
-    };
-    let from = from.map(u64::to_be_bytes);
-    let mut rows: Vec<(u64, Vec<u8>)> = Vec::new();
-    let mut edge: Option<u64> = None;
-    for kind in tables {
-        let page = snapshot.range(table(*kind), from.as_ref().map(<[u8; 8]>::as_slice), PAGE_ROWS, direction)?;
-        let last = page.rows.last().map(|(key, _)| id_of(key)).filter(|_| page.next.is_some());
-        edge = match (edge, last, wanted.order) {
-            (Some(a), Some(b), Order::NewestFirst) => Some(a.max(b)),
-            (Some(a), Some(b), Order::OldestFirst) => Some(a.min(b)),
-            (one, other, _) => one.or(other),
-        };
-        rows.extend(page.rows.into_iter().map(|(key, bytes)| (id_of(&key), bytes)));
-    }
-    rows.sort_unstable_by_key(|(id, _)| *id);
-    if wanted.order == Order::NewestFirst {
-        rows.reverse();
-    }
-    let next = match (edge, wanted.order) {
-        (None, _) => None,
-        (Some(edge), Order::NewestFirst) => {
-            rows.retain(|(id, _)| *id >= edge);
-            edge.checked_sub(1)
-        }
-        (Some(edge), Order::OldestFirst) => {
-            rows.retain(|(id, _)| *id <= edge);
-            edge.checked_add(1)
-        }
-    };
-    Ok(Window { rows, next })
 }
 
 fn one<T: Record>(snapshot: &Snapshot, id: u64) -> Result<Option<T>, ReadError> {

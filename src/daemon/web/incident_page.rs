@@ -163,7 +163,7 @@ fn html(status: StatusCode, page: String) -> Response {
 async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<PageNotice>) -> Result<IncidentPage, ApiError> {
     let WholeIncident { incident, members, timeline } = whole;
     let now = app.now();
-    let children = live::incidents(&app.writer, vec![incident.id]).await?.remove(&incident.id).unwrap_or_default().children;
+    let children = live::incidents(&app.current, vec![incident.id]).remove(&incident.id).unwrap_or_default().children;
     let mut present: Vec<&Member> = members.iter().filter(|member| member.left_at.is_none()).collect();
     let alerts_total = present.len() as u64;
     present.sort_by_key(|member| (member.role, member.alert));

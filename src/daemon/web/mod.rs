@@ -224,7 +224,7 @@ impl App {
         let hooks = config.webhooks.iter().map(hook).collect();
         Ok(App(Arc::new(Shared {
             answers: api::idempotency::Answers::load(&shared.reader)?,
-            records: Records::new(shared.reader),
+            records: Records::new(shared.reader, shared.current.clone()),
             bytes_in_flight: Budget::new(config.limits.in_flight_bytes),
             strangers: Strangers::beside(config.limits.in_flight_bytes),
             backups: tokio::sync::Mutex::default(),

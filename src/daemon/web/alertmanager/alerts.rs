@@ -106,7 +106,7 @@ async fn active(app: &App, query: &Query) -> Result<Vec<Shown>, AmError> {
     }
     let ids: Vec<_> = rows.iter().map(|row| row.alert.id).collect();
     let now = live::vitals(&app.writer, &ids).await?;
-    let uuids = live::silence_uuids(&app.writer).await?;
+    let uuids = app.current.load().board.silence_uuids();
     // What cleared between the two is no longer listed.
     let mut shown: Vec<Shown> = rows.iter().filter_map(|row| Some(shown(&row.alert, now.get(&row.alert.id)?, &uuids))).collect();
     shown.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));

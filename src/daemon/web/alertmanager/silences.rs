@@ -19,7 +19,7 @@ use super::{AmError, matchers};
 use crate::ingest::http::read_body;
 use crate::ingest::json::{Moment, of_serde, text};
 use crate::ingest::trust::Principal;
-use crate::read::{Order, Span, Wanted, live};
+use crate::read::{Order, Span, Wanted};
 use crate::web::App;
 use crate::web::error::ApiError;
 use crate::web::query::{Query, Switch};
@@ -99,7 +99,7 @@ pub(super) async fn set(
     let posted: Postable = serde_json::from_str(body).map_err(|error| why_not(body, &error))?;
     let id = match posted.id.as_deref().filter(|id| !id.is_empty()) {
         None => None,
-        Some(id) => Some(named(&app, id).await?),
+        Some(id) => Some(named(&app, id)?),
     };
     let now = app.now();
     let matchers = posted.matchers.into_iter().map(|posted| StoredMatcher {
@@ -129,7 +129,7 @@ pub(super) async fn set(
 /// `GET /api/v2/silence/ID`.
 pub(super) async fn show(State(app): State<App>, Path(path): Path<BTreeMap<String, String>>) -> Result<axum::Json<Value>, AmError> {
     let id = path.get("id").map(String::as_str).unwrap_or_default();
-    let number = named(&app, id).await?;
+    let number = named(&app, id)?;
     let silence = app.records.silence(number).await?.ok_or_else(|| no_silence(id))?;
     let now = app.now();
     Ok(axum::Json(json_of(&silence, now)))
@@ -142,7 +142,7 @@ pub(super) async fn expire(
     Path(path): Path<BTreeMap<String, String>>,
 ) -> Result<(), AmError> {
     let id = path.get("id").map(String::as_str).unwrap_or_default();
-    let number = named(&app, id).await?;
+    let number = named(&app, id)?;
     match app.command(&who, None, None, Action::ExpireSilence { id: number }).await? {
         Reply::NotFound { .. } => Err(no_silence(id)),
         Reply::Done { .. } | Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Invalid(_) | Reply::Taken(_) | Reply::Adopted => {
@@ -157,8 +157,8 @@ fn creator(who: Principal, given: Option<&str>) -> Principal {
     if name.is_empty() || !who.is_nameless() { who } else { Principal { name, ..who } }
 }
 
-async fn named(app: &App, id: &str) -> Result<SilenceId, AmError> {
-    live::silence_id(&app.writer, id.to_owned()).await?.ok_or_else(|| no_silence(id))
+fn named(app: &App, id: &str) -> Result<SilenceId, AmError> {
+    app.current.load().board.silence_id(id).ok_or_else(|| no_silence(id))
 }
 
 fn no_silence(id: &str) -> AmError {

@@ -16,8 +16,9 @@ use watchkeeper_engine::words::{IncidentState, Priority, Role};
 
 use super::paging::{LIST, Paging, split};
 use super::{alerts, no_id, record, sla, text_or_null, time, time_or_null};
+use crate::board::Sought;
 use crate::read::live::{self, IncidentNow};
-use crate::read::{Order, Span, Wanted, WholeIncident};
+use crate::read::{Among, Order, Span, Wanted, WholeIncident};
 use crate::web::App;
 use crate::web::error::ApiError;
 use crate::web::query::{Query, Switch, unknown};
@@ -49,16 +50,16 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     let query = Query::of(&uri, &[&LIST[..], &FILTERS].concat())?;
     let paging = Paging::of(&query, &SORTS)?;
     let filter = Filter::of(&query)?;
-    let span = filter.span();
+    let (span, among) = (filter.span(), filter.among(&app));
     let keep = move |incident: &Incident| filter.keeps(incident);
     if matches!(paging.sort, "-opened_at" | "opened_at") {
         let wanted = Wanted { span, order: paging.order(), from: paging.first_id()?, limit: paging.limit };
-        let (incidents, next) = split(app.records.list(wanted, keep).await?);
+        let (incidents, next) = split(app.records.list_among(wanted, among, keep).await?);
         return Ok(axum::Json(paging.by_ids(items(&app, &incidents).await?, next)));
     }
     let sort = paging.sort;
     let key = move |incident: &Incident| key_of(sort, incident);
-    let (incidents, next) = split(app.records.sorted(span, paging.after_key()?, paging.limit, keep, key).await?);
+    let (incidents, next) = split(app.records.sorted_among(span, among, (paging.after_key()?, paging.limit), keep, key).await?);
     Ok(axum::Json(paging.by_keys(items(&app, &incidents).await?, next.as_deref())))
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn matching(app: &App, filter: Filter, limit: usize) -> Result<
     loop {
         let kept = Arc::clone(&filter);
         let wanted = Wanted { span: filter.span(), order: Order::OldestFirst, from, limit: limit - ids.len() };
-        let page = app.records.list(wanted, move |incident: &Incident| kept.keeps(incident)).await?;
+        let page = app.records.list_among(wanted, filter.among(app), move |incident: &Incident| kept.keeps(incident)).await?;
         ids.extend(page.items.iter().map(|incident| incident.id));
         from = page.next;
         if from.is_none() || ids.len() >= limit {
@@ -95,7 +96,7 @@ pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri:
         || whole.timeline.iter().map(|entry| json!({"at": time(entry.at), "what": entry.actor, "outcome": entry.what, "because": text_or_null(&entry.because)})).collect(),
         |trace| alerts::steps(&trace.steps),
     );
-    let now = live::incidents(&app.writer, vec![number]).await?.remove(&number).unwrap_or_default();
+    let now = live::incidents(&app.current, vec![number]).remove(&number).unwrap_or_default();
     let incident = with_clocks(&app, item(&app, &whole.incident, &now), &whole.incident).await?;
     Ok(axum::Json(json!({"incident": incident, "steps": steps})))
 }
@@ -109,7 +110,7 @@ pub(in crate::web) async fn whole(app: &App, id: &str) -> Result<WholeIncident, 
 /// An incident with its alerts and its timeline.
 pub(super) async fn json_of(app: &App, whole: &WholeIncident) -> Result<Value, ApiError> {
     let incident = &whole.incident;
-    let now = live::incidents(&app.writer, vec![incident.id]).await?.remove(&incident.id).unwrap_or_default();
+    let now = live::incidents(&app.current, vec![incident.id]).remove(&incident.id).unwrap_or_default();
     let symptoms = whole.members.iter().filter(|member| member.left_at.is_none() && member.role == Role::Symptom).count();
     let mut json = with_clocks(app, item(app, incident, &IncidentNow { symptoms, ..now }), incident).await?;
     let present: Vec<&Member> = whole.members.iter().collect();
@@ -150,7 +151,7 @@ fn member_json(member: &Member, alerts: &[Value]) -> Value {
 
 async fn items(app: &App, incidents: &[Incident]) -> Result<Vec<Value>, ApiError> {
     let ids: Vec<IncidentId> = incidents.iter().map(|incident| incident.id).collect();
-    let now = if ids.is_empty() { Default::default() } else { live::incidents(&app.writer, ids).await? };
+    let now = live::incidents(&app.current, ids);
     let nothing = IncidentNow::default();
     let terms = app.records.terms(incidents).await?;
     let at = if terms.is_empty() { Time::default() } else { app.now() };
@@ -255,6 +256,12 @@ impl Filter {
             assignees: texts("assignee"),
             text: query.get("q").unwrap_or_default().to_lowercase(),
         })
+    }
+
+    /// Which of what lives come into question.
+    fn among(&self, app: &App) -> Among {
+        let sought = Sought { states: &self.states, owners: &self.owners, services: &self.services, items: &self.items, text: &self.text };
+        app.current.load().board.incidents.candidates(sought)
     }
 
     /// Which tables can hold what it keeps.

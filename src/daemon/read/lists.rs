@@ -1,0 +1,206 @@
+//! Lists: parts of what lives and what is past, in the order of ids or of a key.
+//!
+//! What lives comes from one board, loaded before the first snapshot of the store is taken: a record that becomes past in between is met twice and listed once,
+//! none is missed. What is past is read in the order of ids, a page of rows a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use watchkeeper_store::{Direction, Snapshot, StoreError};
+
+use super::{Order, PAGE_ROWS, Page, ReadError, Record, Records, SCAN_ROWS_MAX, SORT_ROWS_MAX, Span, Wanted, id_of, table};
+use crate::board::Board;
+
+/// Which ids of what lives a list is about, as an index of the board says; `None`: all.
+pub type Among = Option<BTreeSet<u64>>;
+
+/// A record that was met.
+enum Met<T> {
+    /// On the board.
+    Live(Arc<T>),
+    /// In the store.
+    Row(Vec<u8>),
+}
+
+/// Records by id, up to where everything was looked at.
+struct Window<T> {
+    rows: Vec<(u64, Met<T>)>,
+    next: Option<u64>,
+}
+
+impl Records {
+    /// A part of a list, in the order of ids.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn list<T: Record + Clone + Sync>(
+        &self,
+        wanted: Wanted,
+        keep: impl FnMut(&T) -> bool + Send + 'static,
+    ) -> Result<Page<T, u64>, ReadError> {
+        self.list_among(wanted, None, keep).await
+    }
+
+    /// The same of what lives, where an index has said which ids come into question.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn list_among<T: Record + Clone + Sync>(
+        &self,
+        wanted: Wanted,
+        among: Among,
+        mut keep: impl FnMut(&T) -> bool + Send + 'static,
+    ) -> Result<Page<T, u64>, ReadError> {
+        let published = self.current.load_full();
+        self.blocking(move |reader| {
+            let mut page = Page { items: Vec::new(), next: None };
+            let (mut from, mut seen) = (wanted.from, 0);
+            loop {
+                let window = window::<T>(&published.board, among.as_ref(), &reader.snapshot()?, wanted, from)?;
+                seen += window.rows.len();
+                for (id, met) in window.rows {
+                    if page.items.len() == wanted.limit {
+                        page.next = Some(id);
+                        return Ok(page);
+                    }
+                    page.items.extend(kept(met, &mut keep)?);
+                }
+                if window.next.is_none() || seen >= SCAN_ROWS_MAX {
+                    page.next = window.next;
+                    return Ok(page);
+                }
+                from = window.next;
+            }
+        })
+        .await
+    }
+
+    /// A part of a list in the order of `key`, after the key `after`. Looks at every record that comes into question.
+    ///
+    /// # Errors
+    /// The store fails, or there are more than [`SORT_ROWS_MAX`] records.
+    pub async fn sorted_among<T: Record + Clone + Sync>(
+        &self,
+        span: Span,
+        among: Among,
+        (after, limit): (Option<Vec<u8>>, usize),
+        mut keep: impl FnMut(&T) -> bool + Send + 'static,
+        key: impl Fn(&T) -> Vec<u8> + Send + 'static,
+    ) -> Result<Page<T, Vec<u8>>, ReadError> {
+        let published = self.current.load_full();
+        self.blocking(move |reader| {
+            let wanted = Wanted { span, order: Order::OldestFirst, from: None, limit };
+            let mut best: BTreeMap<Vec<u8>, T> = BTreeMap::new();
+            let (mut from, mut seen) = (None, 0);
+            loop {
+                let window = window::<T>(&published.board, among.as_ref(), &reader.snapshot()?, wanted, from)?;
+                seen += window.rows.len();
+                if seen > SORT_ROWS_MAX {
+                    return Err(ReadError::TooMany);
+                }
+                for (_, met) in window.rows {
+                    let wants = |record: &T| after.as_ref().is_none_or(|after| key(record) > *after) && keep(record);
+                    if let Some(record) = kept(met, wants)? {
+                        best.insert(key(&record), record);
+                        if best.len() > limit + 1 {
+                            best.pop_last();
+                        }
+                    }
+                }
+                from = window.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+            let has_more = best.len() > limit;
+            if has_more {
+                best.pop_last();
+            }
+            let next = best.last_key_value().filter(|_| has_more).map(|(key, _)| key.clone());
+            Ok(Page { items: best.into_values().collect(), next })
+        })
+        .await
+    }
+}
+
+fn kept<T: Record + Clone>(met: Met<T>, mut keep: impl FnMut(&T) -> bool) -> Result<Option<T>, ReadError> {
+    Ok(match met {
+        Met::Live(record) => keep(&record).then(|| T::clone(&record)),
+        Met::Row(bytes) => Some(T::decode(&bytes)?).filter(|record| keep(record)),
+    })
+}
+
+/// A page of what lives and one of what is past, merged; a record that is in both is met once, as it lived.
+fn window<T: Record>(
+    board: &Board,
+    among: Option<&BTreeSet<u64>>,
+    snapshot: &Snapshot,
+    wanted: Wanted,
+    from: Option<u64>,
+) -> Result<Window<T>, StoreError> {
+    let mut rows: Vec<(u64, Met<T>)> = Vec::new();
+    let mut edge: Option<u64> = None;
+    let mut meet = |page: Vec<(u64, Met<T>)>, has_more: bool| {
+        let last = page.last().map(|(id, _)| *id).filter(|_| has_more);
+        edge = match (edge, last, wanted.order) {
+            (Some(a), Some(b), Order::NewestFirst) => Some(a.max(b)),
+            (Some(a), Some(b), Order::OldestFirst) => Some(a.min(b)),
+            (one, other, _) => one.or(other),
+        };
+        rows.extend(page);
+    };
+    if wanted.span != Span::Past {
+        match T::live(board, from, wanted.order) {
+            Some(lives) => {
+                let comes = |(id, _): &(u64, Arc<T>)| among.is_none_or(|among| among.contains(id));
+                let mut lives = lives.filter(comes).map(|(id, record)| (id, Met::Live(record)));
+                let page: Vec<_> = lives.by_ref().take(PAGE_ROWS).collect();
+                let has_more = lives.next().is_some();
+                meet(page, has_more);
+            }
+            None => {
+                let (page, has_more) = stored(snapshot, T::LIVE, wanted.order, from)?;
+                meet(page, has_more);
+            }
+        }
+    }
+    if wanted.span != Span::Live {
+        let (page, has_more) = stored(snapshot, T::PAST, wanted.order, from)?;
+        meet(page, has_more);
+    }
+    // Of two of an id the one that lived was met first, and the sort keeps that.
+    rows.sort_by_key(|(id, _)| *id);
+    rows.dedup_by_key(|(id, _)| *id);
+    if wanted.order == Order::NewestFirst {
+        rows.reverse();
+    }
+    let next = match (edge, wanted.order) {
+        (None, _) => None,
+        (Some(edge), Order::NewestFirst) => {
+            rows.retain(|(id, _)| *id >= edge);
+            edge.checked_sub(1)
+        }
+        (Some(edge), Order::OldestFirst) => {
+            rows.retain(|(id, _)| *id <= edge);
+            edge.checked_add(1)
+        }
+    };
+    Ok(Window { rows, next })
+}
+
+/// A page of a table, and whether it goes on.
+#[expect(clippy::type_complexity, reason = "rows and whether there are more")]
+fn stored<T>(
+    snapshot: &Snapshot,
+    kind: watchkeeper_engine::state::rows::Table,
+    order: Order,
+    from: Option<u64>,
+) -> Result<(Vec<(u64, Met<T>)>, bool), StoreError> {
+    let direction = match order {
+        Order::NewestFirst => Direction::Backward,
+        Order::OldestFirst => Direction::Forward,
+    };
+    let from = from.map(u64::to_be_bytes);
+    let page = snapshot.range(table(kind), from.as_ref().map(<[u8; 8]>::as_slice), PAGE_ROWS, direction)?;
+    Ok((page.rows.into_iter().map(|(key, bytes)| (id_of(&key), Met::Row(bytes))).collect(), page.next.is_some()))
+}
