@@ -8,7 +8,7 @@ OUT = $${CARGO_TARGET_DIR:-target}
 .PHONY: help build demo test corpus check setup fmt lint tree unit outside bench clean
 
 help:
-	@echo "make demo      a recorded day of a small shop, played in a temporary folder"
+	@echo "make demo      a recorded day of a small shop, played in a temporary folder that is removed afterwards"
 	@echo "make build     target/release/watchkeeper"
 	@echo "make test      everything: format, lints, tests, and the tests that talk to Prometheus, Kafka, amtool and Chromium"
 	@echo "make corpus    the tests over what others recorded: WATCHKEEPER_CORPUS=DIR make corpus"

@@ -89,8 +89,13 @@ impl Place {
 
     /// Runs one command of the binary in the folder, to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         let mut command = self.command();
-        command.args(arguments).stdin(Stdio::null());
+        command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null());
         command.output().unwrap_or_else(|error| panic!("{}: {error}", self.program.display()))
     }
 

@@ -192,7 +192,7 @@ fn a_rule_that_asks_nobody_is_named_at_its_place() {
     folder.write("rules/capacity.yaml", rule);
     let none = folder.cli(&["check"]);
     let said = none.out() + &none.err();
-    assert!(none.code() == 0 && said.contains("`full` asks nobody: daemon.toml has no [[prometheus]]"), "{said}");
+    assert!(none.code() == 0 && said.contains("`full` does nothing yet: daemon.toml names no Prometheus"), "{said}");
     let config = std::fs::read_to_string(folder.path("daemon.toml")).unwrap();
     folder.write("daemon.toml", &format!("{config}[[prometheus]]\nname = \"main\"\nurl = \"http://127.0.0.1:9090/\"\n"));
     let unknown = folder.cli(&["check"]);

@@ -48,6 +48,14 @@ fn the_demo_plays_a_day_through_the_real_pipeline_and_leaves_it_to_be_looked_at(
     let page = daemon.get(&format!("/i/{}", first["id"].as_str().unwrap()));
     assert!(page.is_success() && page.text().contains("sw-1"), "{page}");
 
+    let temporary = place.path("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    let folders = || std::fs::read_dir(&temporary).unwrap().count();
+    let cleaned = place.run_with(&["demo"], &[("TMPDIR", temporary.to_str().unwrap())]);
+    assert!(cleaned.status.success() && folders() == 0, "{}", String::from_utf8_lossy(&cleaned.stdout));
+    let kept = place.run_with(&["demo", "--keep"], &[("TMPDIR", temporary.to_str().unwrap())]);
+    assert!(kept.status.success() && folders() == 1, "{}", String::from_utf8_lossy(&kept.stdout));
+
     let twice = place.run(&["demo", "--dir", "day"]);
     assert_eq!(twice.status.code(), Some(64), "a folder that is in use is not written over");
 }

@@ -57,11 +57,36 @@ fn every_metric_that_the_rules_and_the_dashboard_name_is_one_of_the_daemon() {
 
 #[test]
 fn the_configurations_of_the_image_and_of_the_trial_installation_have_no_fault() {
-    for file in ["docker/daemon.toml", "docker/trial.toml"] {
+    for file in ["docker/daemon.toml", "docker/trial.toml", "systemd/daemon.toml"] {
         let place = tempfile::tempdir().unwrap();
         std::fs::copy(deploy(file), place.path().join("daemon.toml")).unwrap();
         run(env!("CARGO_BIN_EXE_watchkeeper"), &["check", place.path().to_str().unwrap()], ".");
     }
+}
+
+/// The lines to paste: what they copy is in the repository, and nothing is started before its configuration is there.
+#[test]
+fn the_lines_that_install_the_daemon_name_what_is_there_in_order() {
+    let page = std::fs::read_to_string(deploy("README.md")).unwrap();
+    let lines: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    let mut copied = Vec::new();
+    for line in &lines {
+        let words: Vec<&str> = line.split(' ').filter(|word| !word.starts_with('-') && word.parse::<u32>().is_err()).collect();
+        if let ["sudo", "install" | "cp", from @ .., _to] = &words[..] {
+            copied.extend(from.iter().filter(|path| !path.starts_with('/')).copied());
+        }
+    }
+    assert!(copied.len() >= 9, "{copied:?}");
+    for path in copied.iter().filter(|path| !path.starts_with("target/")) {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists(), "{path}");
+    }
+    let unit = std::fs::read_to_string(deploy("systemd/watchkeeper.service")).unwrap();
+    let documentation = unit.lines().find_map(|line| line.strip_prefix("Documentation=file:/usr/local/share/doc/watchkeeper/")).unwrap();
+    assert!(copied.iter().any(|path| path.ends_with(documentation)), "{documentation} is installed by no line");
+    let at = |begins: &str| lines.iter().position(|line| line.starts_with(begins)).unwrap_or_else(|| panic!("{begins}"));
+    assert!(
+        at("make build") < at("sudo install -m 755") && at("sudo install -m 644 deploy/systemd/daemon.toml") < at("sudo systemctl enable")
+    );
 }
 
 #[test]

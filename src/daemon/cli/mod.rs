@@ -70,9 +70,12 @@ enum Verb {
     },
     /// Plays a recorded day of a small shop at speed: the real daemon, and a clock that is moved by hand.
     Demo {
-        /// Where; a new folder for temporary files unless given.
+        /// Plays it into this folder, and leaves it there.
         #[arg(long)]
         dir: Option<PathBuf>,
+        /// Leaves the folder, with the mails and the store, to be looked at; else nothing is left.
+        #[arg(long)]
+        keep: bool,
         /// Serves what the day left behind until it is stopped.
         #[arg(long)]
         serve: bool,
@@ -239,7 +242,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Init => offline::init(&reach.config),
         Verb::Check { dir, format } => offline::check(dir.as_deref(), &reach.config, format),
         Verb::Test { dir } => offline::test(dir.as_deref(), &reach.config, output),
-        Verb::Demo { dir, serve, kafka } => demo::demo(dir, if serve { demo::After::Serve } else { demo::After::End }, kafka.as_deref()),
+        Verb::Demo { dir, keep, serve, kafka } => {
+            let after = demo::After::of(dir.as_deref(), keep, serve);
+            demo::demo(dir, after, kafka.as_deref())
+        }
         Verb::Schema { of } => {
             offline::schema(of);
             Ok(())

@@ -40,13 +40,30 @@ dir = \"outbox\"
 /// What happens after the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
+    /// The folder is removed.
+    Clean,
     /// The folder is left to be looked at.
-    End,
-    /// A daemon serves it until it is stopped.
+    Keep,
+    /// A daemon serves it until it is stopped; then it is removed.
     Serve,
+    /// The same, and it is left.
+    ServeAndKeep,
 }
 
-/// Plays the day into `folder`, or into a new one below the system's folder for temporary files; its last alert goes over `broker`, where there is one.
+impl After {
+    /// What is wanted. A folder that somebody named is theirs, and stays.
+    pub(super) fn of(dir: Option<&Path>, keep: bool, serve: bool) -> After {
+        match (serve, keep || dir.is_some()) {
+            (false, false) => After::Clean,
+            (false, true) => After::Keep,
+            (true, false) => After::Serve,
+            (true, true) => After::ServeAndKeep,
+        }
+    }
+}
+
+/// Plays the day into `folder`, or into a new one below the system's folder for temporary files; its last alert goes over `broker`, where there is one. A folder that is
+/// to be removed is left where something failed, so that it can be looked at.
 ///
 /// # Errors
 /// The folder cannot be written or is not empty; or what a daemon would end for.
@@ -74,6 +91,16 @@ pub(super) fn demo(folder: Option<PathBuf>, after: After, broker: Option<&str>) 
     let digest = told.iter().find(|told| told.reason == Reason::Digest).map(|told| told.file.clone()).unwrap_or_default();
     let counted = incidents.iter().filter(|incident| incident.parent.is_none()).count();
     screen.close(&format!("The day is over: {counted} incidents, {} mails.", told.len()));
+    if after == After::Clean {
+        screen.say(
+            "
+Nothing of it is left. To look at what it made:
+  watchkeeper demo --keep     leaves its folder, with the mails and the rules, and says what is where
+  watchkeeper demo --serve    leaves a daemon running on it until Ctrl-C, with a page for each incident
+",
+        );
+        return remove(&folder);
+    }
     let outbox = folder.join("outbox");
     let program = std::env::current_exe().map_or_else(|_| "watchkeeper".to_owned(), |path| path.display().to_string());
     let config = config.display();
@@ -96,12 +123,18 @@ Its mail lies in the folder of mails 30 seconds later: causes and symptoms get t
         folder = folder.display(),
     ));
     match after {
-        After::End => Ok(()),
-        After::Serve => {
-            screen.say(&format!("Serving http://127.0.0.1:9080/i/{page} until Ctrl-C.\n"));
-            app::run(&folder.join("daemon.toml"), Init::No)
+        After::Clean | After::Keep => Ok(()),
+        After::Serve | After::ServeAndKeep => {
+            let end = if after == After::Serve { "; then the folder is removed" } else { "" };
+            screen.say(&format!("Serving http://127.0.0.1:9080/i/{page} until Ctrl-C{end}.\n"));
+            app::run(&folder.join("daemon.toml"), Init::No)?;
+            if after == After::Serve { remove(&folder) } else { Ok(()) }
         }
     }
+}
+
+fn remove(folder: &Path) -> Result<(), Failure> {
+    fs::remove_dir_all(folder).map_err(|error| Failure { code: 74, text: format!("failed to remove {}: {error}", folder.display()) })
 }
 
 fn lay_out(folder: &Path) -> Result<(), Failure> {
