@@ -1,11 +1,11 @@
-//! Time as the writer believes it: never back, never still, and a sudden step of the wall clock only after it has held.
+//! The time that the writer decides by: it never goes back or stands still, and follows a sudden step of the wall clock only after the step has held.
 
 use std::sync::Mutex;
 use std::time::Instant;
 
 use watchkeeper_engine::time::{Span, Time};
 
-/// A step against the monotonic clock that is not believed at once; time servers correct by less.
+/// The smallest step against the monotonic clock that is doubted; time servers correct by less.
 pub const STEP_MAX: Span = Span::minutes(5);
 /// How long a step must hold until it is believed.
 pub const STEP_HOLDS: Span = Span::minutes(10);
@@ -14,7 +14,7 @@ pub const STEP_HOLDS: Span = Span::minutes(10);
 pub trait Clock: Send + Sync {
     /// What the wall clock shows.
     fn wall(&self) -> Time;
-    /// How long some fixed moment is ago, by a clock that nobody sets.
+    /// The time since some fixed moment, by a clock that cannot be set.
     fn monotonic(&self) -> Span;
 }
 
@@ -84,7 +84,7 @@ pub struct Timekeeper {
     trust: Trust,
 }
 
-/// What the clocks show, and what is believed of it.
+/// A reading of the clocks and the time taken from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
     /// The time that everything is decided by.
@@ -98,20 +98,20 @@ pub struct Reading {
 /// A step of the wall clock that is not believed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Doubt {
-    /// How far it went: what it shows minus the time.
+    /// Its length: the wall clock minus the time.
     pub step: Span,
-    /// After how long it is believed, if it holds.
+    /// The time after which it is believed if it holds.
     pub believed_in: Span,
 }
 
 /// What the wall clock is, against the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
-    /// It is followed: ahead at once, back at half speed.
+    /// Followed: ahead at once, back at half speed.
     Followed,
     /// It has stepped, at this moment of the monotonic clock, and may step back again.
     Doubted { since: Span },
-    /// It stepped back for good: at half speed, the time waits for it.
+    /// It stepped back and the step is believed: time runs at half speed until the wall clock has caught up.
     Awaited,
 }
 

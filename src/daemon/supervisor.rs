@@ -1,4 +1,4 @@
-//! What systemd is told where it supervises the daemon: that it serves, that it stops, and that its commit loop lives. Elsewhere nothing is said to nobody.
+//! Notifications to systemd: that the daemon serves, that it stops, and that its commit loop is alive. Without systemd they do nothing.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ pub fn ready(address: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(&format!("serves on {address}"))]);
 }
 
-/// The daemon stops: what is in flight is finished.
+/// The daemon stops: requests in flight are finished.
 pub fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("finishes what is in flight")]);
 }
@@ -18,7 +18,7 @@ pub fn stopping() {
 /// systemd's watchdog. Only the commit loop feeds it: a daemon that takes alerts and does not write them is better killed and started again.
 #[derive(Debug)]
 pub struct Watchdog {
-    /// How often; none where nobody watches.
+    /// The interval; `None` where no watchdog is configured.
     every: Option<Duration>,
     fed: Option<Instant>,
 }

@@ -1,4 +1,4 @@
-//! Chance that can be had again: a seed, printed where a test begins, and SplitMix64.
+//! Reproducible randomness: a seed, printed when a test begins, and SplitMix64.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

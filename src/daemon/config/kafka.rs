@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use watchkeeper_engine::source::{Entry, Key, Keys, Kind, Node, Shape, Spanned, Takes, nearest};
 
-use super::read::Reader;
+use super::reader::Reader;
 use super::secret::Secret;
 
 /// `[kafka]`.
@@ -65,7 +65,7 @@ pub struct Topic {
 /// Characters of a topic's name: Kafka's own bound.
 const TOPIC_CHARS_MAX: usize = 249;
 
-/// Properties that decide what is read from where, which the daemon sees to itself.
+/// Properties that decide what is read from where; the daemon sets them itself.
 const OURS: &[(&str, &str)] = &[
     ("bootstrap.servers", "write `brokers` in [kafka]"),
     ("metadata.broker.list", "write `brokers` in [kafka]"),
@@ -82,7 +82,7 @@ const OURS: &[(&str, &str)] = &[
     ("plugin.library.paths", "no code of others is loaded"),
 ];
 
-/// Properties whose value nobody but the daemon may read.
+/// Properties whose value is a secret.
 const SECRETS: &[&str] = &[
     "sasl.password",
     "ssl.key.password",
@@ -241,7 +241,7 @@ fn check(name: &str, value: &str) -> Result<(), Unfit> {
     }
 }
 
-/// What people set, for the nearest word to a slip.
+/// Properties that are often set, to suggest the nearest one for a typing error.
 const KNOWN: &[&str] = &[
     "client.id",
     "client.rack",

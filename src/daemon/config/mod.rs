@@ -5,6 +5,7 @@
 mod kafka;
 mod prometheus;
 mod read;
+mod reader;
 mod secret;
 mod smtp;
 mod tree;
@@ -28,11 +29,11 @@ pub use secret::{Secret, SecretError, read_password, read_secret};
 pub struct Config {
     /// The listener.
     pub server: Server,
-    /// Who may do what; empty: everybody who reaches the listener may do everything.
+    /// The tokens. Without any, whoever reaches the listener may do everything.
     pub tokens: Vec<Token>,
     /// The store.
     pub store: Store,
-    /// What operators edit.
+    /// The folders that operators edit.
     pub files: Files,
     /// Mail.
     pub mail: Mail,
@@ -40,7 +41,7 @@ pub struct Config {
     pub webhooks: Vec<Webhook>,
     /// Kafka topics, which are sources too; `None`: no Kafka.
     pub kafka: Option<Kafka>,
-    /// Whom capacity rules ask.
+    /// The Prometheus servers that capacity rules query.
     pub prometheus: Vec<Prometheus>,
     /// Bounds of the doors.
     pub limits: Limits,
@@ -55,14 +56,14 @@ pub struct Config {
 pub struct Server {
     /// Where HTTP is served. Default `127.0.0.1:9080`; port 0 takes any free one, for tests.
     pub listen: SocketAddr,
-    /// What links in mails begin with, without `/` at its end. Default `http://` and `listen`.
+    /// The address that links in mails begin with, without `/` at its end. Default `http://` and `listen`.
     pub external_url: String,
 }
 
 /// `[[token]]`: a name that the timeline shows, and what it may do.
 #[derive(Debug, Clone)]
 pub struct Token {
-    /// Whose it is: the actor of whatever is done with it.
+    /// The name of its holder: the actor of every command given with it.
     pub name: String,
     /// What it may do.
     pub role: Role,
@@ -145,7 +146,7 @@ pub enum Named {
 pub struct Mail {
     /// The sender's mailbox. Default `Watchkeeper <watchkeeper@localhost>`.
     pub from: String,
-    /// Who hears what reaches nobody else. Default nobody, which is warned about.
+    /// The last resort: notified of what reaches nobody else. Default nobody, which causes a warning.
     pub to: Vec<String>,
     /// How mail leaves.
     pub transport: Transport,
@@ -172,7 +173,7 @@ pub struct Smtp {
     pub port: u16,
     /// How the connection is protected. Default STARTTLS; nothing ever falls back to less.
     pub security: Security,
-    /// Who logs in; `None`: nobody does.
+    /// The login; `None`: no login.
     pub login: Option<Login>,
     /// Certificates of `ca_file`, the only ones trusted where there are any; without, those of this machine are.
     pub authorities: Vec<CertificateDer<'static>>,
@@ -228,7 +229,7 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// `[[webhook]]`: a source with a path, a format and trust of its own.
+/// `[[webhook]]`: a source with its own path, format and token.
 #[derive(Debug, Clone)]
 pub struct Webhook {
     /// Its name, served at `/hooks/NAME`; the source of its alerts.
@@ -239,7 +240,7 @@ pub struct Webhook {
     pub format_span: std::ops::Range<usize>,
     /// Its own token; without one, any token of the roles `source` and `admin` opens it.
     pub secret: Option<Secret>,
-    /// What its alerts belong to; nothing is correlated across realms. Default `main`.
+    /// The realm of its alerts; nothing is correlated across realms. Default `main`.
     pub realm: String,
 }
 
@@ -248,12 +249,11 @@ pub struct Webhook {
 pub struct Limits {
     /// Bytes of one request's body; a larger one is 413. Default 10 MiB: fifty thousand alerts of 200 bytes.
     pub body_bytes: usize,
-    /// Bytes of requests that are not answered yet; beyond it they are 503 with Retry-After. Default 64 MiB.
+    /// Bytes of requests that are not answered yet; beyond them a request is answered with 503 and Retry-After. Default 64 MiB.
     pub in_flight_bytes: usize,
-    /// Open connections. One more has the one leave that has waited longest; while all are at work it is answered with 503, except for probes and metrics. Default
-    /// 1,024.
+    /// Open connections. One more closes the one that has been idle longest; while none is idle it is answered with 503, except for probes and metrics. Default 1,024.
     pub connections: usize,
-    /// Those of one address of another machine. Default a quarter of all: one machine that forgets its connections shuts nobody else out.
+    /// Open connections from one address of another machine. Default a quarter of `connections`, so that one machine that leaks connections shuts nobody else out.
     pub connections_per_address: usize,
 }
 
@@ -282,7 +282,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// What of the environment the configuration depends on.
+/// The parts of the environment that the configuration depends on.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     /// systemd's `$CREDENTIALS_DIRECTORY`.
@@ -294,10 +294,10 @@ pub struct Environment {
 /// Whether files of secrets are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Secrets {
-    /// They are, and must be good: a daemon starts.
+    /// They are read, and each must be valid: for a daemon that starts.
     #[default]
     Read,
-    /// They are taken to be good: a check runs where the secrets are not.
+    /// They are assumed to be valid: for a check where the secrets are not present.
     Assumed,
 }
 
@@ -327,7 +327,7 @@ pub enum ConfigError {
         path: String,
         /// What was found.
         findings: Findings,
-        /// The configuration without what is faulty, as far as there is one: to look at the files that it names.
+        /// The configuration without its faulty keys, where there is one, so that the files it names can be checked too.
         readable: Option<Box<Config>>,
     },
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use watchkeeper_engine::source::{Key, Keys, Shape, Spanned, Takes};
 use watchkeeper_engine::time::Span;
 
-use super::read::Reader;
+use super::reader::Reader;
 use super::secret::Secret;
 
 /// A Prometheus, or what speaks its HTTP API.

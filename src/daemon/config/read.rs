@@ -5,21 +5,17 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::Path;
 
-use watchkeeper_engine::source::{self, Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, SourceFile, Spanned, Takes};
+use watchkeeper_engine::source::{self, Diagnostic, Key, Keys, Node, OneOrMany, Reading, Shape, SourceFile, Spanned, Takes};
 use watchkeeper_engine::time::Span;
 
 use super::kafka::KAFKA;
 use super::prometheus::PROMETHEUS;
-use super::secret::{Secret, read_password, read_secret};
+use super::reader::Reader;
+use super::secret::Secret;
 use super::{
-    Config, Environment, Files, Folder, Limits, Log, LogFormat, Mail, Named, Retention, Role, Secrets, Server, Store, Token, Transport,
-    Webhook, smtp, tree,
+    Config, Environment, Files, Folder, Limits, Log, LogFormat, Mail, Named, Retention, Role, Server, Store, Token, Transport, Webhook,
+    smtp, tree,
 };
-
-/// Characters of a name that stands in a path.
-const NAME_CHARS_MAX: usize = 64;
-/// Names of sources that are the daemon's own.
-const RESERVED_SOURCES: &[&str] = &["capacity", "default", "watchkeeper"];
 
 static FILE: Shape = Shape {
     what: "daemon.toml",
@@ -146,12 +142,6 @@ pub(super) fn store(file: &SourceFile, folder: &Path) -> Store {
     named.unwrap_or_else(|| Store { dir: folder.join("data") })
 }
 
-pub(super) struct Reader<'a> {
-    pub(super) reading: Reading<'a>,
-    pub(super) folder: &'a Path,
-    pub(super) environment: &'a Environment,
-}
-
 impl<'a> Reader<'a> {
     fn config(&self, root: &'a Node) -> Option<Config> {
         let file = self.reading.keys(root, &FILE)?;
@@ -173,32 +163,6 @@ impl<'a> Reader<'a> {
         };
         self.no_secret_twice(&file, &config);
         Some(config)
-    }
-
-    /// Opens the section `key`; a value that is no table is reported in TOML's words.
-    pub(super) fn section(&self, parent: &Keys<'a, '_>, key: &'static str, shape: &'static Shape) -> Option<Keys<'a, '_>> {
-        let node = parent.node(key)?;
-        if !matches!(node.kind, Kind::Map(_)) {
-            self.reading.report(
-                Diagnostic::error(self.reading.file(), &node.span, format!("`{key}` is a section, found {}", node.describe()))
-                    .help(format!("write {} on a line of its own, and its keys below", shape.what)),
-            );
-            return None;
-        }
-        self.reading.keys(node, shape)
-    }
-
-    /// Opens every table of the list `key`.
-    pub(super) fn sections(&self, file: &Keys<'a, '_>, key: &'static str, shape: &'static Shape) -> Vec<Keys<'a, '_>> {
-        let Some(node) = file.node(key) else { return Vec::new() };
-        let Kind::Seq(items) = &node.kind else {
-            self.reading.report(
-                Diagnostic::error(self.reading.file(), &file.place_of(key), format!("`{key}` is a list of sections"))
-                    .help(format!("write {} with two brackets on each side, once for each", shape.what)),
-            );
-            return Vec::new();
-        };
-        items.iter().filter_map(|item| self.reading.keys(item, shape)).collect()
     }
 
     fn server(&self, file: &Keys<'a, '_>, has_tokens: bool) -> Server {
@@ -362,13 +326,6 @@ impl<'a> Reader<'a> {
         (webhooks, names)
     }
 
-    pub(super) fn not_reserved(&self, source: &Spanned<&str>) {
-        if RESERVED_SOURCES.contains(&source.value) {
-            let message = format!("`{}` is a source of the daemon's own", source.value);
-            self.fault(&source.span, message, "choose another name: alerts and metrics show it as their source");
-        }
-    }
-
     fn limits(&self, file: &Keys<'a, '_>) -> Limits {
         let keys = self.section(file, "limits", &LIMITS);
         let count = |key: &'static str, range: Range<u32>, default: u32| {
@@ -408,34 +365,6 @@ impl<'a> Reader<'a> {
         Log { level: word("level", LEVELS).unwrap_or("info"), format }
     }
 
-    /// Names stand in paths, metrics and timelines: short, and of characters that need no escape anywhere.
-    pub(super) fn check_name(&self, name: &Spanned<&'a str>, what: &str, known: &mut BTreeMap<&'a str, Range<usize>>) {
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if name.value.is_empty() || name.value.len() > NAME_CHARS_MAX || !name.value.chars().all(fits) {
-            let message = format!("`{}` is no name of a {what}", name.value);
-            self.fault(&name.span, message, "use 1 to 64 letters, digits, `-`, `_` and `.`");
-        }
-        if let Some(first) = known.insert(name.value, name.span.clone()) {
-            let line = self.reading.file().place(first.start).line;
-            let message = format!("the {what} `{}` is given twice", name.value);
-            self.fault(&name.span, message, &format!("the first is on line {line}; each needs a name of its own"));
-        }
-    }
-
-    pub(super) fn secret(&self, name: &Spanned<&str>) -> Option<Secret> {
-        if self.environment.secrets == Secrets::Assumed {
-            return Some(Secret::new(format!("{} at {}", name.value, name.span.start)));
-        }
-        match read_secret(name.value, self.environment.credentials.as_deref(), self.folder) {
-            Ok(secret) => Some(secret),
-            Err(error) => {
-                let help = "a secret is looked for in $CREDENTIALS_DIRECTORY, then beside this file";
-                self.fault(&name.span, error.to_string(), help);
-                None
-            }
-        }
-    }
-
     /// Two tokens of one text would make it a matter of order who did something.
     fn no_secret_twice(&self, file: &Keys<'a, '_>, config: &Config) {
         let mut known: Vec<(&str, &Secret)> = Vec::new();
@@ -448,19 +377,5 @@ impl<'a> Reader<'a> {
             }
             known.push((name, secret));
         }
-    }
-
-    /// A password, which another system may have made short.
-    pub(super) fn password(&self, name: &Spanned<&str>) -> Option<Secret> {
-        if self.environment.secrets == Secrets::Assumed {
-            return Some(Secret::new(format!("{} at {}", name.value, name.span.start)));
-        }
-        let read = read_password(name.value, self.environment.credentials.as_deref(), self.folder);
-        let help = "a password is looked for in $CREDENTIALS_DIRECTORY, then beside this file";
-        read.map_err(|error| self.fault(&name.span, error.to_string(), help)).ok()
-    }
-
-    pub(super) fn fault(&self, span: &Range<usize>, message: String, help: &str) {
-        self.reading.report(Diagnostic::error(self.reading.file(), span, message).help(help));
     }
 }

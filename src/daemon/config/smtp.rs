@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use watchkeeper_engine::source::{Key, Keys, Shape, Spanned, Takes};
 use watchkeeper_engine::time::Span;
 
-use super::read::Reader;
+use super::reader::Reader;
 use super::{Login, Secrets, Security, Smtp};
 
 /// Bytes of a host name, as DNS bounds it.
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         good
     }
 
-    /// Both of user and password, or neither; and never a password over a network in the clear.
+    /// Requires both user and password, or neither, and refuses a password over an unencrypted network connection.
     fn login(&self, keys: &Keys<'a, '_>, host: Option<&str>, security: Security) -> Option<Login> {
         let user = keys.get::<Spanned<&str>>("user");
         let password = keys.get::<Spanned<&str>>("password_file");

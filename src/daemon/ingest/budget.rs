@@ -1,5 +1,5 @@
-//! How many bytes of request bodies may be in flight: read and not yet answered. Senders that are known have a budget of their own; who has not shown yet who they
-//! are is charged from a small one, by what has arrived, and no address may take it all.
+//! How many bytes of request bodies may be in flight: read and not yet answered. Known senders have their own budget. A client that has not authenticated yet is charged to
+//! a small separate one, by the bytes that have arrived, and no single address may use all of it.
 //!
 //! Never blocks: what does not fit is answered at once with 503 and `Retry-After`, and taken again by whoever retries. Prometheus never does, so the bounds
 //! (`[limits]` of daemon.toml) are far above what it sends.

@@ -1,8 +1,8 @@
 //! Which connections are open, and which of them gives way when there is no room for another.
 //!
-//! A connection that waits for its client costs the client little to open and little to lose: who comes late is let in, and who has waited longest goes, those first
-//! whose client has never shown a token. Connections whose request is being answered never go. A few beyond the limit are taken for one request each, so that
-//! probes are answered even while every other connection is at work.
+//! An idle connection costs its client little to open and little to lose, so a new connection is accepted and the one that has been idle longest is closed, clients
+//! that never showed a token first. A connection whose request is being answered is never closed. A few connections beyond the limit are accepted for one request
+//! each, so that probes are answered even while every other connection is busy.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,7 +22,7 @@ pub const SPARE_CONNECTIONS: usize = 32;
 pub struct Bounds {
     /// In all, without the spare ones.
     pub all: usize,
-    /// From one address of another machine. This machine's own are not counted by address: a proxy in front of the daemon speaks for everybody.
+    /// From one address of another machine. Connections from this machine are not limited by address, because a proxy may hold them for many clients.
     pub each: usize,
 }
 

@@ -105,7 +105,9 @@ fn unknown(frame: &Frame, given: &Given<'_>, mention: &Mention) -> Option<Diagno
             if known.is_empty() {
                 let file = SourceFile::new(named.file.as_str(), "");
                 let warning = Diagnostic::warning(&file, &named.span, format!("{rule} does nothing yet: daemon.toml names no Prometheus"));
-                return Some(warning.help(format!("nothing else depends on it; for forecasts add [[prometheus]] with name = \"{name}\" and url")));
+                return Some(
+                    warning.help(format!("nothing else depends on it; for forecasts add [[prometheus]] with name = \"{name}\" and url")),
+                );
             }
             let label = nearest(name, known.iter().copied()).map_or_else(String::new, |word| format!("did you mean `{word}`?"));
             let help = format!("daemon.toml has {}", known.join(", "));

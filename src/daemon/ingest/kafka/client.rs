@@ -1,6 +1,6 @@
-//! librdkafka behind a small face: one `BaseConsumer` that is polled by one thread, with partitions assigned by hand and no position of its own.
+//! A small interface to librdkafka: one `BaseConsumer` that is polled by one thread, with partitions assigned by hand and no position of its own.
 //!
-//! What may mean that the other end is not what it was (a lost connection, another cluster, a topic with another id, an offset out of range) is a disturbance.
+//! Whatever may mean that the cluster or topic has changed (a lost connection, another cluster, a topic with another id, an offset out of range) is a disturbance.
 //! It comes out of [`Client::poll`] before any record that was fetched after it, because librdkafka puts both into one queue.
 
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub(super) enum Polled<'a> {
     Nothing,
     /// A record.
     Record(BorrowedMessage<'a>),
-    /// The other end may not be what it was.
+    /// A disturbance: the cluster or topic may have changed.
     Disturbed(String),
     /// The client cannot go on.
     Fatal(String),
@@ -51,7 +51,7 @@ pub(super) enum Found {
     Partitions(Vec<i32>),
     /// There is none of that name.
     Missing,
-    /// It may not be looked at, or is not well.
+    /// Access is denied, or the topic has an error.
     Refused(String),
 }
 
@@ -95,7 +95,7 @@ impl Client {
         }
     }
 
-    /// Takes what waits of events, while nothing is assigned.
+    /// Handles the events that are queued while nothing is assigned.
     ///
     /// # Errors
     /// The client cannot go on.
@@ -175,7 +175,7 @@ impl Client {
         self.consumer.resume(&self.consumer.assignment()?)
     }
 
-    /// Shows positions as offsets of the group: for dashboards, never read back, so that it does not matter whether it works.
+    /// Publishes positions as the offsets of the consumer group, for dashboards. They are never read back, so a failure is ignored.
     pub(super) fn publish<'a>(&self, positions: impl Iterator<Item = &'a Position>) {
         let list = offsets(positions.map(|position| (position.topic.as_str(), position.partition, position.next)));
         if let Err(error) = list.and_then(|list| self.consumer.commit(&list, CommitMode::Async)) {
@@ -188,7 +188,7 @@ impl Client {
         self.context().ends.lock().expect("no holder of this panics").clone()
     }
 
-    /// Lets go of the client, on a thread of its own: it may hang. Whether it was gone within `wait`.
+    /// Drops the client on a separate thread, because that may hang. Returns whether it was done within `wait`.
     pub(super) fn close(self, wait: Duration) -> bool {
         let (gone, told) = mpsc::channel();
         let close = move || {
@@ -206,7 +206,7 @@ impl Client {
         self.consumer.context()
     }
 
-    /// Why nobody answers: the last trouble of the connection says more than the time that ran out.
+    /// The reason for a missing answer: the last connection error says more than the timeout.
     fn unanswered(&self, error: &KafkaError) -> NoAnswer {
         let trouble = self.context().trouble.lock().expect("no holder of this panics");
         NoAnswer(trouble.clone().unwrap_or_else(|| plain(error)))

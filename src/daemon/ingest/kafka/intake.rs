@@ -23,7 +23,7 @@ const HEADER_BYTES_MAX: usize = 8 * 1024;
 /// Headers of a record that a format may look at; the rest is left out.
 const HEADERS_MAX: usize = 100;
 
-/// A batch that grows.
+/// A batch that is being filled.
 #[derive(Default)]
 pub(super) struct Intake {
     inputs: Vec<AlertInput>,
@@ -55,7 +55,7 @@ pub(super) struct Closed {
 pub(super) struct Counts {
     /// Its records.
     pub records: u64,
-    /// Those that were not taken, or not wholly.
+    /// Records that were refused wholly or in part.
     pub rejected: u64,
     /// Why the last of those was not.
     pub fault: String,

@@ -1,7 +1,7 @@
 //! Kafka topics as sources of alerts: one thread with one consumer, whose positions are written in the transaction of the alerts.
 //!
-//! Nothing is skipped in silence: what is gone, cut or made anew is said by an alert of the daemon's own and read on from the earliest record. Another cluster at
-//! the address is not read until an operator accepts it. Kafka that does not answer never makes the daemon unready.
+//! Nothing is skipped silently: where records were deleted or a topic was truncated or recreated, the daemon raises an alert of its own and goes on from the earliest
+//! record. Another cluster at the address is not read until an operator accepts it. A Kafka that does not answer never makes the daemon unready.
 
 mod client;
 mod intake;
@@ -26,7 +26,7 @@ use run::{End, Part, Thread, Topic, TopicState};
 
 pub use position::{Begin, Break, Position, Witness, begin};
 
-/// How long the client may take to be gone. Then the process ends with it.
+/// How long dropping the client may take. After that the process ends without waiting for it.
 const CLOSE: Duration = Duration::from_secs(5);
 /// Rows that one snapshot reads at a start.
 const PAGE_ROWS: usize = 500;

@@ -1,4 +1,4 @@
-//! Where a partition stands: the row that goes into the transaction of its records, and what a start makes of it against what the broker has. Talks to nobody.
+//! The position in a partition: the row that is committed with its records, and where reading begins after comparing it with the broker. Does no I/O.
 
 use std::fmt;
 
@@ -50,33 +50,33 @@ pub enum Begin {
     AtWitness(Witness),
     /// After the last record that was taken, which the broker no longer has.
     Unwitnessed,
-    /// At the earliest record: the partition is not as it was left.
+    /// At the earliest record: the partition has changed.
     Broken(Break),
 }
 
-/// How a partition is not as it was left.
+/// How a partition has changed since it was last read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Break {
-    /// Records went before they were read.
+    /// Records were deleted before they were read.
     Lost {
         /// The first of them.
         from: i64,
         /// The earliest record that is left.
         earliest: i64,
     },
-    /// The topic ends before the last record that was taken: it was cut, or made anew.
+    /// The topic ends before the last record that was taken: it was truncated or recreated.
     Cut {
         /// The offset after the last record that was taken.
         next: i64,
         /// Where it ends.
         end: i64,
     },
-    /// Another record stands where the last one was that was taken: the topic was made anew.
+    /// A different record is at the offset of the last one taken: the topic was recreated.
     Replaced {
         /// Where.
         offset: i64,
     },
-    /// The partition is no longer there: the topic was made anew with fewer.
+    /// The partition no longer exists: the topic was recreated with fewer.
     Gone {
         /// The offset after the last record that was taken.
         next: i64,

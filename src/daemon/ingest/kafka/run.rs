@@ -41,11 +41,11 @@ const POLL_WAIT: Duration = Duration::from_millis(100);
 const POLL_WAIT_BUSY: Duration = Duration::from_millis(2);
 /// Batches that the writer may have at once; when there are more, nothing is polled until one is done.
 const FLIGHTS_MAX: usize = 8;
-/// How long no room may be found until partitions are paused.
+/// How long the writer may refuse batches before partitions are paused.
 const PRESSURE_PATIENCE: Duration = Duration::from_millis(500);
 /// How often group offsets are published and lag is counted.
 const SHOW_EVERY: Duration = Duration::from_secs(2);
-/// How long nobody may answer until the daemon raises an alert about it.
+/// How long brokers may be unreachable before the daemon raises an alert.
 const UNREACHABLE_AFTER: Duration = Duration::from_secs(300);
 /// How often an alert of the daemon's own is repeated while its reason lasts: it clears by itself after five minutes.
 const TELL_EVERY: Duration = Duration::from_secs(60);
