@@ -8,7 +8,7 @@ mod socket;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use watchkeeper_engine::source::SourceFile;
-use watchkeeper_store::{LinkKey, Options, Store, StoreError};
+use watchkeeper_store::{LinkKey, Migration, Options, Store, StoreError};
 
 use crate::assembly::{self, Beginning, NotStarted, Running, Shared};
 use crate::clock::{Clock, SystemClock};
@@ -76,6 +76,7 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let mut store = open(&frame.config, init, clock.as_ref())?;
+    migrate(&mut store, clock.as_ref())?;
     let suspects = Suspects::load(store.dir()).map_err(of_store)?;
     panics::hook(suspects.note());
 
@@ -172,6 +173,31 @@ fn open(config: &Config, init: Init, clock: &dyn Clock) -> Result<Store, Failure
         Init::No => Store::open(dir, now, Options::default()),
     }
     .map_err(of_store)
+}
+
+/// Brings a store of an earlier release to this one's format; without room for it the start is refused before anything is written.
+fn migrate(store: &mut Store, clock: &dyn Clock) -> Result<(), Failure> {
+    let Some(migration) = store.migration().map_err(of_store)? else { return Ok(()) };
+    let free = store.free_bytes().map_err(of_store)?;
+    let Migration { from, to, room_bytes, .. } = migration;
+    let steps = migration.steps.join("; ");
+    info!(
+        from,
+        to,
+        steps,
+        room_mib = room_bytes.div_ceil(1 << 20),
+        free_mib = free >> 20,
+        "The store is brought to the format of this release."
+    );
+    let began = Instant::now();
+    let rows = store.migrate(&migration, free).map_err(of_store)?;
+    store.write_sidecar(clock.wall()).map_err(of_store)?;
+    info!(
+        rows,
+        seconds = began.elapsed().as_secs_f64(),
+        "The store has the format of this release; the one before cannot open it any more."
+    );
+    Ok(())
 }
 
 /// What mails are made with, and the way they leave.

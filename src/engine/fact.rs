@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::model::{alert, capacity, digest, incident, job, message, problem, silence, system, terms};
+use crate::model::{alert, capacity, digest, incident, job, message, problem, realm, silence, system, terms};
 
 /// What happened. Indices are never reused.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -37,4 +37,7 @@ pub enum Fact {
     /// To a problem, or to what may become one.
     #[n(9)]
     Problem(#[n(0)] problem::Fact),
+    /// To a realm.
+    #[n(10)]
+    Realm(#[n(0)] realm::Fact),
 }

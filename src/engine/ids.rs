@@ -14,7 +14,7 @@ macro_rules! number_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "{:0", $digits, "}"), self.0)
+                write_id(f, $prefix, $digits, self.0)
             }
         }
 
@@ -22,22 +22,71 @@ macro_rules! number_id {
             type Err = NotAnId;
 
             fn from_str(text: &str) -> Result<Self, NotAnId> {
-                let digits = text
-                    .get(..$prefix.len())
-                    .filter(|head| head.eq_ignore_ascii_case($prefix))
-                    .map(|_| &text[$prefix.len()..])
-                    .ok_or(NotAnId { expected: $prefix })?;
-                if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-                    return Err(NotAnId { expected: $prefix });
-                }
-                digits.parse().map($name).map_err(|_| NotAnId { expected: $prefix })
+                read_id($prefix, text).map($name).ok_or(NotAnId { expected: $prefix })
             }
         }
     };
 }
 
+/// Bits of an id that count; those above are its realm's number.
+const NUMBER_BITS: u32 = 48;
+
+/// The number of a realm, in the high bits of its ids. What it is judged with is judged in one place; 0 is `main`, whose ids print without it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Shard(#[n(0)] pub u16);
+
+impl Shard {
+    /// The realm `main`.
+    pub const MAIN: Shard = Shard(0);
+}
+
+/// The ids that belong to a realm: `INC0000042` in `main`, `INC3-0000042` in the realm with number 3.
+macro_rules! realm_id {
+    ($($name:ident),*) => {
+        $(impl $name {
+            /// The id with a number of a realm.
+            pub const fn of(shard: Shard, number: u64) -> $name {
+                $name((shard.0 as u64) << NUMBER_BITS | number)
+            }
+
+            /// Its realm's number.
+            pub const fn shard(self) -> Shard {
+                Shard((self.0 >> NUMBER_BITS) as u16)
+            }
+
+            /// Its number in that realm.
+            pub const fn number(self) -> u64 {
+                self.0 & ((1 << NUMBER_BITS) - 1)
+            }
+        })*
+    };
+}
+
+realm_id!(IncidentId, AlertId, MessageId, ProblemId);
+
 /// The realm of every source that names no other.
 pub const MAIN_REALM: &str = "main";
+
+fn write_id(f: &mut fmt::Formatter<'_>, prefix: &str, digits: usize, id: u64) -> fmt::Result {
+    let (shard, number) = (id >> NUMBER_BITS, id & ((1 << NUMBER_BITS) - 1));
+    f.write_str(prefix)?;
+    if shard > 0 {
+        write!(f, "{shard}-")?;
+    }
+    write!(f, "{number:0digits$}")
+}
+
+fn read_id(prefix: &str, text: &str) -> Option<u64> {
+    let rest = text.get(..prefix.len()).filter(|head| head.eq_ignore_ascii_case(prefix)).map(|_| &text[prefix.len()..])?;
+    let (shard, number) = rest.split_once('-').unwrap_or(("0", rest));
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !all_digits(shard) || !all_digits(number) {
+        return None;
+    }
+    let (shard, number): (u16, u64) = (shard.parse().ok()?, number.parse().ok()?);
+    (number >> NUMBER_BITS == 0).then_some(u64::from(shard) << NUMBER_BITS | number)
+}
 
 /// A text that is no id of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

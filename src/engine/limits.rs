@@ -26,6 +26,8 @@ pub const ALERTS_MAX: usize = 2_000_000;
 pub const ALERT_SOURCES_MAX: usize = 16;
 /// Sources known by name. When full, further ones share the number of `other`.
 pub const SOURCES_MAX: usize = 4_096;
+/// Realms with a number of their own; further ones get ids of `main`. They come from daemon.toml, one a door.
+pub const REALMS_MAX: usize = 1_000;
 /// Follow-up events of one event; more is a broken invariant.
 pub const FOLLOW_UPS_MAX: usize = 64;
 /// Items that one batch advances a cursor (re-judgement after a reload, a silence over many alerts).

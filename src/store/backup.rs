@@ -12,7 +12,7 @@ use watchkeeper_engine::time::Time;
 
 use crate::error::{StoreError, disk, file};
 use crate::limits::{CACHE_BYTES, COPY_BYTES};
-use crate::meta::{FORMAT, Head};
+use crate::meta::Head;
 use crate::place::{exists, fault_note, place, refusal, undamaged};
 use crate::reader::Snapshot;
 use crate::sidecar::{Sidecar, remove, sync_folder_of};
@@ -25,6 +25,8 @@ use crate::verify::Verified;
 pub struct Backup {
     /// The store it is a copy of.
     pub store: StoreId,
+    /// Its format; `run` brings an older one to the present one.
+    pub format: u32,
     /// Where the store stood.
     pub head: Head,
     /// What was read back.
@@ -97,7 +99,7 @@ impl Store {
         });
         // What is wrong with the copy is wrong with the backup.
         let restored = restored.map_err(|error| error.of_backup(backup))?;
-        Sidecar::new(restored.store.to_string(), FORMAT, restored.head.seq, now).write(dir)?;
+        Sidecar::new(restored.store.to_string(), restored.format, restored.head.seq, now).write(dir)?;
         remove(&fault_note(dir))?;
         Ok(restored)
     }
@@ -118,11 +120,11 @@ impl Backup {
             let database = Builder::new().set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).open(path);
             let store = Store::attach(folder, database.map_err(|error| refusal(folder, path, error))?)?;
             let verified = store.reader().snapshot()?.verify()?;
-            Ok((store.id(), store.head(), verified))
+            Ok((store.id(), store.format_number(), store.head(), verified))
         };
-        let (store, head, verified) = undamaged(path, read).map_err(|error: StoreError| error.of_backup(path))?;
+        let (store, format, head, verified) = undamaged(path, read).map_err(|error: StoreError| error.of_backup(path))?;
         // Only now: opening and closing trims the file.
-        Ok(Backup { store, head, verified, bytes: length()? })
+        Ok(Backup { store, format, head, verified, bytes: length()? })
     }
 }
 

@@ -196,6 +196,39 @@ pub enum StoreError {
         /// What the reader says.
         reason: String,
     },
+    /// An earlier release wrote it, and `run` has not been at it yet.
+    #[error(
+        "read the store {}: its format is {found}, this program works on {known}; `watchkeeper run` brings it there",
+        path.display()
+    )]
+    OlderFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its format number.
+        found: u32,
+        /// The number of this release.
+        known: u32,
+    },
+    /// No room for what a migration writes before it frees anything.
+    #[error(
+        "bring the store {} from format {from} to {to}: that needs {} MiB free in its folder, and {} are; make room there, or go on with the release that wrote it: \
+         nothing was changed",
+        path.display(),
+        needed.div_ceil(1 << 20),
+        free >> 20
+    )]
+    NoRoom {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        from: u32,
+        /// This release's.
+        to: u32,
+        /// Bytes that must be free.
+        needed: u64,
+        /// Bytes that are.
+        free: u64,
+    },
     /// A table that no part of this release reads.
     #[error(
         "read the store: it has a table `{table}`, which this release does not know; run the release that wrote it, or bring back an older backup with `watchkeeper restore FILE`"
@@ -251,6 +284,8 @@ impl StoreError {
             | StoreError::AfterFailure
             | StoreError::OutOfOrder { .. }
             | StoreError::UnknownTable { .. }
+            | StoreError::OlderFormat { .. }
+            | StoreError::NoRoom { .. }
             | StoreError::BadArchive { .. }
             | StoreError::BadLinkKey { .. }) => return other,
         };

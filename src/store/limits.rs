@@ -35,3 +35,5 @@ pub const DEAD_LETTER_BYTES_MAX: usize = 256 * 1024;
 pub const DEAD_LETTER_FAULTS_MAX: usize = 20;
 /// Bytes of rows that a backup copies in one transaction: what it holds in memory at a time.
 pub const COPY_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes that a migration wants free beside the tables it rewrites: redb writes its allocator state anew, and the file grows in steps.
+pub const MIGRATION_ROOM_BYTES: u64 = 32 * 1024 * 1024;

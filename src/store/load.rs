@@ -97,6 +97,7 @@ impl Store {
     }
 
     fn load_all<S: Sink>(&mut self, sink: &mut S) -> Result<Loaded, StoreError> {
+        self.check_format()?;
         let snapshot = self.reader().snapshot()?;
         let mut loaded = Loaded::default();
         refuse_unknown_tables(&snapshot)?;

@@ -9,7 +9,7 @@ use crate::error::{StoreError, disk};
 use crate::tables::META;
 
 /// The format of tables, frames and these records. A store with a higher one is refused before any row is read.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 const IDENTITY: &str = "identity";
 const HEAD: &str = "head";

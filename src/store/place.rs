@@ -102,6 +102,18 @@ impl Store {
     /// # Errors
     /// It is missing, lost, empty, damaged, foreign, of a later format, older than its sidecar, or in use: each says which command helps.
     pub fn open(dir: &Path, now: Time, options: Options) -> Result<Store, StoreError> {
+        let store = Store::open_to_read(dir, options)?;
+        store.write_pid()?;
+        store.write_sidecar(now)?;
+        remove(&fault_note(dir))?;
+        Ok(store)
+    }
+
+    /// As [`Store::open`], and writes no file of the folder: a disk may be full just when somebody wants to know whether the store is whole. Drop it, to close it.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_to_read(dir: &Path, options: Options) -> Result<Store, StoreError> {
         let path = Store::path(dir);
         let sidecar = Sidecar::read(dir)?;
         let length = match fs::metadata(&path) {
@@ -135,9 +147,6 @@ impl Store {
         if let Some(sidecar) = sidecar {
             store.compare(&sidecar)?;
         }
-        store.write_pid()?;
-        store.write_sidecar(now)?;
-        remove(&fault_note(dir))?;
         Ok(store)
     }
 

@@ -90,6 +90,29 @@ impl Store {
         self.identity.store
     }
 
+    /// Its format: [`Store::migration`] says what leads to this release's.
+    pub fn format_number(&self) -> u32 {
+        self.identity.format
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    pub(crate) fn set_identity(&mut self, identity: Identity) {
+        self.identity = identity;
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Refuses a store whose rows are still those of an earlier format.
+    pub(crate) fn check_format(&self) -> Result<(), StoreError> {
+        let found = self.identity.format;
+        if found == FORMAT { Ok(()) } else { Err(StoreError::OlderFormat { path: Store::path(&self.dir), found, known: FORMAT }) }
+    }
+
     /// When it was created.
     pub fn created(&self) -> Time {
         self.identity.created
@@ -128,11 +151,12 @@ impl Store {
     /// Writes a batch in one transaction and waits until it is on disk, in the file that stands in the folder. Returns where the store stands.
     ///
     /// # Errors
-    /// After any error but [`StoreError::OutOfOrder`] the process must end: nothing of the batch may be acknowledged, and every later commit is refused.
+    /// After any error but [`StoreError::OutOfOrder`] and [`StoreError::OlderFormat`] the process must end: nothing of the batch may be acknowledged, and every later commit is refused.
     pub fn commit(&mut self, commit: Commit) -> Result<Head, StoreError> {
         if self.failed {
             return Err(StoreError::AfterFailure);
         }
+        self.check_format()?;
         self.check_order(&commit)?;
         let hash = frame::chain(self.head.hash, &commit.block);
         let frame = frame::encode(commit.now, self.head.hash, hash, &commit.block);
@@ -160,6 +184,7 @@ impl Store {
         if self.failed {
             return Err(StoreError::AfterFailure);
         }
+        self.check_format()?;
         let written = begin(&self.database).and_then(|txn| {
             write_rows(&txn, rows)?;
             txn.commit().map_err(disk("commit to"))
@@ -176,7 +201,7 @@ impl Store {
     /// The folder cannot be written. With [`StoreError::Replaced`] the process must end: what it commits is in a file that the next start does not find.
     pub fn write_sidecar(&self, now: Time) -> Result<(), StoreError> {
         self.check_place()?;
-        Sidecar::new(self.identity.store.to_string(), FORMAT, self.head.seq, now).write(&self.dir)
+        Sidecar::new(self.identity.store.to_string(), self.identity.format, self.head.seq, now).write(&self.dir)
     }
 
     /// Stops cleanly. Readers that are still about keep the file locked until they go.

@@ -11,6 +11,7 @@ mod golden;
 mod history;
 mod key;
 mod kills;
+mod migrations;
 mod pages;
 mod records;
 mod refusals;

@@ -110,8 +110,8 @@ fn a_store_of_a_later_format_is_refused_before_any_row_is_read() {
     let id = init(dir.path()).id();
     let database = Database::open(Store::path(dir.path())).unwrap();
     let txn = database.begin_write().unwrap();
-    // What a later release may have written: format 2, the same id, a field that is not known here.
-    let mut row = vec![0x84, 2, 0x82, 0x1b];
+    // What a later release may have written: format 3, the same id, a field that is not known here.
+    let mut row = vec![0x84, 3, 0x82, 0x1b];
     row.extend_from_slice(&id.high.to_be_bytes());
     row.push(0x1b);
     row.extend_from_slice(&id.low.to_be_bytes());
@@ -122,7 +122,7 @@ fn a_store_of_a_later_format_is_refused_before_any_row_is_read() {
     drop(database);
     assert_eq!(
         message(dir.path(), open(dir.path())),
-        "open the store DIR/store.redb: its format is 2, this program knows formats up to 1; run the release that wrote it, or bring back an older backup with \
+        "open the store DIR/store.redb: its format is 3, this program knows formats up to 2; run the release that wrote it, or bring back an older backup with \
          `watchkeeper restore FILE`"
     );
 }
@@ -361,4 +361,28 @@ fn a_table_that_no_part_of_the_program_reads_is_refused_by_name() {
         "read the store: it has a table `changes`, which this release does not know; run the release that wrote it, or bring back an older backup with `watchkeeper \
          restore FILE`"
     );
+}
+
+#[test]
+fn a_judge_writes_no_file_of_the_folder() {
+    let dir = folder();
+    let mut store = init(dir.path());
+    store.commit(batch(&store, vec![put(ALERTS, key(1), "row")])).unwrap();
+    store.close(at(1)).unwrap();
+    let files = || {
+        let entry = |entry: std::io::Result<fs::DirEntry>| {
+            let path = entry.unwrap().path();
+            let written = fs::metadata(&path).unwrap().modified().unwrap();
+            (path, written)
+        };
+        let mut files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(entry).filter(|(path, _)| !path.ends_with("store.redb")).collect();
+        files.sort();
+        files
+    };
+    fs::write(dir.path().join("check-needed"), b"a commit failed").unwrap();
+    let before = files();
+    let store = Store::open_to_read(dir.path(), Options { check: PageCheck::Always, ..Options::default() }).unwrap();
+    assert_eq!(store.reader().snapshot().unwrap().verify().unwrap().rows, 1);
+    drop(store);
+    assert_eq!(files(), before);
 }

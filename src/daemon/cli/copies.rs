@@ -42,12 +42,12 @@ pub(super) fn restore(reach: &Reach, from: &Path, now: Time) -> Result<(), Failu
 }
 
 /// `verify [FILE]`: a backup, or the store of the configuration while no daemon has it.
-pub(super) fn verify(reach: &Reach, file: Option<PathBuf>, now: Time) -> Result<(), Failure> {
+pub(super) fn verify(reach: &Reach, file: Option<PathBuf>) -> Result<(), Failure> {
     let (path, backup) = match file {
         Some(path) => (path.clone(), Backup::check(&path).map_err(app::of_store)?),
         None => {
             let dir = store_dir(reach)?;
-            let opened = Store::open(&dir, now, Options { check: PageCheck::Always, ..Options::default() });
+            let opened = Store::open_to_read(&dir, Options { check: PageCheck::Always, ..Options::default() });
             let store = opened.map_err(|error| {
                 let in_use = matches!(error, StoreError::InUse { .. });
                 let help = if in_use { "\nwhile a daemon runs, `watchkeeper backup FILE` reads back what it copied" } else { "" };
@@ -57,8 +57,7 @@ pub(super) fn verify(reach: &Reach, file: Option<PathBuf>, now: Time) -> Result<
             let verified = store.reader().snapshot().and_then(|snapshot| snapshot.verify()).map_err(app::of_store)?;
             let path = Store::path(&dir);
             let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-            let backup = Backup { store: store.id(), head: store.head(), verified, bytes };
-            store.close(now).map_err(app::of_store)?;
+            let backup = Backup { store: store.id(), format: store.format_number(), head: store.head(), verified, bytes };
             (path, backup)
         }
     };
@@ -140,7 +139,7 @@ impl Progress {
 }
 
 fn report(output: Output, what: &str, path: &Path, backup: &Backup) {
-    let Backup { store, head, verified, bytes } = backup;
+    let Backup { store, head, verified, bytes, format: _ } = backup;
     print(&match output {
         Output::Json => json_text(&json!({
             "file": path.display().to_string(), "store": store.to_string(), "sequence": head.seq, "at": head.now.rfc3339(),

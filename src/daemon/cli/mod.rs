@@ -274,7 +274,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Reload { confirm } => files::reload(&client()?, confirm.into()),
         Verb::Backup { file } => copies::backup(&reach, &file, now()),
         Verb::Restore { file } => copies::restore(&reach, &file, now()),
-        Verb::Verify { file } => copies::verify(&reach, file, now()),
+        Verb::Verify { file } => copies::verify(&reach, file),
         Verb::Doctor { parts } => doctor::doctor(&reach, &parts),
         Verb::Version => {
             print(&format!("watchkeeper {}\n", env!("CARGO_PKG_VERSION")));

@@ -69,6 +69,7 @@ fn count_fact(metrics: &Metrics, fact: &Fact) {
         | Fact::Job(_)
         | Fact::Capacity(_)
         | Fact::Terms(_)
-        | Fact::Problem(_) => {}
+        | Fact::Problem(_)
+        | Fact::Realm(_) => {}
     }
 }

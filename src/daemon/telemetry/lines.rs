@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::model::incident::clock::{BREACH, Reached};
-use watchkeeper_engine::model::{alert, capacity, digest, incident, job, message, problem, silence, system, terms};
+use watchkeeper_engine::model::{alert, capacity, digest, incident, job, message, problem, realm, silence, system, terms};
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::Time;
 
@@ -106,6 +106,9 @@ fn log(fact: &Fact, board: &Board) {
         Fact::Digest(digest::Fact::Sent { address, .. }) => debug!(to = address, "Digest planned."),
         Fact::System(fact) => log_system(fact),
         Fact::Problem(fact) => log_problem(fact),
+        Fact::Realm(realm::Fact::Named { shard, name }) => {
+            info!(realm = one_line(name), number = shard.0, "A realm was heard of for the first time.")
+        }
         Fact::Terms(terms::Fact::Kept { terms }) => debug!(sla = one_line(&terms.name), "Terms of an SLA are kept."),
         Fact::Job(fact) => log_job(fact),
         Fact::Capacity(fact) => log_capacity(fact),

@@ -146,16 +146,15 @@ pub fn opened(state: &State, world: &World, view: &View<'_>, opening: Opening<'_
         notify_at: Some(now + rule.group_wait),
         notify_as,
         recurrence_of,
-        realm: alert.realm.clone(),
         runbook: rule.runbook.as_ref().map(|template| template.render(view)).unwrap_or_default(),
-        ..record(state, rule, rating, now)
+        ..record(state, rule, &alert.realm, rating, now)
     }
 }
 
 /// The record of an incident on `ci` that somebody reports: no alert is its cause, none joins it, and its mail waits for no company. It keeps the times of the
 /// built-in rule.
 pub fn reported(state: &State, world: &World, report: &Report, ci: CiRef, rating: Rating, because: Because, now: Time) -> Incident {
-    let blank = record(state, world.policy.correlate.default_rule(), rating, now);
+    let blank = record(state, world.policy.correlate.default_rule(), ids::MAIN_REALM, rating, now);
     Incident {
         group: format!("reported={}", blank.id),
         item: sight::item_name(world, &ci).to_owned(),
@@ -169,9 +168,9 @@ pub fn reported(state: &State, world: &World, report: &Report, ci: CiRef, rating
 }
 
 /// What every new incident begins with, due to be told at once.
-fn record(state: &State, rule: &Correlate, rating: Rating, now: Time) -> Incident {
+fn record(state: &State, rule: &Correlate, realm: &str, rating: Rating, now: Time) -> Incident {
     Incident {
-        id: IncidentId(state.counters.incidents + 1),
+        id: state.next_incident_id(state.shard(realm)),
         group: String::new(),
         rule: rule.name.clone(),
         state: IncidentState::New,
@@ -216,7 +215,7 @@ fn record(state: &State, rule: &Correlate, rating: Rating, now: Time) -> Inciden
         timeline_len: 0,
         muted: false,
         version: 0,
-        realm: ids::MAIN_REALM.to_owned(),
+        realm: realm.to_owned(),
         runbook: String::new(),
         priority_by_hand: false,
         release_at: None,

@@ -83,7 +83,7 @@ fn opened(state: &State, rule: &ProblemRule, key: SeriesKey, outages: Vec<Outage
     let of_item = rule.same.iter().any(|by| matches!(by, SameBy::Ci | SameBy::Title));
     let title = if of_item { incident.title.clone() } else { key.same.clone() };
     Problem {
-        id: ProblemId(state.counters.problems + 1),
+        id: state.next_problem_id(state.shard(&incident.realm)),
         key,
         state: ProblemState::New,
         title,

@@ -7,6 +7,7 @@ pub mod incident;
 pub mod job;
 pub mod message;
 pub mod problem;
+pub mod realm;
 pub mod silence;
 pub mod system;
 pub mod terms;

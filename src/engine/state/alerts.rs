@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::realms::Counts;
 use super::rows::{AlertRow, Row};
 use super::tally::{Standing, Tallies};
 use super::{Apply, Part, State, Timer};
@@ -299,7 +300,7 @@ fn open(state: &mut State, alert: &Alert, says: SourceSays, cx: &mut Apply<'_>) 
     state.know_identity(id);
     state.index_alert(cx.cmdb, id);
     state.arm_end(id);
-    state.counters.alerts = state.counters.alerts.max(id.0);
+    state.give(id.shard(), Counts::Alerts, id.number(), cx);
     cx.touch(Row::Alert(id));
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
 use super::alerts;
+use super::realms::Counts;
 use super::rows::Row;
 use super::{AlertCell, Apply, Part, State, Timer, drop_from};
 use crate::cmdb::Cmdb;
@@ -126,13 +127,13 @@ impl Part for Incidents {
 
     fn apply(state: &mut State, fact: &Fact, cx: &mut Apply<'_>) {
         let (id, now) = (fact.id(), cx.now);
-        let incidents = &mut state.incidents;
-        let parent_before = incidents.live.get(&id).and_then(|incident| incident.parent);
         if let Fact::Opened { incident } = fact {
-            incidents.live.insert(id, (**incident).clone());
-            state.counters.incidents = state.counters.incidents.max(id.0);
+            state.incidents.live.insert(id, (**incident).clone());
+            state.give(id.shard(), Counts::Incidents, id.number(), cx);
         }
+        let incidents = &mut state.incidents;
         let Some(incident) = incidents.live.get_mut(&id) else { return };
+        let parent_before = incident.parent.filter(|_| !matches!(fact, Fact::Opened { .. }));
         if let Some(entry) = fact.entry(now) {
             incidents.timeline.insert((id, incident.timeline_len), entry);
             cx.touch(Row::Timeline(id, incident.timeline_len));

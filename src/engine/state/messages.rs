@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use super::realms::Counts;
 use super::rows::Row;
 use super::{Apply, Part, State, Timer};
 use crate::cmdb::Cmdb;
@@ -51,22 +52,22 @@ impl Part for Messages {
     type Fact = Fact;
 
     fn apply(state: &mut State, fact: &Fact, cx: &mut Apply<'_>) {
-        let messages = &mut state.messages;
         let id = match fact {
             Fact::Planned { message } => {
-                messages.put((**message).clone());
-                state.counters.messages = state.counters.messages.max(message.id.0);
+                state.messages.put((**message).clone());
+                state.give(message.id.shard(), Counts::Messages, message.id.number(), cx);
                 message.id
             }
             Fact::Revived { message } => {
-                messages.put((**message).clone());
+                state.messages.put((**message).clone());
                 // The row among those that are done goes.
-                messages.past.remove(&message.id);
+                state.messages.past.remove(&message.id);
                 cx.touch(Row::PastMessage(message.id));
                 message.id
             }
             Fact::Rendered { id, .. } | Fact::Delivered { id } | Fact::Failed { id, .. } | Fact::Hurried { id, .. } => *id,
         };
+        let messages = &mut state.messages;
         let Some(message) = messages.live.get_mut(&id) else { return };
         message.apply(fact, cx.now);
         let (done, retry_at) = (message.is_done(), message.retry_at);

@@ -8,6 +8,7 @@ mod incidents;
 mod jobs;
 mod messages;
 mod problems;
+mod realms;
 pub mod rows;
 mod silences;
 mod system;
@@ -22,6 +23,7 @@ pub use incidents::Incidents;
 pub use jobs::Jobs;
 pub use messages::Messages;
 pub use problems::Problems;
+pub use realms::Realms;
 pub use silences::{LiveSilence, Silences};
 pub use system::System;
 pub use tally::Tally;
@@ -119,6 +121,8 @@ macro_rules! parts {
 parts! {
     /// Sources by number, and timers that stopped the daemon.
     system: System, of System;
+    /// Realms other than `main`, by number.
+    realms: Realms, of Realm;
     /// Alerts, their vitals, and what judgements ask of them.
     alerts: Alerts, of Alert;
     /// Incidents that are not closed, with their members, present and past.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use super::realms::Counts;
 use super::rows::Row;
 use super::{Apply, Part, State, Timer, drop_from};
 use crate::ids::{IncidentId, ProblemId};
@@ -146,9 +147,9 @@ impl Part for Problems {
             problems.take_series(key, cx);
         } else if let Fact::Opened { problem } = fact {
             problems.take_series(&problem.key, cx);
-            state.counters.problems = state.counters.problems.max(problem.id.0);
             problems.say(fact, problem.id, 0, cx);
             cx.touch(Row::Problem(problem.id));
+            state.give(problem.id.shard(), Counts::Problems, problem.id.number(), cx);
             take_problem(state, Problem { timeline_len: 1, ..(**problem).clone() });
         } else if let Some(mut problem) = fact.id().and_then(|id| problems.take(id)) {
             // All other facts change the problem's own record.

@@ -4,8 +4,8 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{State, alerts, capacity, digests, incidents, jobs, messages, problems, silences, system, terms};
-use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId, SourceNo, TermsId};
+use super::{State, alerts, capacity, digests, incidents, jobs, messages, problems, realms, silences, system, terms};
+use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, Shard, SilenceId, SourceNo, TermsId};
 use crate::model::alert::{Alert, Vitals};
 use crate::model::incident::{Entry, Incident};
 use crate::model::message::Message;
@@ -98,6 +98,8 @@ rows! {
     Aside(at: Time, timer: Timer) in TimersAside "timers_aside", Load::Whole; system::aside, system::take_aside;
     /// Sources by number.
     Source(no: SourceNo) in Sources "sources", Load::Whole; system::source, system::take_source;
+    /// Realms other than `main`, by number.
+    Realm(shard: Shard) in Realms "realms", Load::Whole; realms::realm, realms::take_realm;
     /// Live alerts.
     Alert(id: AlertId) in Alerts "alerts", Load::Whole; alerts::alert, alerts::take_alert;
     /// Incidents that are not closed.
@@ -177,7 +179,7 @@ macro_rules! number_keys {
     };
 }
 
-number_keys!(AlertId, IncidentId, MessageId, ProblemId, SilenceId, SourceNo, Time);
+number_keys!(AlertId, IncidentId, MessageId, ProblemId, Shard, SilenceId, SourceNo, Time);
 
 impl KeyPart for u32 {
     fn bytes(&self) -> Vec<u8> {

@@ -7,12 +7,12 @@ use crate::decide::attach::{self, Opening, Verdict};
 use crate::decide::{cause, identify, mute, rate, rule};
 use crate::event::{Action, Command, Reply, Taken};
 use crate::fact::Fact;
-use crate::ids::{AlertId, IncidentId, SourceNo};
+use crate::ids::{AlertId, IncidentId, Shard, SourceNo};
 use crate::input::{AlertInput, Refused, Says};
 use crate::limits;
 use crate::model::alert::{self, Alert, CiRef, Judged, Said, SourceSays};
 use crate::model::incident::{self, SourceSaid};
-use crate::model::system;
+use crate::model::{realm, system};
 use crate::sight;
 use crate::state::fingerprint;
 use crate::text::Because;
@@ -60,7 +60,8 @@ impl Turn<'_> {
             self.put(alert::Fact::Rejected { source: input.source.clone(), refused: refused.clone() });
             return Taken::Refused(refused);
         }
-        let id = AlertId(self.state.counters.alerts + 1);
+        let shard = self.shard(&input.realm);
+        let id = self.state.next_alert_id(shard);
         self.put(alert::Fact::Opened { alert: Box::new(Alert::heard(id, self.state.next_slot(), input, says, self.now)), says });
         self.match_rule(id);
         Taken::Alert(id)
@@ -113,6 +114,14 @@ impl Turn<'_> {
 
     fn ends_at(&self, id: AlertId) -> crate::time::Time {
         self.state.cell(id).map(|cell| cell.ends_at(self.state.counters.grace)).unwrap_or_default()
+    }
+
+    /// The number of a realm; the first alert of a new one names it.
+    fn shard(&mut self, realm: &str) -> Shard {
+        if let Some(shard) = self.state.new_shard(realm) {
+            self.put(realm::Fact::Named { shard, name: realm.to_owned() });
+        }
+        self.state.shard(realm)
     }
 
     /// The number of a source; the first alert of a new one names it.
@@ -387,5 +396,11 @@ impl Turn<'_> {
 impl From<alert::Fact> for Fact {
     fn from(fact: alert::Fact) -> Fact {
         Fact::Alert(fact)
+    }
+}
+
+impl From<realm::Fact> for Fact {
+    fn from(fact: realm::Fact) -> Fact {
+        Fact::Realm(fact)
     }
 }

@@ -5,7 +5,7 @@ use super::tell::About;
 use crate::decide::notify::{self, Mail};
 use crate::decide::problem::{self as judge, Verdict};
 use crate::fact::Fact;
-use crate::ids::{IncidentId, MessageId, ProblemId};
+use crate::ids::{IncidentId, ProblemId};
 use crate::limits;
 use crate::model::incident::{self, Told};
 use crate::model::problem;
@@ -130,7 +130,7 @@ impl Turn<'_> {
 
     fn plan_problem_mail(&mut self, id: ProblemId, mail: Mail) {
         let Some(problem) = self.state.problems.get(&id) else { return };
-        let number = MessageId(self.state.counters.messages + 1);
+        let number = self.state.next_message_id(id.shard());
         let known = problem.told.iter().find(|told| told.address == mail.address);
         let first = known.map_or(number, |told| told.first);
         let told = Told {

@@ -5,7 +5,7 @@ use crate::decide::notify::{self, Mail, Moment, Planned};
 use crate::decide::{cause, clock};
 use crate::effect::Effect;
 use crate::fact::Fact;
-use crate::ids::{IncidentId, MessageId, ProblemId};
+use crate::ids::{IncidentId, MessageId, ProblemId, Shard};
 use crate::limits;
 use crate::model::incident::{self, Told};
 use crate::model::message::{self, Message, MessageState};
@@ -114,7 +114,7 @@ impl Turn<'_> {
 
     fn plan_mail(&mut self, id: IncidentId, mail: Mail) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
-        let number = MessageId(self.state.counters.messages + 1);
+        let number = self.state.next_message_id(self.state.shard(&incident.realm));
         let fresh = notify::subject(self.state, self.world, incident);
         let Thread { first, subject, team } =
             self.thread(incident, &mail).unwrap_or_else(|| Thread { first: number, subject: fresh.clone(), team: mail.team.clone() });
@@ -195,7 +195,7 @@ impl Turn<'_> {
                 continue;
             }
             let subject = digest_subject(&content, &digest);
-            let number = MessageId(self.state.counters.messages + 1);
+            let number = self.state.next_message_id(Shard::MAIN);
             let rule = self.world.policy.notify.iter().find(|rule| rule.name == digest.rule);
             let mail = Mail {
                 address: digest.address,

@@ -84,7 +84,8 @@ pub(super) fn touch(touched: &mut BTreeSet<RuleRef>, state: &State, world: &Worl
             | Fact::Job(_)
             | Fact::Terms(_)
             | Fact::Capacity(_)
-            | Fact::Problem(_) => {}
+            | Fact::Problem(_)
+            | Fact::Realm(_) => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The life of an incident: joined, adopted, released, resolved, reopened, closed, and who hears of it.
 
 use watchkeeper_engine::event::{Action, Event, Grade, Lasts, Reply, Report};
+use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::model::message::MessageState;
 use watchkeeper_engine::time::Span;
@@ -537,4 +538,39 @@ fn an_alert_joins_while_its_incident_is_younger_than_join_within_and_returns_at_
     sim.run("1m");
     let alerts: Vec<usize> = sim.open().iter().map(|incident| sim.state.alerts_in(incident.id).count()).collect();
     assert_eq!(alerts, [2, 1], "it returns to its own");
+}
+
+#[test]
+fn what_is_new_in_a_realm_bears_its_number_and_each_realm_counts_for_itself() {
+    let mut sim = Sim::new("notify: [{name: all, to: [duty@example.org]}]\n", "items: [{id: a}, {id: b}]\n");
+    let of = |realm: &str, name: &str, item: &str| AlertInput { realm: realm.to_owned(), ..alert(name, item) };
+    let first = sim.fire(of("clinic", "Down", "a"));
+    sim.fire(of("main", "Down", "a"));
+    sim.run("10m");
+    sim.restart("1h");
+    sim.fire(of("clinic", "Down", "b"));
+    sim.fire(of("school", "Down", "b"));
+    sim.fire(of("main", "Down", "b"));
+    sim.run("10m");
+    let ids: Vec<String> = sim.state.incidents.keys().map(ToString::to_string).collect();
+    assert_eq!(ids, ["INC0000001", "INC0000002", "INC1-0000001", "INC1-0000002", "INC2-0000001"]);
+    assert_eq!(first.to_string(), "ALR1-0000001");
+    let mut mails: Vec<String> = sim.all_mails.iter().map(|mail| format!("{} of {}", mail.id, mail.incident.unwrap())).collect();
+    mails.sort();
+    assert_eq!(
+        mails,
+        [
+            "MSG0000001 of INC0000001",
+            "MSG0000002 of INC0000002",
+            "MSG1-0000001 of INC1-0000001",
+            "MSG1-0000002 of INC1-0000002",
+            "MSG2-0000001 of INC2-0000001"
+        ]
+    );
+    let id: IncidentId = "inc1-0000002".parse().unwrap();
+    assert_eq!(sim.state.incidents[&id].realm, "clinic");
+    assert!(matches!(sim.command(Action::Acknowledge { id }), Reply::Done { changed: true, .. }));
+    for text in ["INC1-", "INC-1", "INC1-2-3", "INC65536-1", "INC0000281474976710656"] {
+        assert!(text.parse::<IncidentId>().is_err(), "{text}");
+    }
 }

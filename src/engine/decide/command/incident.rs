@@ -3,7 +3,7 @@
 use super::{Answer, Asked, Decision, Subject, Then, bad_text, invalid, too_long};
 use crate::event::Report;
 use crate::fact::Fact;
-use crate::ids::{AlertId, IncidentId};
+use crate::ids::{AlertId, IncidentId, Shard};
 use crate::limits;
 use crate::model::alert;
 use crate::model::incident::{self, Incident};
@@ -192,7 +192,7 @@ pub(super) fn set_priority(asked: Asked<'_>, id: IncidentId, priority: Priority,
 
 /// Somebody reports a fault.
 pub(super) fn report(asked: Asked<'_>, report: &Report) -> Decision {
-    let subject = Subject::Incident(IncidentId(asked.state.counters.incidents + 1));
+    let subject = Subject::Incident(asked.state.next_incident_id(Shard::MAIN));
     let long = |place: &str, text: &str| {
         (text.len() > limits::NAME_BYTES_MAX).then(|| invalid(place, format!("at most {} bytes", limits::NAME_BYTES_MAX)))
     };
