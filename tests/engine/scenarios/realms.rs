@@ -57,7 +57,7 @@ fn what_one_realm_calls_down_explains_and_hurts_nothing_of_another() {
     sim.fire(lab(alert("HostDown", "db-2")));
     sim.fire(alert("ShopDown", "shop"));
     sim.run("1m");
-    assert_eq!(said(&sim), ["main: db-1 new P3", "lab: db-2 new P3", "main: shop new P1"], "a group that has lost one explains nothing");
+    assert_eq!(said(&sim), ["main: db-1 new P3", "main: shop new P1", "lab: db-2 new P3"], "a group that has lost one explains nothing");
     let hit: Vec<Health> = sim.on("db-1").services.iter().map(|hit| hit.health).collect();
     assert_eq!(hit, [Health::AtRisk]);
 }
