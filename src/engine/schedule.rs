@@ -358,12 +358,13 @@ fn number(text: &str, kind: &Kind) -> Result<u32, String> {
     }
 }
 
-/// `tue#2`, `fri#L` and `5L`: the weekday from Sunday, and the bit of which one in the month.
+/// `tue#2` and `fri#L`: the weekday from Sunday, and the bit of which one in the month.
 fn numbered_weekday(part: &str) -> Result<Option<(usize, u8)>, String> {
-    let (day, which) = match (part.split_once('#'), part.strip_suffix(['L', 'l'])) {
-        (Some((day, which)), _) => (day, which),
-        (None, Some(day)) => (day, "L"),
-        (None, None) => return Ok(None),
+    let Some((day, which)) = part.split_once('#') else {
+        return match part.strip_suffix(['L', 'l']).filter(|day| number(day, &WEEKDAY).is_ok()) {
+            Some(day) => Err(format!("`{part}` is no weekday: the last of the month is written `{}#L`", day.to_lowercase())),
+            None => Ok(None),
+        };
     };
     let weekday = number(day, &WEEKDAY)? % 7;
     let bit = match digits(which) {

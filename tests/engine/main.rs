@@ -11,6 +11,7 @@ mod disk;
 mod expr;
 mod expr_oracle;
 mod forecast;
+mod language;
 mod policy;
 mod recount;
 mod scenarios;

@@ -135,7 +135,7 @@ static OUTER: Shape = Shape {
         Key::may("labels", Takes::Pairs(&Takes::Text), "pairs."),
         Key::may("mail", Takes::OneOrList(&Takes::Text), "addresses."),
     ],
-    later: &["flapping"],
+    later: &[("flapping", "leave it out")],
 };
 
 #[test]

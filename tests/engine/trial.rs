@@ -70,6 +70,44 @@ tests:
     insta::assert_snapshot!(summary);
 }
 
+const PROMISES: &str = r#"
+slas:
+  - {name: gold, when: service.tier == "gold", targets: {P1: {response: 15m, resolution: 4h}}, pause: [waiting_for_customer]}
+tests:
+  - name: what was promised of a shop
+    cmdb: {teams: [{id: net, mail: [net@example.org]}], items: [{id: shop, class: service, tier: gold, criticality: high, owner: net},
+           {id: web-1, owner: net}, {id: web-2, owner: net}], contracts: []}
+    steps:
+      - {at: 0s, expect: {sla: []}}
+      - {at: 0s, fire: {name: ShopDown, severity: critical, labels: {ci: shop}}}
+      - {at: 10m, expect: {sla: [{name: gold, ci: shop, kind: sla, service: shop, target: response, state: running, percent: 66},
+                                 {target: resolution, state: running, deadline: 2026-01-05T13:00:00Z}]}}
+      - {at: 12m, do: {acknowledge: shop}}
+      - {at: 20m, do: {hold: shop, reason: waiting_for_customer}}
+      - {at: 1h, expect: {sla: [{target: response, state: met}, {target: resolution, state: paused}]}}
+      - {at: 1h, do: {resume: shop}}
+      - {at: 5h, expect: {sla: [{target: response, state: met}, {target: resolution, state: breached}]}}
+"#;
+
+#[test]
+fn expected_promises_are_those_of_all_incidents_and_a_test_that_is_wrong_about_one_fails() {
+    let summary = tried(PROMISES);
+    assert!(summary.passed(), "{summary}");
+    for (right, wrong, said) in [
+        ("state: paused", "state: running", "state: expected running"),
+        ("percent: 66", "percent: 60", "percent: expected 60"),
+        ("kind: sla", "kind: uc", "kind: expected uc"),
+        ("service: shop,", "service: web,", "service: expected web"),
+        ("deadline: 2026-01-05T13:00:00Z", "deadline: 2026-01-05T14:00:00Z", "deadline: expected 2026-01-05T14:00:00"),
+        ("{target: response, state: met}, {target: resolution, state: breached}", "{target: response}", "sla: 1 expected, 2 there"),
+        ("state: breached", "state: met", "state: expected met"),
+    ] {
+        assert!(PROMISES.contains(right), "{right}");
+        let summary = tried(&PROMISES.replace(right, wrong));
+        assert!(!summary.passed() && summary.to_string().contains(said), "{wrong}: {summary}");
+    }
+}
+
 const CLINIC: &str = include_str!("../fixtures/organisations/clinic/rules.yaml");
 
 #[test]

@@ -32,7 +32,7 @@ static FILE: Shape = Shape {
         Key::may("retention", Takes::Map(&RETENTION), "how long history is kept."),
         Key::may("log", Takes::Map(&LOG), "the log."),
     ],
-    later: &["out"],
+    later: &[("out", "leave it out")],
 };
 
 static SERVER: Shape = Shape {
@@ -42,7 +42,7 @@ static SERVER: Shape = Shape {
         Key::may("external_url", Takes::Text, "what links in mails begin with."),
         Key::may("open", Takes::Flag, "whether an address other than loopback needs no token."),
     ],
-    later: &["tls"],
+    later: &[("tls", "let a proxy with TLS stand before it")],
 };
 
 static TOKEN: Shape = Shape {
@@ -76,7 +76,7 @@ static MAIL: Shape = Shape {
         Key::may("file", Takes::Map(&MAIL_FILE), "mails as files."),
         Key::may("smtp", Takes::Map(&smtp::SHAPE), "the mail server."),
     ],
-    later: &["limits"],
+    later: &[("limits", "send less by `notify`: `digest` folds what can wait")],
 };
 
 const TRANSPORTS: &[&str] = &["file", "smtp"];
@@ -108,7 +108,7 @@ static LIMITS: Shape = Shape {
 static RETENTION: Shape = Shape {
     what: "[retention]",
     keys: &[Key::may("blocks", Takes::Duration, "how long blocks stay in the store.")],
-    later: &["archives", "incidents"],
+    later: &[("archives", "leave it out: history stays"), ("incidents", "leave it out: history stays")],
 };
 
 static LOG: Shape = Shape {

@@ -224,8 +224,16 @@ impl Checker<'_> {
                 },
                 None => wrong(node),
             },
-            "lookup" => self.wrong(Fault::at(name_span.clone(), "`lookup` is not yet known", "tables come with `enrich`")),
-            "open" => self.wrong(Fault::at(name_span.clone(), "`open` is not yet known", "it comes with `calendars`")),
+            "lookup" => {
+                let fault = Fault::at(name_span.clone(), "the function `lookup` is not yet supported", "not yet");
+                self.wrong(
+                    fault.help("tables come with `enrich`; until then give CMDB items `labels`, which conditions see as `ci.labels`"),
+                )
+            }
+            "open" => {
+                let fault = Fault::at(name_span.clone(), "the function `open` is not yet supported", "not yet");
+                self.wrong(fault.help("until then compare the clock: `at.getHours(\"Europe/Berlin\") >= 8`"))
+            }
             _ if METHODS.contains(&name) => {
                 let fault = Fault::at(name_span.clone(), format!("`{name}` stands after its value"), "");
                 let subject = args.first().map_or_else(|| "alert.name".to_owned(), |arg| self.shown(arg));

@@ -123,11 +123,8 @@ impl Checker<'_> {
             return false;
         }
         if LATER_ROOTS.contains(&root) {
-            self.faults.push(Fault::at(
-                span.clone(),
-                format!("`{root}` is not yet known to conditions"),
-                format!("known are {}", seen.join(", ")),
-            ));
+            let fault = Fault::at(span.clone(), format!("`{root}` in a condition is not yet supported"), "not yet");
+            self.faults.push(fault.help("until then `incident.problem` is the id of the problem, or \"\""));
             return false;
         }
         let mut known: Vec<&str> = self.variables.iter().map(|(name, _)| name.as_str()).collect();

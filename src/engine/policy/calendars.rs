@@ -20,6 +20,9 @@ pub const ALWAYS: &str = "always";
 /// Days of the week as rules write them, from Monday.
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
+/// All of them.
+const DAILY: &str = "daily";
+
 /// A calendar of `calendars`.
 pub(super) static CALENDAR: Shape = Shape {
     what: "a calendar",
@@ -28,7 +31,7 @@ pub(super) static CALENDAR: Shape = Shape {
         Key::must(
             "open",
             Takes::Pairs(&Takes::OneOrList(&Takes::Text)),
-            "hours by day or days, such as {mon-thu: [\"09:00-12:00\", \"13:00-17:00\"], fri: \"09:00-15:00\"}; 24:00 is midnight.",
+            "hours by day or days, such as {mon-thu: [\"09:00-12:00\", \"13:00-17:00\"], fri: \"09:00-15:00\"}, or {daily: …}; 24:00 is midnight.",
         ),
         Key::may("holidays", Takes::OneOrList(&Takes::Text), "names out of `holidays`: closed on those days. Default: none."),
         Key::may(
@@ -46,7 +49,11 @@ pub(super) static HOLIDAY: Shape = Shape {
     keys: &[
         Key::may("dates", Takes::OneOrList(&Takes::Text), "days: 2026-10-03, or 2026-12-24..2026-12-26."),
         Key::may("ics", Takes::Text, "an iCalendar file with whole-day events, by its path from the file that names it."),
-        Key::may("only", Takes::OneOrList(&Takes::Text), "the events of `ics` that count, by their name. Default: all."),
+        Key::may(
+            "only",
+            Takes::OneOrList(&Takes::Text),
+            "the events of `ics` that count, by their name; `*` stands for any text. Default: all.",
+        ),
     ],
     later: &[],
 };
@@ -215,7 +222,7 @@ fn week<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Vec<Vec<Interval>>>
             Ok(days) => days,
             Err(part) => {
                 let error = Diagnostic::error(reading.file(), &entry.key_span, format!("unknown day `{}`", crate::text::cut(part, 30)));
-                let help = match nearest(part, DAYS) {
+                let help = match nearest(part, DAYS.into_iter().chain([DAILY])) {
                     Some(day) => format!("did you mean `{day}`?"),
                     None => "write one day, several as `mon,wed`, or from the first to the last as `mon-thu`".to_owned(),
                 };
@@ -259,12 +266,13 @@ fn week<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Vec<Vec<Interval>>>
     sound.then(|| week.to_vec())
 }
 
-/// `mon`, `mon,wed`, `mon-thu`, `sat-mon`; the part that is no day where there is one.
+/// `mon`, `mon,wed`, `mon-thu`, `sat-mon`, `daily`; the part that is no day where there is one.
 fn day_numbers(text: &str) -> Result<Vec<usize>, &str> {
     let number = |day: &str| DAYS.iter().position(|known| *known == day);
     let mut days = Vec::new();
     for part in text.split(',').map(str::trim) {
         match part.split_once('-') {
+            None if part == DAILY => days.extend(0..DAYS.len()),
             None => days.push(number(part).ok_or(part)?),
             Some((first, last)) => {
                 let (first, last) = (number(first.trim()).ok_or(first)?, number(last.trim()).ok_or(last)?);
@@ -368,6 +376,19 @@ impl IcsFiles<'_> {
     }
 }
 
+/// Whether a name is what `wanted` says, in which `*` stands for any text.
+fn fits(wanted: &str, name: &str) -> bool {
+    let Some((begin, rest)) = wanted.split_once('*') else { return wanted == name };
+    let Some(mut name) = name.strip_prefix(begin) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(at) = name.find(part) else { return false };
+        name = &name[at + part.len()..];
+    }
+    name.ends_with(end)
+}
+
 /// Whether a file is one that `holidays` can name.
 pub(super) fn is_ics(path: &str) -> bool {
     path.to_ascii_lowercase().ends_with(".ics")
@@ -379,13 +400,14 @@ impl HolidayDraft {
         let mut closed = self.days;
         let Some(ics) = self.ics else { return closed };
         let events = files.events(&ics, found).to_vec();
-        let wanted = |event: &ics::Event| self.only.as_ref().is_none_or(|only| only.iter().any(|named| named.name.trim() == event.name));
+        let wanted =
+            |event: &ics::Event| self.only.as_ref().is_none_or(|only| only.iter().any(|named| fits(named.name.trim(), &event.name)));
         for event in events.iter().filter(|event| wanted(event)) {
             found.list.extend(event.fault.clone());
             closed.extend(event.days.iter().map(|(first, last)| Closed::between(*first, *last)));
         }
         for named in self.only.iter().flatten().filter(|_| !events.is_empty()) {
-            if !events.iter().any(|event| event.name == named.name.trim()) {
+            if !events.iter().any(|event| fits(named.name.trim(), &event.name)) {
                 let names: BTreeSet<&str> = events.iter().map(|event| event.name.as_str()).collect();
                 found.list.push(named.unknown("event of that file", names.iter().copied(), "write it as its `SUMMARY` does"));
             }

@@ -235,7 +235,11 @@ pub(super) static RULE: Shape = Shape {
         Key::may("runbook", Takes::Text, "where to read what to do, with {{path}}."),
         Key::may("action", Takes::Word(Action::WORDS), "open incidents, or only record. Default open."),
     ],
-    later: &["flapping"],
+    later: &[
+        ("flapping", "a longer `resolve_after` keeps its incident open"),
+        ("priority", "it comes from impact and urgency: write `urgency`, or change `priorities`"),
+        ("team", "the team is the owner of the CI: set `owner` in the CMDB, or tell others with `notify`"),
+    ],
 };
 
 /// `correlate` of all files.

@@ -240,7 +240,7 @@ pub(super) static FORMAT: Shape = Shape {
         Key::may("items", Takes::Expression, "where in the body its alerts are, such as body.events. Default: the body is one alert."),
         Key::must("alert", Takes::Map(&ALERT), "what each field of an alert is, over `item`, `body` and `header`."),
     ],
-    later: &[],
+    later: &[("test", "try it with a step `post` in `tests`")],
 };
 
 /// `formats` of all files.

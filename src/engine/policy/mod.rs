@@ -181,6 +181,11 @@ pub fn check(files: &[SourceFile], mut unread: Unread) -> Checked {
     Checked { policy, found, unread }
 }
 
+/// The keys of rule files that a later version will know, with what they stand in.
+pub fn later() -> Vec<(&'static str, &'static str)> {
+    sections::FILE.later_below()
+}
+
 /// JSON Schema (draft 2020-12) of a rules file, with every word that is allowed: what editors check and complete by.
 pub fn schema() -> serde_json::Value {
     let mut schema = sections::FILE.schema();

@@ -158,7 +158,11 @@ pub(super) static RULE: Shape = Shape {
         ),
         Key::may("template", Takes::Text, "which template. Default: the one named like the reason."),
     ],
-    later: &["during", "repeat_interval", "escalate"],
+    later: &[
+        ("during", "fold what can wait until the morning with `digest`, or mute by the clock with `silences` and `every`"),
+        ("repeat_interval", "an SLA with a `response` target and `warn_at` tells again of what nobody has acknowledged"),
+        ("escalate", "an SLA with a `response` target and `warn_at` tells `lead` or `team:ID` of what nobody has acknowledged"),
+    ],
 };
 
 /// `notify` of all files.
@@ -273,12 +277,13 @@ fn recipient(reading: &Reading<'_>, node: &Node) -> Option<Recipient> {
             return refuse(format!("`{kind}:` without an id"), "", format!("write `{kind}:ID` with an id of the CMDB"));
         }
         Some((kind @ ("oncall" | "hook"), _)) => {
-            let help = if kind == "oncall" {
-                "`oncall` without a rota tells the owner"
+            let until_then = if kind == "oncall" {
+                "write `oncall`, which tells the owner, or `person:ID`"
             } else {
                 "mail is what there is: write a role, `team:ID` or an address"
             };
-            return refuse(format!("`{}` is not yet supported", shown(text)), "not yet", help.to_owned());
+            reading.not_yet(&node.span, &format!("`{}`", shown(text)), until_then);
+            return None;
         }
         Some(_) | None => {}
     }
@@ -306,8 +311,7 @@ fn is_address(text: &str) -> bool {
 fn reason(reading: &Reading<'_>, node: &Node) -> Option<Reason> {
     let text: &str = reading.read(node)?;
     if LATER_REASONS.contains(&text) {
-        let error = Diagnostic::error(reading.file(), &node.span, format!("the reason `{text}` is not yet supported")).label("not yet");
-        reading.report(error.help("a later version will send it; leave it out until then"));
+        reading.not_yet(&node.span, &format!("the reason `{text}`"), "leave it out");
         return None;
     }
     reading.word(node, "reason", SENDABLE_REASONS).and_then(Reason::from_word)

@@ -153,7 +153,8 @@ impl SeveritiesSection {
             reading.report(Diagnostic::error(reading.file(), &word.span, message).help(help));
         };
         match Severity::from_word(&text) {
-            Some(own) if own != severity => {
+            // Whoever sends `unknown` may mean something by it.
+            Some(own) if own != severity && own != Severity::Unknown => {
                 refuse(format!("`{text}` is a severity of its own and cannot be a word for {severity}"), "leave it out".to_owned());
                 return;
             }

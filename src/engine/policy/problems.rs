@@ -54,7 +54,7 @@ pub(super) static RULE: Shape = Shape {
             "how long it must stay quiet after a fix, up to 365d: then the problem closes. Default 14d.",
         ),
     ],
-    later: &[],
+    later: &[("team", "the team is the owner of the CI: set `owner` in the CMDB")],
 };
 
 /// `problems` of all files.

@@ -4,8 +4,8 @@
 
 use super::rules::Scope;
 use super::{Policy, RuleName, calendars, capacity, correlate, formats, identify, notify, priorities, problems, silences, slas, tests};
-use crate::expr;
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Takes, Unread};
+use crate::{cmdb, expr};
 
 /// The key of a section in rule files. The table below gives it.
 pub(super) trait Keyed {
@@ -88,7 +88,7 @@ macro_rules! sections {
                 Key::may("scope", Takes::Map(&SCOPE), "what is added to every condition in this file."),
                 $(Key::may(stringify!($key), <$Section>::TAKES, <$Section>::DOC)),+
             ],
-            later: &["rotas", "enrich", "inhibit", "maintenance", "storms", "majors", "heartbeats", "reports"],
+            later: LATER,
         };
 
         /// The sections of all files while they are read.
@@ -100,6 +100,9 @@ macro_rules! sections {
         impl Sections {
             /// Reads one file. Each section's rules follow those of the files before.
             pub(super) fn read<'a>(&mut self, reading: &Reading<'a>, root: &'a Node) {
+                if is_of_cmdb(reading, root) {
+                    return;
+                }
                 let Some(file) = reading.keys(root, &FILE) else { return };
                 let scope = scope(&file);
                 $(if let Some(node) = file.node(stringify!($key)) {
@@ -145,11 +148,37 @@ sections! {
     tests: tests::TestsSection,
 }
 
+/// Sections that a later version will know.
+const LATER: &[(&str, &str)] = &[
+    ("rotas", "`oncall` tells the owner: name people in `notify` with `person:ID`, or teams with `team:ID`"),
+    ("enrich", "give CMDB items `labels`, which conditions see as `ci.labels`"),
+    ("inhibit", "relate items in the CMDB, so that a cause explains its symptoms, or mute with `silences`"),
+    ("maintenance", "mute planned work with `silences` and `every`"),
+    ("storms", "join what belongs together with `group_by` in `correlate`"),
+    ("majors", "tell stakeholders of a P1 with `notify`"),
+    ("heartbeats", "let your monitoring alert on what went silent, such as `absent()` in Prometheus"),
+    ("reports", "take the figures from the API"),
+];
+
 static SCOPE: Shape = Shape {
     what: "`scope`",
     keys: &[Key::must("when", Takes::OneOrList(&Takes::Expression), "a condition that is added to every condition in this file.")],
     later: &[],
 };
+
+/// Whether a file holds records of the CMDB and nothing of rules, which is reported.
+fn is_of_cmdb(reading: &Reading<'_>, root: &Node) -> bool {
+    let Kind::Map(entries) = &root.kind else { return false };
+    let is_rules = |key: &str| FILE.names().any(|known| known == key && known != "scope");
+    let Some(first) = entries.iter().find(|entry| cmdb::files::sections().any(|section| section == entry.key)) else { return false };
+    let is_of_cmdb = !entries.iter().any(|entry| is_rules(&entry.key));
+    if is_of_cmdb {
+        let message = format!("`{}` belongs in a CMDB file, and this is a rules file", first.key);
+        let error = Diagnostic::error(reading.file(), &first.key_span, message);
+        reading.report(error.help("move the file into the folder of the CMDB, which is `cmdb` unless daemon.toml names another"));
+    }
+    is_of_cmdb
+}
 
 /// What the file adds to the conditions of its rules.
 fn scope<'a>(file: &Keys<'a, '_>) -> Scope<'a> {

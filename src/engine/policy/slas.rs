@@ -142,7 +142,7 @@ pub(super) static RULE: Shape = Shape {
         ),
         Key::may("warn_at", Takes::OneOrList(&Takes::Text), "used shares that warn, such as [50%, 75%, 90%]. Default [75%]."),
     ],
-    later: &["team"],
+    later: &[("team", "leave the rule out: only what is promised to users (sla) and by vendors (uc) is measured")],
 };
 
 /// `slas` of all files.
@@ -249,8 +249,11 @@ impl SlasSection {
 /// `sla` or `uc`; one with a team comes later.
 fn kind<'a>(reading: &Reading<'a>, node: &'a Node) -> SlaKind {
     if reading.read::<&str>(node) == Some(SlaKind::Ola.word()) {
-        let error = Diagnostic::error(reading.file(), &node.span, "the kind `ola` is not yet supported").label("not yet");
-        reading.report(error.help("a later version will know it; leave the rule out until then"));
+        reading.not_yet(
+            &node.span,
+            "the kind `ola`",
+            "leave the rule out: only what is promised to users (sla) and by vendors (uc) is measured",
+        );
         return SlaKind::Ola;
     }
     reading.word(node, "kind", &[SlaKind::Sla.word(), SlaKind::Uc.word()]).and_then(SlaKind::from_word).unwrap_or(SlaKind::Sla)
@@ -275,8 +278,7 @@ fn check_contract(keys: &Keys<'_, '_>, kind: SlaKind, contract: Option<&str>) {
 
 fn pause_reason<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<String> {
     if reading.read::<&str>(node)? == "maintenance" {
-        let error = Diagnostic::error(reading.file(), &node.span, "a pause by `maintenance` is not yet supported").label("not yet");
-        reading.report(error.help("there is no maintenance to pause for until then; leave it out"));
+        reading.not_yet(&node.span, "a pause by `maintenance`", "leave it out: there is no maintenance to pause for");
         return None;
     }
     reading.word(node, "reason to pause", HOLD_REASONS).map(str::to_owned)

@@ -9,7 +9,7 @@ use crate::text::Labels;
 use crate::time::{Span, Time};
 use crate::words::{
     Action, AlertState, ClockState, Explains, Health, IncidentState, Level, Means, Priority, ProblemState, Reason, Relation, Severity,
-    SlaTarget,
+    SlaKind, SlaTarget,
 };
 
 /// A file while it is read: where its faults gather.
@@ -69,18 +69,14 @@ impl<'a> Reading<'a> {
             return None;
         };
         for entry in entries {
-            if shape.later.contains(&entry.key.as_str()) {
-                let message = format!("`{}` in {} is not yet supported", entry.key, shape.what);
-                self.report(
-                    Diagnostic::error(self.file, &entry.key_span, message)
-                        .label("not yet")
-                        .help("a later version will know it; leave it out until then"),
-                );
+            if let Some((_, until_then)) = shape.later.iter().find(|(key, _)| *key == entry.key) {
+                self.not_yet(&entry.key_span, &format!("`{}` in {}", entry.key, shape.what), until_then);
             } else if !shape.names().any(|known| known == entry.key) {
                 let known: Vec<&str> = shape.names().collect();
                 let message = format!("unknown key `{}` in {}", entry.key, shape.what);
-                let label = match nearest(&entry.key, shape.names().chain(shape.later.iter().copied())) {
-                    Some(word) if shape.later.contains(&word) => format!("`{word}` is not yet supported"),
+                let later = shape.later.iter().map(|(key, _)| *key);
+                let label = match nearest(&entry.key, shape.names().chain(later.clone())) {
+                    Some(word) if later.clone().any(|key| key == word) => format!("`{word}` is not yet supported"),
                     Some(word) => format!("did you mean `{word}`?"),
                     None => String::new(),
                 };
@@ -96,6 +92,12 @@ impl<'a> Reading<'a> {
             self.report(Diagnostic::error(self.file, &self.first_line(node), message).help(format!("`{}`: {}", key.name, key.doc)));
         }
         Some(Keys { span: node.span.clone(), entries, shape, reading: self })
+    }
+
+    /// Refuses what a later version will know. `until_then` is what to do meanwhile.
+    pub fn not_yet(&self, span: &Range<usize>, what: &str, until_then: &str) {
+        let error = Diagnostic::error(self.file, span, format!("{what} is not yet supported")).label("not yet");
+        self.report(error.help(format!("a later version will know it; until then {until_then}")));
     }
 
     /// The items of a list; nothing is an empty list.
@@ -358,6 +360,7 @@ read_words!(
     Reason "reason",
     Relation "relation",
     SlaTarget "target",
+    SlaKind "kind",
     ClockState "state",
     ProblemState "state",
 );

@@ -9,8 +9,8 @@ pub struct Shape {
     pub what: &'static str,
     /// Its keys.
     pub keys: &'static [Key],
-    /// Keys that a later version will know; refused by name.
-    pub later: &'static [&'static str],
+    /// Keys that a later version will know, refused by name; each with what to do until then: a clause that goes on after `until then`.
+    pub later: &'static [(&'static str, &'static str)],
 }
 
 /// One key of a mapping.
@@ -77,6 +77,30 @@ impl Shape {
     /// The keys that are known, in order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
         self.keys.iter().map(|key| key.name)
+    }
+
+    /// Every key below this mapping that a later version will know, with what it stands in.
+    pub fn later_below(&'static self) -> Vec<(&'static str, &'static str)> {
+        fn below(takes: &'static Takes, found: &mut Vec<(&'static str, &'static str)>) {
+            match takes {
+                Takes::Map(shape) => found.extend(shape.later_below()),
+                Takes::List(of) | Takes::OneOrList(of) | Takes::Pairs(of) => below(of, found),
+                Takes::Either(of) => of.iter().for_each(|of| below(of, found)),
+                Takes::Text
+                | Takes::Expression
+                | Takes::Flag
+                | Takes::Count
+                | Takes::Number
+                | Takes::Duration
+                | Takes::Allowance
+                | Takes::Moment
+                | Takes::Word(_)
+                | Takes::Any => {}
+            }
+        }
+        let mut found: Vec<_> = self.later.iter().map(|(key, _)| (self.what, *key)).collect();
+        self.keys.iter().for_each(|key| below(&key.takes, &mut found));
+        found
     }
 
     /// JSON Schema (draft 2020-12) of this mapping.

@@ -40,6 +40,11 @@ pub(super) fn check(state: &State, world: &World, mails: &[Message], expected: &
         let text = differ("alerts", value, &actual, |e, a| alert(world, e, a), |cell| alert_in_a_line(world, cell), alert_wanted);
         found.extend(text.map(|text| (span.clone(), text)));
     }
+    if let Some(Spanned { value, span }) = &expected.sla {
+        let actual = promises(state, state.incidents.values().filter(|incident| incident.parent.is_none()), now);
+        let text = differ("sla", value, &actual, |e, a| promise(world, e, a), promise_in_a_line, promise_wanted);
+        found.extend(text.map(|text| (span.clone(), text)));
+    }
     if let Some(Spanned { value, span }) = &expected.problems {
         let actual: Vec<&Problem> = state.problems.values().collect();
         let text = differ("problems", value, &actual, |e, a| problem(world, e, a), |problem| problem_in_a_line(problem), problem_wanted);
@@ -164,9 +169,9 @@ fn incident(state: &State, world: &World, expected: &IncidentExpectation, incide
     }
     found.same("reopened", expected.reopened.as_ref(), &incident.reopened);
     found.same("recurrence", expected.recurrence.as_ref(), &incident.recurrence_of.is_some());
-    let promises = incident.promises(&state.terms, now);
+    let promises: Vec<(&Incident, Promise<'_>)> = promises(state, [incident], now);
     let holds = |value: &Vec<SlaExpectation>| {
-        let fits = |wanted: &SlaExpectation| (0..promises.len()).filter(|at| promise(wanted, &promises[*at])).collect();
+        let fits = |wanted: &SlaExpectation| (0..promises.len()).filter(|at| promise(world, wanted, &promises[*at]).is_empty()).collect();
         let fits: Vec<Vec<usize>> = value.iter().map(fits).collect();
         value.len() == promises.len() && matching(&fits, promises.len()).iter().all(Option::is_some)
     };
@@ -175,32 +180,51 @@ fn incident(state: &State, world: &World, expected: &IncidentExpectation, incide
     found.0
 }
 
-fn promise(expected: &SlaExpectation, there: &Promise<'_>) -> bool {
-    let SlaExpectation { name, target, state, deadline, percent } = expected;
-    name.as_ref().is_none_or(|name| *name == there.clock.name)
-        && target.is_none_or(|target| target == there.target)
-        && state.is_none_or(|state| state == there.standing.state)
-        && deadline.is_none_or(|deadline| Some(deadline) == there.standing.deadline)
-        && percent.is_none_or(|percent| percent == there.standing.percent)
+/// The promises of SLAs to some incidents.
+fn promises<'s>(state: &'s State, incidents: impl IntoIterator<Item = &'s Incident>, now: Time) -> Vec<(&'s Incident, Promise<'s>)> {
+    let of = |incident: &'s Incident| incident.promises(&state.terms, now).into_iter().map(move |promise| (incident, promise));
+    incidents.into_iter().flat_map(of).collect()
 }
 
-fn promise_in_a_line(promise: &Promise<'_>) -> String {
+fn promise(world: &World, expected: &SlaExpectation, (incident, there): &(&Incident, Promise<'_>)) -> Vec<Difference> {
+    let mut found = Differences::default();
+    found.text("name", expected.name.as_ref(), &there.clock.name);
+    let item = |named: &String| is_item(world, &incident.ci, &incident.item, named);
+    found.field("ci", expected.ci.as_ref(), item, |value| shown(value), || shown(&incident.item));
+    found.same("kind", expected.kind.as_ref(), &there.clock.kind);
+    let service = |named: &String| same_name(&there.clock.service, named);
+    found.field("service", expected.service.as_ref(), service, |value| shown(value), || shown(&there.clock.service));
+    found.same("target", expected.target.as_ref(), &there.target);
+    found.same("state", expected.state.as_ref(), &there.standing.state);
+    let deadline = there.standing.deadline;
+    let got = || deadline.map_or_else(|| "none while it is paused".to_owned(), |deadline| deadline.to_string());
+    found.field("deadline", expected.deadline.as_ref(), |value| Some(*value) == deadline, ToString::to_string, got);
+    found.same("percent", expected.percent.as_ref(), &there.standing.percent);
+    found.0
+}
+
+fn promise_in_a_line((incident, promise): &(&Incident, Promise<'_>)) -> String {
     let Standing { state, percent, deadline, .. } = &promise.standing;
     let deadline = deadline.map(|deadline| format!(", deadline: {deadline}")).unwrap_or_default();
-    format!("{{name: {}, target: {}, state: {state}, percent: {percent}{deadline}}}", shown(&promise.clock.name), promise.target)
+    let (name, ci) = (shown(&promise.clock.name), shown(&incident.item));
+    format!("{{name: {name}, ci: {ci}, target: {}, state: {state}, percent: {percent}{deadline}}}", promise.target)
 }
 
 fn promises_wanted(expected: &[SlaExpectation]) -> String {
-    let one = |SlaExpectation { name, target, state, deadline, percent }: &SlaExpectation| {
-        let name = name.as_ref().map(|name| format!("name: {}", shown(name)));
-        let target = target.map(|target| format!("target: {target}"));
-        let state = state.map(|state| format!("state: {state}"));
-        let percent = percent.map(|percent| format!("percent: {percent}"));
-        let deadline = deadline.map(|deadline| format!("deadline: {deadline}"));
-        let fields: Vec<String> = [name, target, state, percent, deadline].into_iter().flatten().collect();
-        format!("{{{}}}", fields.join(", "))
-    };
-    format!("[{}]", expected.iter().map(one).collect::<Vec<_>>().join(", "))
+    format!("[{}]", expected.iter().map(promise_wanted).collect::<Vec<_>>().join(", "))
+}
+
+fn promise_wanted(entry: &SlaExpectation) -> String {
+    let mut parts = Parts::default();
+    parts.text("name", entry.name.as_ref());
+    parts.text("ci", entry.ci.as_ref());
+    parts.word("kind", entry.kind.as_ref());
+    parts.text("service", entry.service.as_ref());
+    parts.word("target", entry.target.as_ref());
+    parts.word("state", entry.state.as_ref());
+    parts.word("percent", entry.percent.as_ref());
+    parts.word("deadline", entry.deadline.as_ref());
+    parts.finish()
 }
 
 /// Every reason of an incident: its own, its members', its timeline's.

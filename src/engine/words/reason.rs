@@ -98,7 +98,8 @@ reasons! {
 pub const SENDABLE_REASONS: &[&str] = &sendable::<{ count_sendable() }>();
 
 /// Words of reasons that a later version will send.
-pub const LATER_REASONS: &[&str] = &["reminder", "unacknowledged", "update", "flapping", "storm", "major", "known_error", "problem_closed"];
+pub const LATER_REASONS: &[&str] =
+    &["reminder", "unacknowledged", "update", "joined", "flapping", "storm", "major", "known_error", "problem_closed"];
 
 const fn count_sendable() -> usize {
     let (mut n, mut found) = (0, 0);

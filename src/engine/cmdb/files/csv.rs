@@ -27,6 +27,10 @@ pub(super) fn parse(file: &SourceFile, section: &str, shape: &'static Shape, fou
         let name = column.text.as_str();
         if known.contains(&name) {
             found.push(Diagnostic::error(file, &column.span, format!("the column `{}` is there twice", shown(name))).help("leave one out"));
+        } else if let Some((_, until_then)) = shape.later.iter().find(|(key, _)| *key == name) {
+            let message = format!("the column `{name}` is not yet supported");
+            let help = format!("a later version will know it; until then {until_then}");
+            found.push(Diagnostic::error(file, &column.span, message).label("not yet").help(help));
         } else if !shape.names().any(|key| key == name) {
             let columns: Vec<&str> = shape.names().collect();
             let message = format!("unknown column `{}` in {}", shown(name), shape.what);

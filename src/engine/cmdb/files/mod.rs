@@ -96,6 +96,16 @@ pub fn schema() -> Value {
     schema
 }
 
+/// The sections of a file, by their keys.
+pub fn sections() -> impl Iterator<Item = &'static str> {
+    FILE.names()
+}
+
+/// The keys of people, teams, items and contracts that a later version will know, with what they stand in.
+pub fn later() -> Vec<(&'static str, &'static str)> {
+    FILE.later_below()
+}
+
 /// The sections of a file.
 pub(crate) static FILE: Shape = Shape {
     what: "a CMDB file",
@@ -127,7 +137,10 @@ static TEAM: Shape = Shape {
         Key::may("calendar", Takes::Text, "The calendar, in the rules, of its working time."),
         Key::may("zone", Takes::Text, "The zone its mails give times in, such as Europe/Berlin; UTC unless given."),
     ],
-    later: &[],
+    later: &[
+        ("domain", "give the team's items a `domain`"),
+        ("language", "leave it out: mails are in English, and templates of your own may say it otherwise"),
+    ],
 };
 
 static ITEM: Shape = Shape {
@@ -183,7 +196,7 @@ static CONTRACT: Shape = Shape {
         Key::may("notice", Takes::Duration, "How long before its last day somebody must act, such as 90d."),
         Key::may("covers", TEXTS, "The items it covers."),
     ],
-    later: &[],
+    later: &[("reference", "put the number into `vendor`")],
 };
 
 fn tree(file: &SourceFile, found: &mut Vec<Diagnostic>, unread: &mut Unread) -> Option<Node> {

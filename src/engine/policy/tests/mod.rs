@@ -1,5 +1,7 @@
 //! `tests` in rule files: what must stay true, as plain data. Running them on a virtual clock is the trial's business.
 
+mod expect;
+
 use std::ops::Range;
 
 use super::Policy;
@@ -10,7 +12,9 @@ use crate::cmdb::files::read_inline;
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes};
 use crate::text::Labels;
 use crate::time::{Span, Time};
-use crate::words::{AlertState, ClockState, HOLD_REASONS, IncidentState, Level, Priority, ProblemState, Reason, SlaTarget};
+use crate::words::{HOLD_REASONS, Priority};
+pub use expect::{AlertExpectation, Expect, IncidentExpectation, MailExpectation, ProblemExpectation, SlaExpectation};
+use expect::{EXPECT, expect};
 
 /// One test.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,120 +151,6 @@ pub enum Command {
     },
 }
 
-/// What must hold at a moment. A list is complete and in any order, `[]` is none; what is left out is not looked at.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Expect {
-    /// The incidents that are neither closed nor a child of another.
-    pub incidents: Option<Spanned<Vec<IncidentExpectation>>>,
-    /// The mails since the last expectation of mails.
-    pub mails: Option<Spanned<Vec<MailExpectation>>>,
-    /// The alerts that are not cleared.
-    pub alerts: Option<Spanned<Vec<AlertExpectation>>>,
-    /// The problems that are not closed.
-    pub problems: Option<Spanned<Vec<ProblemExpectation>>>,
-}
-
-/// What an incident must be; what is left out is not looked at.
-#[derive(Debug, Clone, PartialEq)]
-pub struct IncidentExpectation {
-    /// Its bytes in the file.
-    pub span: Range<usize>,
-    /// The CI of its cause.
-    pub ci: Option<Spanned<String>>,
-    /// Its state.
-    pub state: Option<Spanned<IncidentState>>,
-    /// Its priority.
-    pub priority: Option<Spanned<Priority>>,
-    /// Its impact.
-    pub impact: Option<Spanned<Level>>,
-    /// Its urgency.
-    pub urgency: Option<Spanned<Level>>,
-    /// The rule that opened it.
-    pub rule: Option<Spanned<String>>,
-    /// Its team.
-    pub team: Option<Spanned<String>>,
-    /// Who has it; empty is nobody.
-    pub assignee: Option<Spanned<String>>,
-    /// Its title.
-    pub title: Option<Spanned<String>>,
-    /// The services it hurts, complete and in any order.
-    pub services: Option<Spanned<Vec<String>>>,
-    /// The CIs of its symptoms, complete and in any order, each once.
-    pub symptoms: Option<Spanned<Vec<String>>>,
-    /// How many alerts are attached.
-    pub alerts: Option<Spanned<u32>>,
-    /// A part of a sentence of its timeline.
-    pub because: Option<Spanned<String>>,
-    /// How often it was reopened.
-    pub reopened: Option<Spanned<u32>>,
-    /// Whether it is linked as the recurrence of an earlier one.
-    pub recurrence: Option<Spanned<bool>>,
-    /// Where the promises of its SLAs stand, complete and in any order.
-    pub sla: Option<Spanned<Vec<SlaExpectation>>>,
-}
-
-/// What a promise of an SLA must be; what is left out is not looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SlaExpectation {
-    /// The SLA's name.
-    pub name: Option<String>,
-    /// Of what.
-    pub target: Option<SlaTarget>,
-    /// Where it stands.
-    pub state: Option<ClockState>,
-    /// Until when.
-    pub deadline: Option<Time>,
-    /// The used share.
-    pub percent: Option<u32>,
-}
-
-/// What a mail must be; what is left out is not looked at.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MailExpectation {
-    /// Its bytes in the file.
-    pub span: Range<usize>,
-    /// Its address.
-    pub to: Option<Spanned<String>>,
-    /// Why it goes out.
-    pub reason: Option<Spanned<Reason>>,
-    /// A part of its subject.
-    pub subject: Option<Spanned<String>>,
-    /// The CI of its incident.
-    pub ci: Option<Spanned<String>>,
-    /// Its template.
-    pub template: Option<Spanned<String>>,
-}
-
-/// What a problem must be; what is left out is not looked at.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ProblemExpectation {
-    /// Its rule.
-    pub rule: Option<Spanned<String>>,
-    /// The CI of the incident that opened it.
-    pub ci: Option<Spanned<String>>,
-    /// Its state.
-    pub state: Option<Spanned<ProblemState>>,
-    /// Its title.
-    pub title: Option<Spanned<String>>,
-    /// How many outages it has.
-    pub incidents: Option<Spanned<u32>>,
-}
-
-/// What an alert must be; what is left out is not looked at.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AlertExpectation {
-    /// Its bytes in the file.
-    pub span: Range<usize>,
-    /// Its name.
-    pub name: Option<Spanned<String>>,
-    /// Its CI.
-    pub ci: Option<Spanned<String>>,
-    /// Its state.
-    pub state: Option<Spanned<AlertState>>,
-    /// The silence that mutes it, by name; empty is none.
-    pub muted_by: Option<Spanned<String>>,
-}
-
 static ALERT: Shape = Shape {
     what: "an alert",
     keys: &[
@@ -307,88 +197,11 @@ static DO: Shape = Shape {
         Key::may("words", Takes::Text, "of note, resolve, reopen and priority."),
         Key::may("reason", Takes::Word(HOLD_REASONS), "of hold."),
     ],
-    later: &["merge", "major", "silence"],
-};
-
-static INCIDENT: Shape = Shape {
-    what: "an expected incident",
-    keys: &[
-        Key::may("ci", Takes::Text, "the CI of its cause."),
-        Key::may("state", Takes::Word(IncidentState::WORDS), "its state."),
-        Key::may("priority", Takes::Word(Priority::WORDS), "its priority."),
-        Key::may("impact", Takes::Word(Level::WORDS), "its impact."),
-        Key::may("urgency", Takes::Word(Level::WORDS), "its urgency."),
-        Key::may("rule", Takes::Text, "the rule that opened it."),
-        Key::may("team", Takes::Text, "its team."),
-        Key::may("assignee", Takes::Text, "who has it; \"\" is nobody."),
-        Key::may("title", Takes::Text, "its title."),
-        Key::may("services", Takes::List(&Takes::Text), "the services it hurts, complete."),
-        Key::may("symptoms", Takes::List(&Takes::Text), "the CIs of its symptoms, complete."),
-        Key::may("alerts", Takes::Count, "how many alerts are attached."),
-        Key::may("because", Takes::Text, "a part of a sentence of its timeline."),
-        Key::may("reopened", Takes::Count, "how often it was reopened."),
-        Key::may("recurrence", Takes::Flag, "whether it is linked as the recurrence of an earlier one."),
-        Key::may("sla", Takes::List(&Takes::Map(&SLA)), "where the promises of its SLAs stand, complete and in any order; [] is none."),
+    later: &[
+        ("merge", "test it with the rules that should have joined them"),
+        ("major", "leave it out: no incident is major yet"),
+        ("silence", "write a rule of `silences`"),
     ],
-    later: &["problem", "major", "hold"],
-};
-
-static SLA: Shape = Shape {
-    what: "an expected promise",
-    keys: &[
-        Key::may("name", Takes::Text, "the SLA."),
-        Key::may("target", Takes::Word(SlaTarget::WORDS), "of what."),
-        Key::may("state", Takes::Word(ClockState::WORDS), "where it stands."),
-        Key::may("deadline", Takes::Moment, "until when."),
-        Key::may("percent", Takes::Count, "the used share, in percent."),
-    ],
-    later: &[],
-};
-
-static MAIL: Shape = Shape {
-    what: "an expected mail",
-    keys: &[
-        Key::may("to", Takes::Text, "its address."),
-        Key::may("reason", Takes::Word(Reason::WORDS), "why it goes out."),
-        Key::may("subject", Takes::Text, "a part of its subject."),
-        Key::may("ci", Takes::Text, "the CI of its incident."),
-        Key::may("template", Takes::Text, "its template."),
-    ],
-    later: &[],
-};
-
-static EXPECTED_ALERT: Shape = Shape {
-    what: "an expected alert",
-    keys: &[
-        Key::may("name", Takes::Text, "its name."),
-        Key::may("ci", Takes::Text, "its CI."),
-        Key::may("state", Takes::Word(AlertState::WORDS), "its state."),
-        Key::may("muted_by", Takes::Text, "the silence that mutes it; \"\" is none."),
-    ],
-    later: &[],
-};
-
-static PROBLEM: Shape = Shape {
-    what: "an expected problem",
-    keys: &[
-        Key::may("rule", Takes::Text, "its rule."),
-        Key::may("ci", Takes::Text, "the CI of the incident that opened it."),
-        Key::may("state", Takes::Word(ProblemState::WORDS), "its state."),
-        Key::may("title", Takes::Text, "its title."),
-        Key::may("incidents", Takes::Count, "how many outages it has."),
-    ],
-    later: &[],
-};
-
-static EXPECT: Shape = Shape {
-    what: "`expect`",
-    keys: &[
-        Key::may("incidents", Takes::List(&Takes::Map(&INCIDENT)), "all incidents that are not closed, in any order; [] is none."),
-        Key::may("mails", Takes::List(&Takes::Map(&MAIL)), "all mails since the last expectation of mails, in any order; [] is none."),
-        Key::may("problems", Takes::List(&Takes::Map(&PROBLEM)), "all problems that are not closed, in any order; [] is none."),
-        Key::may("alerts", Takes::List(&Takes::Map(&EXPECTED_ALERT)), "all alerts that are not cleared, in any order; [] is none."),
-    ],
-    later: &["slas"],
 };
 
 static STEP: Shape = Shape {
@@ -407,7 +220,7 @@ static STEP: Shape = Shape {
         ),
         Key::may("expect", Takes::Map(&EXPECT), "what must hold."),
     ],
-    later: &["change"],
+    later: &[("change", "leave the step out: there are no changes yet")],
 };
 
 /// A test.
@@ -594,72 +407,4 @@ fn command<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Do> {
         },
     };
     Some(Do { command, target: keys.get(name)?, actor: keys.get("as").unwrap_or_else(|| "operator".to_owned()) })
-}
-
-fn expect<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Expect> {
-    let keys = reading.keys(node, &EXPECT)?;
-    if keys.entries().is_empty() {
-        reading.wrong(node, "incidents, mails, alerts or problems");
-    }
-    Some(Expect {
-        incidents: each(&keys, "incidents", &INCIDENT, |keys| IncidentExpectation {
-            span: keys.span().clone(),
-            ci: keys.get("ci"),
-            state: keys.get("state"),
-            priority: keys.get("priority"),
-            impact: keys.get("impact"),
-            urgency: keys.get("urgency"),
-            rule: keys.get("rule"),
-            team: keys.get("team"),
-            assignee: keys.get("assignee"),
-            title: keys.get("title"),
-            services: keys.get("services"),
-            symptoms: keys.get("symptoms"),
-            alerts: keys.get("alerts"),
-            because: keys.get("because"),
-            reopened: keys.get("reopened"),
-            recurrence: keys.get("recurrence"),
-            sla: each(keys, "sla", &SLA, |keys| SlaExpectation {
-                name: keys.get("name"),
-                target: keys.get("target"),
-                state: keys.get("state"),
-                deadline: keys.get("deadline"),
-                percent: keys.get("percent"),
-            }),
-        }),
-        mails: each(&keys, "mails", &MAIL, |keys| MailExpectation {
-            span: keys.span().clone(),
-            to: keys.get("to"),
-            reason: keys.get("reason"),
-            subject: keys.get("subject"),
-            ci: keys.get("ci"),
-            template: keys.get("template"),
-        }),
-        alerts: each(&keys, "alerts", &EXPECTED_ALERT, |keys| AlertExpectation {
-            span: keys.span().clone(),
-            name: keys.get("name"),
-            ci: keys.get("ci"),
-            state: keys.get("state"),
-            muted_by: keys.get("muted_by"),
-        }),
-        problems: each(&keys, "problems", &PROBLEM, |keys| ProblemExpectation {
-            rule: keys.get("rule"),
-            ci: keys.get("ci"),
-            state: keys.get("state"),
-            title: keys.get("title"),
-            incidents: keys.get("incidents"),
-        }),
-    })
-}
-
-fn each<'a, 'r, T>(
-    keys: &Keys<'a, 'r>,
-    key: &'static str,
-    shape: &'static Shape,
-    read: impl Fn(&Keys<'a, 'r>) -> T,
-) -> Option<Spanned<Vec<T>>> {
-    let node = keys.node(key)?;
-    let items = keys.reading().items(node).iter();
-    let value = items.filter_map(|item| keys.reading().keys(item, shape)).map(|keys| read(&keys)).collect();
-    Some(Spanned { value, span: node.span.clone() })
 }
