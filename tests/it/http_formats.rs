@@ -1,9 +1,9 @@
 //! Bodies that senders and their enemies write: each is understood, or refused with a place and a reason; none ends the process.
 
 use proptest::prelude::*;
-use watchkeeper::ingest::formats::{Door, Parsed, alertmanager_api, alertmanager_webhook};
 use watchkeeper::ingest::json;
-use watchkeeper_engine::input::Refused;
+use watchkeeper::ingest::senders::{Door, Member, alertmanager_api, alertmanager_webhook};
+use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::policy::priorities::Severities;
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::Severity;
@@ -13,16 +13,20 @@ fn severities() -> Severities {
     Severities { words: words.into_iter().map(|(word, severity)| (word.to_owned(), severity)).collect() }
 }
 
-fn api(body: impl AsRef<[u8]>) -> Result<Parsed, Refused> {
+fn api(body: impl AsRef<[u8]>) -> Result<Vec<Member>, Refused> {
     alertmanager_api::parse(&Door { source: "prom", realm: "main", severities: &severities() }, body.as_ref())
 }
 
-fn webhook(body: impl AsRef<[u8]>) -> Result<Parsed, Refused> {
+fn webhook(body: impl AsRef<[u8]>) -> Result<Vec<Member>, Refused> {
     alertmanager_webhook::parse(&Door { source: "am", realm: "main", severities: &severities() }, body.as_ref())
 }
 
-fn faults(parsed: &Parsed) -> Vec<String> {
-    parsed.refused.iter().map(ToString::to_string).collect()
+fn inputs(parsed: &[Member]) -> Vec<&AlertInput> {
+    parsed.iter().filter_map(|member| member.said.as_ref().ok()).collect()
+}
+
+fn faults(parsed: &[Member]) -> Vec<String> {
+    parsed.iter().filter_map(|member| Some(member.said.as_ref().err()?.to_string())).collect()
 }
 
 fn t(text: &str) -> Option<Time> {
@@ -35,7 +39,7 @@ fn an_alert_of_prometheus_becomes_typed() {
              "annotations":{"summary":"db-1 does\nnot answer","description":"for 1 m"},
              "startsAt":"2026-11-24T03:02:00.5+01:00","endsAt":"2026-11-24T03:06:00Z","generatorURL":"http://prom/graph"}]"#)
     .unwrap();
-    let input = &parsed.inputs[0];
+    let input = inputs(&parsed)[0];
     assert_eq!((input.source.as_str(), input.realm.as_str(), input.name.as_str(), input.key.as_str()), ("prom", "main", "HostDown", ""));
     assert_eq!(input.severity, Severity::Critical);
     assert_eq!(input.summary, "db-1 does not answer");
@@ -52,7 +56,7 @@ fn what_a_sender_leaves_out_stays_left_out() {
         r#"[{"labels":{"alertname":"X"},"startsAt":"0001-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00.000Z","unknown":[{}]}]"#,
     ] {
         let parsed = api(body).unwrap();
-        assert_eq!((parsed.inputs[0].starts_at, parsed.inputs[0].ends_at), (None, None), "{body}");
+        assert_eq!((inputs(&parsed)[0].starts_at, inputs(&parsed)[0].ends_at), (None, None), "{body}");
     }
 }
 
@@ -71,8 +75,9 @@ fn a_batch_keeps_its_good_members_and_says_where_the_bad_ones_are() {
             {"labels":{"alertname":"G"},"annotations":{"a":{"b":1}}},
             {"labels":{"alertname":"Z"}}]"#)
     .unwrap();
-    assert_eq!(parsed.inputs.iter().map(|input| input.name.as_str()).collect::<Vec<_>>(), ["A", "Z"]);
-    assert_eq!(parsed.places, [0, 11]);
+    assert_eq!(inputs(&parsed).iter().map(|input| input.name.as_str()).collect::<Vec<_>>(), ["A", "Z"]);
+    let places: Vec<u32> = parsed.iter().filter(|member| member.said.is_ok()).map(|member| member.place).collect();
+    assert_eq!(places, [0, 11]);
     insta::assert_snapshot!(faults(&parsed).join("\n"), @r#"
     alerts[1].labels.n: a text, this is a number
     alerts[2].labels: at least one label with a value
@@ -124,12 +129,15 @@ fn a_body_that_is_no_list_of_alerts_is_refused_whole_with_a_place() {
 
 #[test]
 fn rules_for_odd_json_are_the_ones_that_are_written_down() {
-    let name = |body: &[u8]| api(body).unwrap().inputs[0].name.clone();
+    let name = |body: &[u8]| inputs(&api(body).unwrap())[0].name.clone();
     assert_eq!(name(b"\xef\xbb\xbf[{\"labels\":{\"alertname\":\"bom\"}}]"), "bom");
     assert_eq!(name(br#"[{"labels":{"alertname":"first","alertname":"last"}}]"#), "last", "of a repeated key the last value counts");
     assert_eq!(name(br#"[{"labels":{"alertname":"huge"},"ignored":1e999999,"also":-0,"and":18446744073709551616}]"#), "huge");
-    assert_eq!(api(br#"[{"labels":{"alertname":"nul","x":"a\u0000b"}}]"#).unwrap().inputs[0].labels.get("x"), "a\0b");
-    assert_eq!(api(br#"[{"labels":{"alertname":"never"},"endsAt":"9999-12-31T23:59:59Z"}]"#).unwrap().inputs[0].ends_at, Some(Time::NEVER));
+    assert_eq!(inputs(&api(br#"[{"labels":{"alertname":"nul","x":"a\u0000b"}}]"#).unwrap())[0].labels.get("x"), "a\0b");
+    assert_eq!(
+        inputs(&api(br#"[{"labels":{"alertname":"never"},"endsAt":"9999-12-31T23:59:59Z"}]"#).unwrap())[0].ends_at,
+        Some(Time::NEVER)
+    );
 }
 
 #[test]
@@ -147,7 +155,7 @@ fn a_body_cut_anywhere_is_refused_and_never_half_taken() {
 #[test]
 fn a_request_has_a_bounded_number_of_alerts() {
     let body = |n: usize| format!("[{}]", vec![r#"{"labels":{"a":"b"}}"#; n].join(","));
-    assert_eq!(api(body(json::REQUEST_ALERTS_MAX)).unwrap().inputs.len(), json::REQUEST_ALERTS_MAX);
+    assert_eq!(inputs(&api(body(json::REQUEST_ALERTS_MAX)).unwrap()).len(), json::REQUEST_ALERTS_MAX);
     assert_eq!(api(body(json::REQUEST_ALERTS_MAX + 1)).unwrap_err().place, "alerts");
 }
 
@@ -162,7 +170,7 @@ fn a_webhook_group_gives_each_alert_its_own_status() {
             {"status":"resolved","labels":{"alertname":"E"}}]}"#,
     )
     .unwrap();
-    let said: Vec<_> = parsed.inputs.iter().map(|input| (input.name.as_str(), input.resolved, input.ends_at)).collect();
+    let said: Vec<_> = inputs(&parsed).iter().map(|input| (input.name.as_str(), input.resolved, input.ends_at)).collect();
     assert_eq!(
         said,
         [("A", false, Some(Time::NEVER)), ("B", true, t("2026-11-24T03:05:00Z")), ("C", false, Some(Time::NEVER)), ("E", true, None),]
@@ -177,8 +185,8 @@ fn grafana_says_its_values_and_where_its_panel_is() {
             "values":{"A":93.5,"B":1,"C":null},"generatorURL":"","panelURL":"http://grafana/d/x?viewPanel=2"}]}"#,
     )
     .unwrap();
-    assert_eq!(parsed.inputs[0].value, "A=93.5 B=1");
-    assert_eq!(parsed.inputs[0].url, "http://grafana/d/x?viewPanel=2");
+    assert_eq!(inputs(&parsed)[0].value, "A=93.5 B=1");
+    assert_eq!(inputs(&parsed)[0].url, "http://grafana/d/x?viewPanel=2");
 }
 
 #[test]
@@ -229,8 +237,8 @@ fn odd_json() -> impl Strategy<Value = String> {
     })
 }
 
-fn every_fault_has_a_reason(parsed: Result<Parsed, Refused>) -> Result<(), TestCaseError> {
-    let faults = parsed.map_or_else(|fault| vec![fault], |parsed| parsed.refused);
+fn every_fault_has_a_reason(parsed: Result<Vec<Member>, Refused>) -> Result<(), TestCaseError> {
+    let faults = parsed.map_or_else(|fault| vec![fault], |parsed| parsed.into_iter().filter_map(|member| member.said.err()).collect());
     for fault in faults {
         prop_assert!(!fault.expected.is_empty() && !fault.place.is_empty(), "{fault:?}");
     }

@@ -3,8 +3,8 @@
 pub mod budget;
 pub mod connections;
 pub mod door;
-pub mod formats;
 pub mod http;
 pub mod json;
 pub mod kafka;
+pub mod senders;
 pub mod trust;

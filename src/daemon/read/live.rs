@@ -83,6 +83,18 @@ pub struct UnmatchedAlert {
     pub started_at: Time,
 }
 
+/// The sender's key of an alert, where it lives and is of that source.
+///
+/// # Errors
+/// There is no room, or the daemon stops.
+pub async fn alert_of_source(writer: &WriterHandle, id: AlertId, source: String, realm: String) -> Result<Option<String>, Full> {
+    let of = move |state: &State, _: &World, _: Time| {
+        let alert = &state.cell(id)?.alert;
+        (alert.realm == realm && state.source(alert.source) == source).then(|| alert.key.clone())
+    };
+    writer.ask(of).await
+}
+
 /// The vitals of alerts that live, however many.
 ///
 /// # Errors

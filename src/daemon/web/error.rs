@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use watchkeeper_engine::input::Refused;
 use watchkeeper_store::StoreError;
 
+use crate::ingest::door::NotHeard;
 use crate::ingest::http::BodyFault;
 use crate::ingest::trust::Denied;
 use crate::read::ReadError;
@@ -66,13 +67,7 @@ impl From<Full> for ApiError {
 
 impl From<BodyFault> for ApiError {
     fn from(fault: BodyFault) -> ApiError {
-        let status = match fault {
-            BodyFault::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyFault::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            BodyFault::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            BodyFault::Broken => StatusCode::BAD_REQUEST,
-        };
-        ApiError::new(status, fault.to_string())
+        NotHeard::Body(fault).into()
     }
 }
 

@@ -9,9 +9,9 @@ pub mod link_page;
 pub mod links;
 pub mod ops;
 pub mod page;
-pub mod pagerduty;
 mod problem_page;
 pub mod query;
+mod senders;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -35,8 +35,10 @@ use crate::config::{Config, Role, Token, Webhook};
 use crate::diagnostics::Findings;
 use crate::health::Health;
 use crate::ingest::budget::{Budget, Strangers};
+use crate::ingest::door::{Hall, NotHeard};
 use crate::ingest::http::Caller;
 use crate::ingest::kafka::KafkaHandle;
+use crate::ingest::senders::{Api, Credential};
 use crate::ingest::trust::{Denied, Need, Peer, Principal, Trust, WithoutTokens};
 use crate::mail::Links;
 use crate::published::Current;
@@ -145,8 +147,8 @@ pub enum Access {
     Listener(Need),
     /// Who may do that, by the tokens of the listener or the hook's own; the hook's name is the second part of the path.
     Hook(Need),
-    /// Who may send alerts; where no header says who it is, the handler compares what the body shows. Below a hook the hook's own token opens it too.
-    RoutingKey,
+    /// Who may send alerts, by a token that stands where this sender shows it. Below a hook the hook's own token opens it too.
+    Sender(&'static Api),
 }
 
 /// One method of one path.
@@ -182,8 +184,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     let mut all = ops::endpoints();
     all.extend(alertmanager::endpoints("", Access::Listener));
     all.extend(alertmanager::endpoints("/hooks/{hook}", Access::Hook));
-    all.extend(pagerduty::endpoints(""));
-    all.extend(pagerduty::endpoints("/hooks/{hook}"));
+    all.extend(senders::endpoints());
     all.extend(hooks::endpoints());
     all.extend(api::endpoints());
     all.extend(incident_page::endpoints());
@@ -259,6 +260,18 @@ impl App {
         self.current.now()
     }
 
+    /// What a door needs of the daemon, for bodies of so many bytes.
+    fn hall(&self, body_bytes_max: usize) -> Hall<'_> {
+        Hall {
+            world: self.world(),
+            now: self.now(),
+            writer: &self.writer,
+            body_bytes_max,
+            bytes_in_flight: &self.bytes_in_flight,
+            strangers: &self.strangers,
+        }
+    }
+
     /// Where an incident's page is, as mails link to it.
     pub fn incident_url(&self, id: impl std::fmt::Display) -> String {
         format!("{}/i/{id}", self.config.server.external_url)
@@ -280,7 +293,7 @@ impl App {
     }
 
     fn trust_of(&self, access: Access, path: &str) -> &Trust {
-        let is_hook = matches!(access, Access::Hook(_)) || (access == Access::RoutingKey && path.starts_with("/hooks/"));
+        let is_hook = matches!(access, Access::Hook(_)) || (matches!(access, Access::Sender(_)) && path.starts_with("/hooks/"));
         let hook = path.split('/').nth(2).filter(|_| is_hook);
         hook.and_then(|name| self.hooks.iter().find(|hook| hook.webhook.name == name)).map_or(&self.trust, |hook| &hook.trust)
     }
@@ -299,7 +312,7 @@ async fn guard(State(guarded): State<Guarded>, mut request: Request<Body>, next:
     let Guarded { app, access, path } = guarded;
     let mut response = match admit(&app, access, &mut request) {
         Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
+        Err(refusal) => *refusal,
     };
     mark(&mut response);
     harden(&mut response);
@@ -314,36 +327,42 @@ async fn guard(State(guarded): State<Guarded>, mut request: Request<Body>, next:
     response
 }
 
-fn admit(app: &App, access: Access, request: &mut Request<Body>) -> Result<(), ApiError> {
+/// Who asks, if they may; else the answer that says so, in the words of the API they use.
+fn admit(app: &App, access: Access, request: &mut Request<Body>) -> Result<(), Box<Response<Body>>> {
     // A request without a peer came by no listener of ours.
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Stranger);
     let trust = app.trust_of(access, request.uri().path());
-    let need = match access {
-        Access::Public => {
-            if let Ok(principal) = trust.admit(peer, request.method(), request.headers(), Need::Read) {
-                request.extensions_mut().insert::<Principal>(principal);
-            }
-            return Ok(());
+    let (method, headers) = (request.method(), request.headers());
+    let principal = match access {
+        Access::Public => trust.admit(peer, method, headers, Need::Read).ok(),
+        Access::Listener(need) | Access::Hook(need) => {
+            Some(trust.admit(peer, method, headers, need).map_err(|denied| Box::new(ApiError::from(denied).into_response()))?)
         }
-        Access::RoutingKey => match trust.admit(peer, request.method(), request.headers(), Need::Send) {
-            // The body may say who it is.
-            Err(Denied::Unknown) => return Ok(()),
-            Err(denied) => return Err(denied.into()),
-            Ok(_) => Need::Send,
-        },
-        Access::Listener(need) | Access::Hook(need) => need,
+        Access::Sender(api) => {
+            let shown = match (trust.admit(peer, method, headers, Need::Send), api.credential) {
+                // The body may say who it is.
+                (Err(Denied::Unknown), Credential::Body(_)) => Ok(None),
+                (Err(Denied::Unknown), Credential::Scheme(word)) => match senders::scheme(headers, word) {
+                    Some(token) => trust.by_token(token.as_bytes(), Need::Send).map(Some),
+                    None => Err(Denied::Unknown),
+                },
+                (admitted, Credential::Body(_) | Credential::Scheme(_) | Credential::Header) => admitted.map(Some),
+            };
+            shown.map_err(|denied| Box::new((api.refuse)(&NotHeard::Denied(denied))))?
+        }
     };
-    let mut principal = trust.admit(peer, request.method(), request.headers(), need)?;
-    if let Some(actor) = request.headers().get("x-watchkeeper-actor") {
+    let Some(mut principal) = principal else { return Ok(()) };
+    if let Some(actor) = request.headers().get("x-watchkeeper-actor").filter(|_| access != Access::Public) {
         if peer != Peer::Owner {
-            return Err(ApiError::new(StatusCode::FORBIDDEN, "X-Watchkeeper-Actor is believed over the daemon's socket only"));
+            let detail = "X-Watchkeeper-Actor is believed over the daemon's socket only";
+            return Err(Box::new(ApiError::new(StatusCode::FORBIDDEN, detail).into_response()));
         }
         let name = one_line(&cut(actor.to_str().unwrap_or_default(), ACTOR_BYTES_MAX));
         if !name.is_empty() {
             principal.name = name;
         }
     }
-    if let Some(caller) = request.extensions().get::<Caller>() {
+    if let Some(caller) = request.extensions().get::<Caller>().filter(|_| access != Access::Public) {
         caller.is_known();
     }
     request.extensions_mut().insert::<Principal>(principal);

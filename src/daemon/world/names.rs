@@ -9,7 +9,7 @@ use watchkeeper_engine::source::{Diagnostic, SourceFile, Unread, nearest};
 
 use super::build::Frame;
 use crate::diagnostics::Findings;
-use crate::ingest::door::BUILTIN_FORMATS;
+use crate::ingest::senders;
 use crate::mail::shipped;
 
 /// What the files give that others name.
@@ -43,7 +43,7 @@ fn check_formats(frame: &Frame, rules: &policy::Checked, findings: &mut Findings
     let topics = frame.config.kafka.iter().flat_map(|kafka| &kafka.topics);
     let topics = topics.map(|topic| ("Kafka topic", &topic.name, &topic.format, &topic.format_span));
     for (what, name, format, span) in webhooks.chain(topics) {
-        let known: Vec<&str> = BUILTIN_FORMATS.iter().map(|(name, _)| *name).chain(rules.policy.formats.names()).collect();
+        let known: Vec<&str> = senders::formats().chain(rules.policy.formats.names()).collect();
         if known.contains(&format.as_str()) || rules.policy.formats.named(format).is_some() || rules.unread.may_define(format) {
             continue;
         }
@@ -57,7 +57,7 @@ fn check_formats(frame: &Frame, rules: &policy::Checked, findings: &mut Findings
 
 /// No format of the rules has the name of one that the daemon reads itself: it would never be used.
 fn check_format_names(rules: &policy::Checked, findings: &mut Findings) {
-    for named in BUILTIN_FORMATS.iter().filter_map(|(name, _)| rules.policy.formats.named(name)) {
+    for named in senders::formats().filter_map(|name| rules.policy.formats.named(name)) {
         let found = named.error(format!("`{}` is a format that the daemon reads itself", named.name));
         let file = rules.policy.sources.iter().find(|file| file.path == named.file);
         note(findings, file, found.help("choose another name, such as `my-events`"));

@@ -7,9 +7,9 @@ use watchkeeper_engine::event::{Event, World};
 use watchkeeper_engine::input::{AlertInput, Refused};
 
 use super::position::{Position, Witness};
-use crate::ingest::door::{NotHeard, Reads, Source, parse};
-use crate::ingest::formats::{Headers, Parsed, cloudevents};
+use crate::ingest::door::{NotHeard, Source, parse};
 use crate::ingest::json::refused;
+use crate::ingest::senders::{Call, Headers, Member};
 use crate::writer::{Beside, DeadInput, Kept, Origin};
 
 /// Records of one batch: enough that a commit of some milliseconds is shared by many.
@@ -90,23 +90,41 @@ impl Intake {
             Some(value) if value.len() > bytes_max => {
                 Err(refused("value", format!("at most {bytes_max} bytes (`body_mib` in [limits]), this has {}", value.len())))
             }
-            Some(value) => parse(source, world, || headers(record), value).map_err(why),
+            Some(value) => {
+                let call = Call { route: None, id: "", query: "", headers: &|| headers(record), body: value };
+                parse(source, world, &call).map_err(why)
+            }
         };
-        let said = || if source.format == Reads::CloudEvents { cloudevents::kept(&headers(record)) } else { None };
-        let Parsed { inputs, places, refused, refused_places } =
-            parsed.unwrap_or_else(|fault| Parsed { refused: vec![fault], ..Parsed::default() });
+        let said = || source.reads.kept(|| headers(record));
+        let (mut inputs, mut places, mut refused, mut refused_places) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        match parsed {
+            Err(fault) => refused.push(fault),
+            Ok(members) => {
+                for Member { place, said, .. } in members {
+                    match said {
+                        Ok(input) => {
+                            inputs.push(input);
+                            places.push(place);
+                        }
+                        Err(fault) => {
+                            refused.push(fault);
+                            refused_places.push(place);
+                        }
+                    }
+                }
+            }
+        }
         let counts = self.counts.entry(no).or_default();
         counts.records += 1;
         if let Some(fault) = refused.last() {
             counts.rejected += 1;
             counts.fault = format!("offset {} of partition {}: {fault}", record.offset(), record.partition());
-            let members = refused_places.iter().filter_map(|place| u32::try_from(*place).ok()).collect();
-            self.letters.push(DeadInput::raw(&source.name, origin.clone(), &refused, members, bytes).with_headers(said()));
+            self.letters.push(DeadInput::raw(&source.name, origin.clone(), &refused, refused_places, bytes).with_headers(said()));
             self.refused.extend(refused.into_iter().map(|fault| (source.name.clone(), fault)));
         }
         if !inputs.is_empty() {
-            let members = places.iter().filter_map(|place| u32::try_from(*place).ok()).collect();
-            self.kept.push(Kept { members, letter: DeadInput::raw(&source.name, origin, &[], Vec::new(), bytes).with_headers(said()) });
+            self.kept
+                .push(Kept { members: places, letter: DeadInput::raw(&source.name, origin, &[], Vec::new(), bytes).with_headers(said()) });
             self.inputs.extend(inputs);
         }
         self.records += 1;
@@ -139,7 +157,7 @@ fn why(not_heard: NotHeard) -> Refused {
         NotHeard::Refused(fault) => fault,
         NotHeard::NoFormat(name) => refused("format", format!("a format of the rules in force, `{name}` is none")),
         NotHeard::Body(fault) => refused("value", fault.to_string()),
-        NotHeard::Full(full) => refused("value", full.to_string()),
+        NotHeard::Full(_) | NotHeard::Denied(_) | NotHeard::NoHook(_) => refused("value", not_heard.to_string()),
     }
 }
 

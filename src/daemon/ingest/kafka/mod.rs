@@ -94,7 +94,7 @@ pub fn start(shared: Shared) -> Result<Option<(Running, oneshot::Receiver<Ended>
     let Some(kafka) = &shared.config.kafka else { return Ok(None) };
     let client = Client::new(kafka)?;
     let topic = |topic: &crate::config::Topic| Topic {
-        source: Source { name: topic.name.clone(), realm: topic.realm.clone(), format: Reads::named(&topic.format) },
+        source: Source { name: topic.name.clone(), realm: topic.realm.clone(), reads: Reads::named(&topic.format) },
         state: TopicState::Unknown,
     };
     let topics: Vec<Topic> = kafka.topics.iter().map(topic).collect();

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::{Request, Uri};
+use axum::extract::State;
+use axum::http::Uri;
 use serde_json::{Value, json};
 
 use watchkeeper_engine::expr::{AlertView, Matcher};
@@ -15,39 +14,13 @@ use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::AlertState;
 
 use super::{AmError, RECEIVER, fingerprint, matchers};
-use crate::ingest::door::{Reads, Source, hear};
 use crate::read::live::{self, AlertNow};
 use crate::read::{Order, Span, Wanted};
 use crate::web::App;
-use crate::web::error::ApiError;
-use crate::web::hooks::{hook, sentence};
 use crate::web::query::{Query, Switch};
 
 /// Alerts that one answer lists; Alertmanager's API has no pages. The rest is left out, those with the highest ids.
 const ALERTS_MAX: usize = 50_000;
-
-/// The source of the bare paths.
-const DEFAULT_SOURCE: &str = "default";
-
-/// `POST /api/v2/alerts`.
-pub(super) async fn take(
-    State(app): State<App>,
-    Path(path): Path<BTreeMap<String, String>>,
-    request: Request<Body>,
-) -> Result<(), AmError> {
-    let (name, realm) = match path.get("hook") {
-        None => (DEFAULT_SOURCE.to_owned(), "main".to_owned()),
-        Some(name) => {
-            let webhook = hook(&app, name)?;
-            (webhook.name.clone(), webhook.realm.clone())
-        }
-    };
-    let source = Source { name, realm, format: Reads::AlertmanagerApi };
-    let world = app.world();
-    let heard =
-        hear(request, source, world, &app.writer, app.config.limits.body_bytes, &app.bytes_in_flight).await.map_err(ApiError::from)?;
-    if heard.refused.is_empty() { Ok(()) } else { Err(AmError::bad(sentence(&heard))) }
-}
 
 /// `GET /api/v2/alerts`.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, AmError> {

@@ -35,7 +35,6 @@ const CONFIGURATION: &str = "# Watchkeeper routes by its own rules.\nroute:\n  r
 pub(super) fn endpoints(prefix: &str, access: impl Fn(Need) -> Access) -> Vec<Endpoint> {
     let at = |path: &str| format!("{prefix}/api/v2/{path}");
     vec![
-        Endpoint::post(&at("alerts"), access(Need::Send), post(alerts::take)),
         Endpoint::get(&at("alerts"), access(Need::Read), get(alerts::list)),
         Endpoint::get(&at("alerts/groups"), access(Need::Read), get(alerts::groups)),
         Endpoint::get(&at("status"), access(Need::Read), get(status)),

@@ -15,6 +15,7 @@ use super::paging::{LIST, Paging, split};
 use super::{expected, no_id, pairs, record, text_or_null, time, time_or_null};
 
 use crate::ingest::door::{NotHeard, Reads, Source, parse};
+use crate::ingest::senders::{Call, Route, by_path};
 use crate::ingest::trust::Principal;
 use crate::read::ReadError;
 use crate::web::App;
@@ -83,21 +84,21 @@ fn again(app: &App, letter: &DeadLetter) -> Result<(Vec<AlertInput>, Vec<u32>), 
         Form::Raw if input.is_cut() => return Err(conflict("not all of its bytes are kept")),
         Form::Raw => {}
     }
-    let source = source(app, letter).ok_or_else(|| conflict("its source is no longer configured"))?;
-    let parsed = match parse(&source, &app.world(), || input.headers.clone().unwrap_or_default(), &input.bytes) {
-        Ok(parsed) => parsed,
+    let came = came(app, letter).ok_or_else(|| conflict("its source is no longer configured"))?;
+    let headers = || input.headers.clone().unwrap_or_default();
+    let call = Call { route: came.route, id: &came.id, query: "", headers: &headers, body: &input.bytes };
+    let members = match parse(&came.source, &app.world(), &call) {
+        Ok(members) => members,
         Err(NotHeard::Refused(fault)) => return Err(still_refused(&[&fault])),
         Err(other) => return Err(other.into()),
     };
     // The others were taken when it came, and may be over since.
-    let meant = |place: usize| input.members.is_empty() || u32::try_from(place).is_ok_and(|place| input.members.contains(&place));
-    let refused = parsed.refused.iter().zip(&parsed.refused_places).filter(|(_, place)| meant(**place));
-    let faults: Vec<&Refused> = refused.map(|(fault, _)| fault).collect();
+    let meant: Vec<_> = members.into_iter().filter(|member| input.members.is_empty() || input.members.contains(&member.place)).collect();
+    let faults: Vec<&Refused> = meant.iter().filter_map(|member| member.said.as_ref().err()).collect();
     if !faults.is_empty() {
         return Err(still_refused(&faults));
     }
-    let taken = parsed.inputs.into_iter().zip(parsed.places).filter(|(_, place)| meant(*place));
-    Ok(taken.map(|(alert, place)| (alert, u32::try_from(place).unwrap_or(u32::MAX))).unzip())
+    Ok(meant.into_iter().filter_map(|member| Some((member.said.ok()?, member.place))).unzip())
 }
 
 fn still_refused(faults: &[&Refused]) -> ApiError {
@@ -105,21 +106,37 @@ fn still_refused(faults: &[&Refused]) -> ApiError {
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "it is still refused, and nothing of it was taken").with("faults", faults)
 }
 
-/// The source of a letter as it is configured now.
-fn source(app: &App, letter: &DeadLetter) -> Option<Source> {
+/// By which way a letter came, as it is configured now.
+struct Came {
+    source: Source,
+    route: Option<&'static Route>,
+    id: String,
+}
+
+fn came(app: &App, letter: &DeadLetter) -> Option<Came> {
+    let whole = |source| Some(Came { source, route: None, id: String::new() });
     match &letter.input.origin {
         Origin::Kafka { topic, .. } => {
             let topic = app.config.kafka.iter().flat_map(|kafka| &kafka.topics).find(|known| known.name == *topic)?;
-            Some(Source { name: topic.name.clone(), realm: topic.realm.clone(), format: Reads::named(&topic.format) })
-        }
-        Origin::Http { path } if path == "/api/v2/alerts" => {
-            Some(Source { name: "default".to_owned(), realm: "main".to_owned(), format: Reads::AlertmanagerApi })
+            whole(Source { name: topic.name.clone(), realm: topic.realm.clone(), reads: Reads::named(&topic.format) })
         }
         Origin::Http { path } => {
-            let (name, below) = path.strip_prefix("/hooks/")?.split_once('/').unwrap_or((path.strip_prefix("/hooks/")?, ""));
-            let hook = app.hook(name)?;
-            let format = if below.is_empty() { Reads::named(&hook.format) } else { Reads::AlertmanagerApi };
-            Some(Source { name: hook.name.clone(), realm: hook.realm.clone(), format })
+            let (name, realm, format, below) = match path.strip_prefix("/hooks/") {
+                None => ("default", "main", "", path.as_str()),
+                Some(rest) => {
+                    let name = rest.split('/').next().unwrap_or_default();
+                    let hook = app.hook(name)?;
+                    (hook.name.as_str(), hook.realm.as_str(), hook.format.as_str(), &rest[name.len()..])
+                }
+            };
+            let source = |reads| Source { name: name.to_owned(), realm: realm.to_owned(), reads };
+            match below {
+                "" => whole(source(Reads::named(format))),
+                below => {
+                    let (sender, route, id) = by_path(below)?;
+                    Some(Came { source: source(Reads::By(sender)), route: Some(route), id: id.to_owned() })
+                }
+            }
         }
         Origin::Writer { .. } => None,
     }

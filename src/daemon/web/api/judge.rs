@@ -14,9 +14,9 @@ use watchkeeper_engine::trace::trace;
 use super::alerts::steps;
 use super::paging::{LIST, Paging};
 use super::{pairs, time};
-use crate::ingest::formats::{Door, alertmanager_api};
 use crate::ingest::http::read_body;
 use crate::ingest::json::{Moment, Pairs, of_serde, text};
+use crate::ingest::senders::{Door, alertmanager_api};
 use crate::read::live::{self, Unmatched};
 use crate::web::App;
 use crate::web::error::ApiError;
@@ -108,11 +108,9 @@ fn imagined(body: &[u8], world: &World) -> Result<Vec<AlertInput>, ApiError> {
     } else {
         alertmanager_api::parse(&door, format!("[{whole}]").as_bytes())?
     };
-    match parsed.refused.into_iter().next() {
-        Some(fault) => Err(fault.into()),
-        None if parsed.inputs.len() > TRIED_MAX => Err(too_many()),
-        None => Ok(parsed.inputs),
-    }
+    let within = parsed.len() <= TRIED_MAX;
+    let inputs = parsed.into_iter().map(|member| member.said).collect::<Result<Vec<AlertInput>, _>>()?;
+    if within { Ok(inputs) } else { Err(too_many()) }
 }
 
 fn too_many() -> ApiError {

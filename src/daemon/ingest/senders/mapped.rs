@@ -7,26 +7,16 @@ use serde_json::Value;
 use watchkeeper_engine::input::Refused;
 use watchkeeper_engine::policy::formats::Format;
 
-use super::{Door, Parsed};
+use super::{Door, Member};
 use crate::ingest::json::{bounded_members, of_serde, text};
 
 /// The alerts of a body. Names of `headers` are in lower case.
 ///
 /// # Errors
 /// The body is no JSON, has no list where the format says that its alerts are, or is beyond a bound; nothing of it is taken.
-pub fn parse(door: &Door<'_>, format: &Format, headers: &BTreeMap<String, String>, body: &[u8]) -> Result<Parsed, Refused> {
+pub fn parse(door: &Door<'_>, format: &Format, headers: &BTreeMap<String, String>, body: &[u8]) -> Result<Vec<Member>, Refused> {
     let text = text(body)?;
     let value: Value = serde_json::from_str(text).map_err(|error| of_serde(&error, text, "JSON"))?;
     let members = bounded_members(format.map(door.realm, door.source, &value, headers)?)?;
-    let mut parsed = Parsed::default();
-    for (index, member) in members.into_iter().enumerate() {
-        match member {
-            Ok(input) => {
-                parsed.inputs.push(input);
-                parsed.places.push(index);
-            }
-            Err(fault) => parsed.refuse(index, fault),
-        }
-    }
-    Ok(parsed)
+    Ok(members.into_iter().enumerate().map(|(place, said)| Member::placed(place, said)).collect())
 }

@@ -10,8 +10,16 @@ use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::text::cut;
 use watchkeeper_engine::time::Time;
 
-use super::{Door, Headers, Parsed, alertmanager_webhook, at};
+use super::{Door, Headers, Keeps, Member, Sender, Speaks, alertmanager_webhook, at};
 use crate::ingest::json::{Moment, Pairs, bounded_members, kind, moment, of_serde, refused, text};
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "cloudevents",
+    read: |door, call| parse(door, &(call.headers)(), call.body),
+    keeps: Keeps::BodyAnd(kept),
+    speaks: Speaks::Bodies,
+};
 
 /// Attributes that every event has.
 const REQUIRED: [&str; 4] = ["specversion", "id", "source", "type"];
@@ -32,22 +40,18 @@ struct Event {
 ///
 /// # Errors
 /// The message is no event, or beyond a bound; nothing of it is taken.
-pub fn parse(door: &Door<'_>, headers: &Headers, body: &[u8]) -> Result<Parsed, Refused> {
+pub fn parse(door: &Door<'_>, headers: &Headers, body: &[u8]) -> Result<Vec<Member>, Refused> {
     let media = headers.get("content-type").map_or("", String::as_str);
     let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let mut parsed = Parsed::default();
     let attributes = binary(headers);
     if media == "application/cloudevents-batch+json" || (attributes.is_none() && body.trim_ascii_start().starts_with(b"[")) {
         let text = text(body)?;
         let members: Vec<Value> = serde_json::from_str(text).map_err(|error| of_serde(&error, text, "a list of events `[…]`"))?;
-        for (index, member) in bounded_members(members)?.into_iter().enumerate() {
-            let inputs = structured(member).and_then(|event| alerts(door, event));
-            match inputs {
-                Ok(inputs) => inputs.into_iter().for_each(|input| parsed.put(index, Ok(input))),
-                Err(fault) => parsed.refuse(index, at(index, &fault)),
-            }
-        }
-        return Ok(parsed);
+        let of = |(place, member)| match structured(member).and_then(|event| alerts(door, event)) {
+            Ok(inputs) => inputs.into_iter().map(|input| Member::new(place, Ok(input))).collect(),
+            Err(fault) => vec![Member::placed(place, Err(at(place, &fault)))],
+        };
+        return Ok(bounded_members(members)?.into_iter().enumerate().flat_map(of).collect());
     }
     let event = match attributes {
         Some(attributes) if media != "application/cloudevents+json" => Event { data: data_of(&media, body)?, attributes },
@@ -59,16 +63,13 @@ pub fn parse(door: &Door<'_>, headers: &Headers, body: &[u8]) -> Result<Parsed, 
             )?
         }
     };
-    for (index, input) in alerts(door, event)?.into_iter().enumerate() {
-        parsed.put(index, Ok(input));
-    }
-    Ok(parsed)
+    Ok(alerts(door, event)?.into_iter().enumerate().map(|(place, input)| Member::new(place, Ok(input))).collect())
 }
 
 /// Those of `headers` that say what a message is: kept beside what could not be read, so that it can be tried again.
-pub fn kept(headers: &Headers) -> Option<Headers> {
+fn kept(headers: &Headers) -> Headers {
     let says = |name: &str| name == "content-type" || name.starts_with("ce-") || name.starts_with("ce_");
-    Some(headers.iter().filter(|(name, _)| says(name)).map(|(name, value)| (name.clone(), value.clone())).collect())
+    headers.iter().filter(|(name, _)| says(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The attributes of binary mode: `ce-type` over HTTP, percent-encoded; `ce_type` over Kafka.
@@ -155,11 +156,9 @@ fn alerts(door: &Door<'_>, event: Event) -> Result<Vec<AlertInput>, Refused> {
     }
     if data.get("alerts").is_some_and(Value::is_array) {
         let group = alertmanager_webhook::parse(door, data.to_string().as_bytes())?;
-        return match group.refused.into_iter().next() {
-            // Of one event nothing is taken twice: a part of it would be, when it is tried again.
-            Some(fault) => Err(Refused { place: format!("data.{}", fault.place), expected: fault.expected }),
-            None => Ok(group.inputs),
-        };
+        // Of one event nothing is taken twice: a part of it would be, when it is tried again.
+        let within = |fault: Refused| Refused { place: format!("data.{}", fault.place), ..fault };
+        return group.into_iter().map(|member| member.said.map_err(within)).collect();
     }
     let texts = |value: Option<&Value>| match value {
         Some(Value::Object(pairs)) => pairs.iter().filter_map(|(name, value)| Some((name.clone(), scalar(value)?))).collect(),

@@ -2,41 +2,58 @@
 //!
 //! A triggered alert fires until it is resolved: these senders say each once.
 
+use axum::body::Body;
+use axum::http::{Method, Response, StatusCode};
 use serde::Deserialize;
-use serde_json::{Map, Value};
-use watchkeeper_engine::input::{AlertInput, Refused};
+use serde_json::{Map, Value, json as object};
+use uuid::Uuid;
+use watchkeeper_engine::input::{AlertInput, Refused, Says};
 use watchkeeper_engine::text::{Labels, cut};
 use watchkeeper_engine::time::Time;
 
-use super::{Door, UNNAMED};
+use super::{Api, Call, Credential, Does, Door, Keeps, Member, Route, Sender, Speaks, UNNAMED, json};
+use crate::ingest::door::{Heard, NotHeard};
 use crate::ingest::json::{moment, of_serde, refused, text};
 
 /// Characters of a `dedup_key`: PagerDuty's own bound.
 const KEY_CHARS_MAX: usize = 255;
+/// Bytes of a body: PagerDuty's own bound.
+const BODY_BYTES_MAX: usize = 512 * 1024;
 /// Words of `severity`.
 const SEVERITIES: [&str; 4] = ["critical", "error", "warning", "info"];
 
-/// One event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// What its sender shows as its secret.
-    pub routing_key: String,
-    /// Which alert it is about; empty where a trigger names none, and the receiver invents one.
-    pub dedup_key: String,
-    /// What happened.
-    pub action: Action,
-}
-
-/// What happened to an alert.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// It fires.
-    Trigger(Box<AlertInput>),
-    /// Somebody has it.
-    Acknowledge,
-    /// It is over.
-    Resolve,
-}
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "pagerduty",
+    read,
+    // The routing key in it is a secret.
+    keeps: Keeps::Nothing,
+    speaks: Speaks::Api(Api {
+        routes: &[Route {
+            method: Method::POST,
+            path: "/v2/enqueue",
+            does: Does::Takes,
+            summary: "Takes an event of PagerDuty's Events API v2. Where no header names a token, `routing_key` is compared with them.",
+            body: r#"{"type": "object", "required": ["routing_key", "event_action"], "properties": {
+                "routing_key": {"type": "string"}, "event_action": {"enum": ["trigger", "acknowledge", "resolve"]},
+                "dedup_key": {"type": "string", "maxLength": 255}, "client": {"type": "string"}, "client_url": {"type": "string"}, "links": {"type": "array"},
+                "payload": {"type": "object", "required": ["summary", "source", "severity"], "properties": {
+                    "summary": {"type": "string"}, "source": {"type": "string"}, "severity": {"enum": ["critical", "error", "warning", "info"]},
+                    "timestamp": {"type": "string", "format": "date-time"}, "component": {"type": "string"}, "group": {"type": "string"},
+                    "class": {"type": "string"}, "custom_details": {}}}}}"#,
+            query: &[],
+            answers: &[
+                (202, "It is on disk, or an end or acknowledgement of what is not known."),
+                (400, "It is no event; `errors` says all that is wrong."),
+                (413, "The body is too large."),
+            ],
+        }],
+        credential: Credential::Body(routing_key),
+        body_bytes_max: BODY_BYTES_MAX,
+        answer,
+        refuse,
+    }),
+};
 
 #[derive(Deserialize)]
 struct Posted {
@@ -82,11 +99,25 @@ struct Link {
     href: String,
 }
 
-/// Reads one event: every fault of it.
-///
-/// # Errors
-/// It is none, or beyond a bound.
-pub fn parse(door: &Door<'_>, body: &[u8]) -> Result<Event, Vec<Refused>> {
+/// One event, or every fault of it.
+fn read(door: &Door<'_>, call: &Call<'_>) -> Result<Vec<Member>, Refused> {
+    let refused = |fault| Member::placed(0, Err(fault));
+    Ok(match event(door, call.body) {
+        Ok(input) => vec![Member::placed(0, input.bounded())],
+        Err(faults) => faults.into_iter().map(refused).collect(),
+    })
+}
+
+/// What a sender shows as its secret.
+fn routing_key(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Shows {
+        routing_key: String,
+    }
+    serde_json::from_str(text(body).ok()?).ok().map(|shows: Shows| shows.routing_key)
+}
+
+fn event(door: &Door<'_>, body: &[u8]) -> Result<AlertInput, Vec<Refused>> {
     let text = text(body).map_err(|fault| vec![fault])?;
     let posted: Posted = serde_json::from_str(text)
         .map_err(|error| vec![of_serde(&error, text, "an event: an object with routing_key and event_action")])?;
@@ -94,34 +125,25 @@ pub fn parse(door: &Door<'_>, body: &[u8]) -> Result<Event, Vec<Refused>> {
     if posted.routing_key.is_empty() {
         faults.push(refused("routing_key", "a text: a token of this source"));
     }
-    let dedup_key = posted.dedup_key.clone().unwrap_or_default();
-    if dedup_key.chars().count() > KEY_CHARS_MAX {
+    let key = posted.dedup_key.clone().unwrap_or_default();
+    if key.chars().count() > KEY_CHARS_MAX {
         faults.push(refused("dedup_key", format!("at most {KEY_CHARS_MAX} characters")));
     }
-    let action = match posted.event_action.as_str() {
-        "trigger" => posted.payload.as_ref().map_or_else(
-            || Err(vec![refused("payload", "an object: a trigger needs it")]),
-            |payload| trigger(door, &posted, payload).map(|input| Action::Trigger(Box::new(input))),
-        ),
-        "acknowledge" | "resolve" if dedup_key.is_empty() => Err(vec![refused("dedup_key", "a text: it says which alert is meant")]),
-        "acknowledge" => Ok(Action::Acknowledge),
-        "resolve" => Ok(Action::Resolve),
+    let input = match posted.event_action.as_str() {
+        "trigger" => posted
+            .payload
+            .as_ref()
+            .map_or_else(|| Err(vec![refused("payload", "an object: a trigger needs it")]), |payload| trigger(door, &posted, payload)),
+        "acknowledge" | "resolve" if key.is_empty() => Err(vec![refused("dedup_key", "a text: it says which alert is meant")]),
+        "acknowledge" => Ok(AlertInput { says: Says::Acknowledged { by: String::new() }, ..door.keyed(&key) }),
+        "resolve" => Ok(AlertInput { resolved: true, ..door.keyed(&key) }),
         other => Err(vec![refused("event_action", format!("trigger, acknowledge or resolve, this is {:?}", cut(other, 40)))]),
     };
-    match action {
-        Ok(action) if faults.is_empty() => Ok(Event { routing_key: posted.routing_key, dedup_key, action }),
+    match input {
+        Ok(input) if faults.is_empty() => Ok(input),
         Ok(_) => Err(faults),
         Err(further) => Err(faults.into_iter().chain(further).collect()),
     }
-}
-
-/// The end of the alert that `key` names.
-pub fn resolved(door: &Door<'_>, key: &str) -> AlertInput {
-    let mut input = AlertInput::named(door.source, UNNAMED);
-    door.realm.clone_into(&mut input.realm);
-    key.clone_into(&mut input.key);
-    input.resolved = true;
-    input
 }
 
 fn trigger(door: &Door<'_>, posted: &Posted, payload: &Payload) -> Result<AlertInput, Vec<Refused>> {
@@ -152,7 +174,7 @@ fn trigger(door: &Door<'_>, posted: &Posted, payload: &Payload) -> Result<AlertI
     let name = [text(&payload.class), text(&payload.component), text(&payload.group)].into_iter().find(|name| !name.is_empty());
     let mut input = AlertInput::named(door.source, name.as_deref().unwrap_or(UNNAMED));
     door.realm.clone_into(&mut input.realm);
-    input.key = text(&posted.dedup_key);
+    input.key = Some(text(&posted.dedup_key)).filter(|key| !key.is_empty()).unwrap_or_else(|| Uuid::new_v4().simple().to_string());
     input.severity = door.severities.of(&payload.severity);
     input.summary.clone_from(&payload.summary);
     input.labels = Labels::new([
@@ -181,4 +203,22 @@ fn details(value: &Value, client: Option<&str>) -> Vec<(String, String)> {
     }
     details.extend(client.map(|client| ("client".to_owned(), client.to_owned())));
     details
+}
+
+fn answer(_: &Call<'_>, heard: &Heard) -> Response<Body> {
+    let errors: Vec<String> = heard.refused.iter().map(|fault| format!("{}: expected {}", fault.place, fault.expected)).collect();
+    if heard.without_room > 0 {
+        return json(StatusCode::SERVICE_UNAVAILABLE, &object!({"status": "no room", "message": errors.join("; ")}));
+    }
+    if !errors.is_empty() {
+        let body = object!({"status": "invalid event", "message": "Event object is invalid", "errors": errors});
+        return json(StatusCode::BAD_REQUEST, &body);
+    }
+    // An end or acknowledgement of what was never known is a success to PagerDuty.
+    let key = heard.outcomes.first().map_or("", |ended| ended.key.as_str());
+    json(StatusCode::ACCEPTED, &object!({"status": "success", "message": "Event processed", "dedup_key": key}))
+}
+
+fn refuse(not_heard: &NotHeard) -> Response<Body> {
+    json(not_heard.status(), &object!({"status": "not taken", "message": not_heard.to_string()}))
 }

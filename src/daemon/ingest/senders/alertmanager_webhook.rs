@@ -9,8 +9,12 @@ use serde_json::value::RawValue;
 use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::time::Time;
 
-use super::{Door, Parsed, why_unread};
+use super::{Door, Keeps, Member, Sender, Speaks, why_unread};
 use crate::ingest::json::{Moment, Pairs, bounded_members, kind, of_serde, refused, text};
+
+/// The sender.
+pub static SENDER: Sender =
+    Sender { name: "alertmanager", read: |door, call| parse(door, call.body), keeps: Keeps::Body, speaks: Speaks::Bodies };
 
 #[derive(Deserialize)]
 struct Group<'a> {
@@ -44,15 +48,12 @@ struct GroupAlert {
 ///
 /// # Errors
 /// The body is no group of alerts, or beyond a bound; nothing of it is taken.
-pub fn parse(door: &Door<'_>, body: &[u8]) -> Result<Parsed, Refused> {
+pub fn parse(door: &Door<'_>, body: &[u8]) -> Result<Vec<Member>, Refused> {
     let text = text(body)?;
     let group: Group<'_> = serde_json::from_str(text).map_err(|error| why_no_group(text, &error))?;
     let members = bounded_members(group.alerts.ok_or_else(|| no_alerts(text))?)?;
-    let mut parsed = Parsed::default();
-    for (index, raw) in members.iter().enumerate() {
-        parsed.put(index, member(door, raw.get(), group.status.as_deref()));
-    }
-    Ok(parsed)
+    let of = |(place, raw): (usize, &&RawValue)| Member::new(place, member(door, raw.get(), group.status.as_deref()));
+    Ok(members.iter().enumerate().map(of).collect())
 }
 
 fn member(door: &Door<'_>, raw: &str, group_status: Option<&str>) -> Result<AlertInput, Refused> {

@@ -1,0 +1,142 @@
+//! The APIs of senders: each route of the table, at the root as source `default` and below each hook as that source.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, Request, Response, header};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use serde_json::{Map, Value, json};
+
+use watchkeeper_engine::ids::AlertId;
+
+use super::{Access, App, Endpoint};
+use crate::ingest::door::{NotHeard, Reads, Source, Visit, Who, hear};
+use crate::ingest::senders::{Api, Call, Credential, Does, Headers, Route, Seen, Sender, apis};
+use crate::ingest::trust::{Denied, Need, Principal};
+use crate::read::live;
+
+/// What the bare paths are called as a source.
+pub(super) const DEFAULT_SOURCE: &str = "default";
+/// What its alerts belong to.
+const DEFAULT_REALM: &str = "main";
+/// Below which path a hook's own are.
+const HOOK: &str = "/hooks/{hook}";
+
+/// The endpoints, as the table has them.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let of = |(sender, api, route): (&'static Sender, &'static Api, &'static Route)| {
+        ["", HOOK].map(|prefix| Endpoint {
+            method: route.method.clone(),
+            path: format!("{prefix}{}", route.path),
+            access: Access::Sender(api),
+            handler: handler(sender, api, route),
+        })
+    };
+    routes().flat_map(of).collect()
+}
+
+/// What OpenAPI says of them: operations by path and method.
+pub(super) fn described() -> Map<String, Value> {
+    let mut paths = Map::new();
+    for (sender, _, route) in routes() {
+        for prefix in ["", HOOK] {
+            let path = format!("{prefix}{}", route.path);
+            let methods = paths.entry(path.clone()).or_insert_with(|| json!({}));
+            methods[route.method.as_str().to_lowercase()] = operation(sender, route, &path);
+        }
+    }
+    paths
+}
+
+fn routes() -> impl Iterator<Item = (&'static Sender, &'static Api, &'static Route)> {
+    apis().flat_map(|(sender, api)| api.routes.iter().map(move |route| (sender, api, route)))
+}
+
+fn operation(sender: &Sender, route: &Route, path: &str) -> Value {
+    let in_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let in_path = in_path.map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
+    let in_query =
+        route.query.iter().map(|(name, says)| json!({"name": name, "in": "query", "description": says, "schema": {"type": "string"}}));
+    let refusals = [
+        (401, "No token, or one that nobody has."),
+        (403, "The token does not allow that."),
+        (503, "No room, or the daemon stops; `Retry-After` says when to try again."),
+    ];
+    let answers = route.answers.iter().chain(&refusals);
+    let responses: Map<String, Value> = answers.map(|(status, says)| (status.to_string(), json!({"description": says}))).collect();
+    let mut operation = json!({
+        "summary": route.summary,
+        "tags": [sender.name],
+        "parameters": in_path.chain(in_query).collect::<Vec<Value>>(),
+        "responses": responses,
+    });
+    if let Ok(schema) = serde_json::from_str::<Value>(route.body) {
+        operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": schema}}});
+    }
+    operation
+}
+
+fn handler(sender: &'static Sender, api: &'static Api, route: &'static Route) -> MethodRouter<App> {
+    let serve = move |State(app): State<App>,
+                      Path(path): Path<BTreeMap<String, String>>,
+                      who: Option<Extension<Principal>>,
+                      request: Request<Body>| async move {
+        let served = serve(&app, sender, api, route, path, who.map(|Extension(who)| who), request).await;
+        served.unwrap_or_else(|not_heard| (api.refuse)(&not_heard))
+    };
+    // Routes are made of the methods that have a filter; a test asks for every one of them.
+    on(MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::POST), serve)
+}
+
+async fn serve(
+    app: &App,
+    sender: &'static Sender,
+    api: &'static Api,
+    route: &'static Route,
+    mut path: BTreeMap<String, String>,
+    who: Option<Principal>,
+    request: Request<Body>,
+) -> Result<Response<Body>, NotHeard> {
+    let id = path.remove("id").unwrap_or_default();
+    let reads = Reads::By(sender);
+    let source = match path.get("hook") {
+        None => Source { name: DEFAULT_SOURCE.to_owned(), realm: DEFAULT_REALM.to_owned(), reads },
+        Some(name) => {
+            let webhook = super::hooks::hook(app, name).map_err(|error| NotHeard::NoHook(error.detail))?;
+            Source { name: webhook.name.clone(), realm: webhook.realm.clone(), reads }
+        }
+    };
+    if let Does::Shows { about, show } = route.does {
+        let query = request.uri().query().unwrap_or_default();
+        let call = Call { route: Some(route), id: &id, query, headers: &Headers::new, body: &[] };
+        let seen = match about(&call) {
+            Some(id) => seen(app, id, source).await?,
+            None => None,
+        };
+        return Ok(show(&call, seen.as_ref()));
+    }
+    let uri = request.uri().path().to_owned();
+    let in_body = |body: &[u8]| match api.credential {
+        Credential::Body(of) => {
+            let key = of(body).ok_or(Denied::Unknown)?;
+            app.trust_of(Access::Sender(api), &uri).by_token(key.as_bytes(), Need::Send)
+        }
+        Credential::Header | Credential::Scheme(_) => Err(Denied::Unknown),
+    };
+    let who = who.map_or(Who::InBody(&in_body), Who::Known);
+    let hall = app.hall(api.body_bytes_max.min(app.config.limits.body_bytes));
+    hear(request, source, Visit { route: Some(route), id, who }, hall, api.answer).await
+}
+
+/// An alert of a source that lives, by its number.
+async fn seen(app: &App, id: AlertId, source: Source) -> Result<Option<Seen>, NotHeard> {
+    let of = live::alert_of_source(&app.writer, id, source.name, source.realm).await.map_err(NotHeard::Full)?;
+    Ok(of.map(|key| Seen { id, key }))
+}
+
+/// The token behind the sender's own word in `Authorization`.
+pub(super) fn scheme<'a>(headers: &'a HeaderMap, word: &str) -> Option<&'a str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(word).then(|| token.trim())
+}
