@@ -64,6 +64,18 @@ fn the_configurations_of_the_image_and_of_the_trial_installation_have_no_fault()
     }
 }
 
+/// What the build reads at the root of the repository is in the image's build stage, and nothing is named that is not there.
+#[test]
+fn the_image_is_built_of_what_the_build_reads() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = std::fs::read_to_string(deploy("docker/Dockerfile")).unwrap();
+    let copied: BTreeSet<&str> =
+        file.lines().filter_map(|line| line.strip_prefix("COPY ")).flat_map(|rest| rest.split(' ').filter(|word| !word.starts_with('-'))).collect();
+    for read in ["Cargo.toml", "Cargo.lock", "build.rs", "src", "tests", "templates", "rules", "cmdb"] {
+        assert!(root.join(read).exists() && copied.contains(read), "{read}");
+    }
+}
+
 /// The lines to paste: what they copy is in the repository, and nothing is started before its configuration is there.
 #[test]
 fn the_lines_that_install_the_daemon_name_what_is_there_in_order() {
