@@ -2,7 +2,7 @@
 //!
 //! Pure: no clock, disk, network, randomness, threads or environment; `now` is an argument. The order of the
 //! modules below is the order in which they may know each other, kept by `tests/engine/tidy.rs`.
-
+#![doc = include_str!("GLOSSARY.md")]
 #![warn(missing_docs)]
 
 pub mod ids;

@@ -69,8 +69,11 @@ fn the_configurations_of_the_image_and_of_the_trial_installation_have_no_fault()
 fn the_image_is_built_of_what_the_build_reads() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let file = std::fs::read_to_string(deploy("docker/Dockerfile")).unwrap();
-    let copied: BTreeSet<&str> =
-        file.lines().filter_map(|line| line.strip_prefix("COPY ")).flat_map(|rest| rest.split(' ').filter(|word| !word.starts_with('-'))).collect();
+    let copied: BTreeSet<&str> = file
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY "))
+        .flat_map(|rest| rest.split(' ').filter(|word| !word.starts_with('-')))
+        .collect();
     for read in ["Cargo.toml", "Cargo.lock", "build.rs", "src", "tests", "templates", "rules", "cmdb"] {
         assert!(root.join(read).exists() && copied.contains(read), "{read}");
     }
