@@ -298,6 +298,7 @@ async fn serve_until_the_end(
     supervisor::stopping();
     info!("Stopping.");
     shared.health.enter(Phase::Stopping);
+    shared.events.close();
     stop.send_replace(true);
     while let Some(door) = doors.join_next().await {
         door.map_err(|error| bug(format!("a door failed: {error}")))?;

@@ -13,6 +13,7 @@ use watchkeeper_store::{LinkKey, Reader, Store, StoreError};
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::events::Events;
 use crate::health::Health;
 use crate::mail::Templates;
 use crate::published::{Current, Published};
@@ -37,6 +38,8 @@ pub struct Shared {
     pub counted: Counted,
     /// World, templates and board as of the last commit, and the time.
     pub current: Current,
+    /// What happened, for whoever follows it.
+    pub events: Events,
     /// The way to the writer.
     pub writer: WriterHandle,
     /// The read side of the store.
@@ -101,6 +104,7 @@ pub fn start(beginning: Beginning) -> Result<(Shared, Running, mpsc::UnboundedRe
     let (seq, now, board) = (state.counters.seq, state.counters.last_now, Board::of(&state));
     let current = Current::new(Published { seq, now, world, templates, board: board.clone() }, Arc::clone(&clock));
     let (telemetry, counted, telemetry_thread) = telemetry::spawn(Arc::clone(&metrics), board).map_err(NotStarted::Thread)?;
+    let (events, keeps) = Events::new(reader.clone(), seq);
     let (asks, effects) = mpsc::unbounded_channel();
     let parts = writer::Parts {
         store,
@@ -108,7 +112,7 @@ pub fn start(beginning: Beginning) -> Result<(Shared, Running, mpsc::UnboundedRe
         current: current.clone(),
         clock: Arc::clone(&clock),
         health: Arc::clone(&health),
-        feed: vec![Box::new(telemetry)],
+        feed: vec![Box::new(telemetry), Box::new(keeps)],
         suspects,
         dispatch: Box::new(move |wanted| {
             for effect in wanted {
@@ -131,7 +135,7 @@ pub fn start(beginning: Beginning) -> Result<(Shared, Running, mpsc::UnboundedRe
     };
     let builder = thread::Builder::new().name("writer".to_owned()).stack_size(WRITER_STACK_BYTES);
     let thread = builder.spawn(work).map_err(NotStarted::Thread)?;
-    let shared = Shared { config, clock, health, metrics, counted, current, writer, reader, link_key };
+    let shared = Shared { config, clock, health, metrics, counted, current, events, writer, reader, link_key };
     Ok((shared, Running { writer_ended, threads: Threads { writer: thread, telemetry: telemetry_thread } }, effects))
 }
 

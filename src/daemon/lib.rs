@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod diagnostics;
+pub mod events;
 pub mod feed;
 pub mod health;
 pub mod ingest;

@@ -11,6 +11,7 @@ mod config;
 mod daemon;
 mod disk_errors;
 mod doctor;
+mod events;
 mod http_alertmanager;
 mod http_api;
 mod http_bodies;

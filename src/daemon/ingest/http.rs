@@ -139,6 +139,11 @@ impl Caller {
     pub fn is_known(&self) {
         self.0.is_known();
     }
+
+    /// Its connection begins to do something else.
+    pub fn enter(&self, phase: Phase) {
+        self.0.enter(phase);
+    }
 }
 
 /// Why a body was not read.

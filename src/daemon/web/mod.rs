@@ -25,6 +25,7 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::MethodRouter;
+use tokio::sync::Semaphore;
 
 use watchkeeper_engine::event::{Action, Command, Event, Reply, World};
 use watchkeeper_engine::text::{cut, one_line};
@@ -33,6 +34,7 @@ use watchkeeper_engine::time::Time;
 use crate::assembly;
 use crate::config::{Config, Role, Token, Webhook};
 use crate::diagnostics::Findings;
+use crate::events::Events;
 use crate::health::Health;
 use crate::ingest::budget::{Budget, Strangers};
 use crate::ingest::door::{Hall, NotHeard};
@@ -95,6 +97,10 @@ pub struct Shared {
     pub current: Current,
     /// Records of the store.
     pub records: Records,
+    /// What happened.
+    pub events: Events,
+    /// Readers of events that may be open at once.
+    pub event_readers: Arc<Semaphore>,
     /// Signs of life.
     pub health: Arc<Health>,
     /// The metrics.
@@ -225,6 +231,8 @@ impl App {
         let hooks = config.webhooks.iter().map(hook).collect();
         Ok(App(Arc::new(Shared {
             answers: api::idempotency::Answers::load(&shared.reader)?,
+            events: shared.events,
+            event_readers: Arc::new(Semaphore::new(api::events::READERS_MAX)),
             records: Records::new(shared.reader, shared.current.clone()),
             bytes_in_flight: Budget::new(config.limits.in_flight_bytes),
             strangers: Strangers::beside(config.limits.in_flight_bytes),

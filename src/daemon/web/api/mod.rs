@@ -8,6 +8,7 @@ mod clock;
 mod cmdb;
 pub(super) mod commands;
 mod dead_letters;
+pub(in crate::web) mod events;
 pub(super) mod fields;
 mod files;
 mod forecasts;
@@ -49,6 +50,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/problems", read, get(problems::list)),
         Endpoint::get("/api/v1/problems/{id}", read, get(problems::show)),
         Endpoint::post("/api/v1/problems/{id}/{command}", operate, post(problems::command)),
+        Endpoint::get("/api/v1/events", read, get(events::events)),
         Endpoint::get("/api/v1/alerts", read, get(alerts::list)),
         Endpoint::get("/api/v1/alerts/{id}", read, get(alerts::show)),
         Endpoint::get("/api/v1/alerts/{id}/explain", read, get(alerts::explain)),
