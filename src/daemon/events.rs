@@ -303,6 +303,6 @@ fn told(fact: &Fact, at: Time) -> Option<(&'static str, String, Entry)> {
             let what = format!("rules {policy} and CMDB version {cmdb} came into force");
             Some(("daemon", "watchkeeper".to_owned(), own(what, String::new())))
         }
-        Fact::System(_) | Fact::Realm(_) | Fact::Digest(_) | Fact::Job(_) | Fact::Terms(_) | Fact::Capacity(_) => None,
+        Fact::System(_) | Fact::Realm(_) | Fact::Cursor(_) | Fact::Digest(_) | Fact::Job(_) | Fact::Terms(_) | Fact::Capacity(_) => None,
     }
 }

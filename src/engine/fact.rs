@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::model::{alert, capacity, digest, incident, job, message, problem, realm, silence, system, terms};
+use crate::model::{alert, capacity, cursor, digest, incident, job, message, problem, realm, silence, system, terms};
 
 /// What happened. Indices are never reused.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -40,4 +40,7 @@ pub enum Fact {
     /// To a realm.
     #[n(10)]
     Realm(#[n(0)] realm::Fact),
+    /// To work that goes on over batches.
+    #[n(11)]
+    Cursor(#[n(0)] cursor::Fact),
 }

@@ -117,6 +117,10 @@ number_id!(
     ProblemId, "PRB", 7
 );
 number_id!(
+    /// Work that goes on over batches, printed as `CUR0000042`.
+    CursorId, "CUR", 7
+);
+number_id!(
     /// An input that was refused or set aside, printed as `DLT0000042`.
     DeadLetterId, "DLT", 7
 );

@@ -28,10 +28,13 @@ pub const ALERT_SOURCES_MAX: usize = 16;
 pub const SOURCES_MAX: usize = 4_096;
 /// Realms with a number of their own; further ones get ids of `main`. They come from daemon.toml, one a door.
 pub const REALMS_MAX: usize = 1_000;
-/// Follow-up events of one event; more is a broken invariant.
-pub const FOLLOW_UPS_MAX: usize = 64;
-/// Items that one batch advances a cursor (re-judgement after a reload, a silence over many alerts).
+/// Items that one batch works on beyond its own events: alerts that are adopted, follow, are released, collected, merged, let go or judged again, and
+/// children that resolve or close. The rest is queued and goes on with the next batch.
 pub const CURSOR_ITEMS_MAX: usize = 1_000;
+/// Cursors that go on with one batch, the oldest; each gets ten items at least. The others wait until one of these is done.
+pub const CURSORS_A_BATCH: usize = 100;
+/// How long a first mail waits while alerts are on their way into its incident or out of it, before it looks again.
+pub const MOVING_WAIT: Span = Span::seconds(1);
 /// Timers that are set aside because they stopped the daemon. Beyond it the one that was due first goes: it is fired again by the next start.
 pub const TIMERS_ASIDE_MAX: usize = 64;
 /// Entries of an incident's log of what moved its SLA clocks. When full, the oldest pause is forgotten and counts as used: a deadline that comes
@@ -41,6 +44,8 @@ pub const CLOCK_MARKS_MAX: usize = 1_000;
 pub const CLOCK_SWEEP: &str = "30 * * * *";
 /// Timers that one batch fires; the rest are due in the next one.
 pub const DUE_TIMERS_MAX: usize = 1_000;
+/// Facts after which a batch fires no further timer: a mail to hundreds of people is as many facts, and a block has a bound.
+pub const DUE_FACTS_MAX: usize = 4_000;
 /// Persons told about one incident; further ones are left out and the timeline says so.
 pub const TOLD_MAX: usize = 256;
 /// Outages that a problem names; of more the last, and they are counted.

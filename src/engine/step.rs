@@ -15,6 +15,7 @@
 mod alerts;
 mod capacity;
 mod clocks;
+mod cursors;
 mod incidents;
 mod jobs;
 mod outbox;
@@ -22,17 +23,18 @@ mod problems;
 mod tell;
 mod timers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::block::Recorded;
 use crate::decide::command::{self, Answer, Decision, Then};
-use crate::decide::mute;
+use crate::decide::suppress;
 use crate::effect::Effect;
 use crate::event::{Command, Event, Reply, World};
 use crate::fact::Fact;
-use crate::ids::{AlertId, IncidentId};
+use crate::ids::IncidentId;
 use crate::limits;
 use crate::model::alert::Grace;
+use crate::model::cursor::{Scope, Work};
 use crate::model::{incident, system};
 use crate::state::State;
 use crate::state::rows::Row;
@@ -95,6 +97,10 @@ struct Turn<'a> {
     touched: BTreeMap<IncidentId, clocks::Touch>,
     /// Of those, when the earliest alert was heard that they adopted.
     adopted: BTreeMap<IncidentId, Time>,
+    /// Work that came up while other work was done.
+    pending: VecDeque<Work>,
+    /// Whether work is done just now.
+    is_working: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -108,6 +114,8 @@ impl<'a> Turn<'a> {
             left: BTreeSet::new(),
             touched: BTreeMap::new(),
             adopted: BTreeMap::new(),
+            pending: VecDeque::new(),
+            is_working: false,
         }
     }
 }
@@ -130,12 +138,29 @@ impl Turn<'_> {
     /// After a start: ends that passed meanwhile wait, and every unfinished message is asked for again.
     fn started(&mut self) {
         let grace = Grace { down_since: self.state.last_before.min(self.now), until: self.now + limits::RESOLVE_TIMEOUT };
+        let keeps_reads = self.state.counters.keeps_reads;
         self.put(system::Fact::Started { grace });
         self.merge_problem_twins();
         self.arm_jobs();
         self.take_timers_back();
+        self.take_sweeps_over(keeps_reads);
         self.ask_for_messages();
         self.ask_again();
+    }
+
+    /// After a start on a store written before there were cursors: what was swept is queued, and every alert learns which silence rules it reads.
+    fn take_sweeps_over(&mut self, keeps_reads: bool) {
+        if self.state.counters.sweep.is_some() {
+            self.put(system::Fact::Swept { next: None });
+            self.begin(Work::Judge(Scope::All));
+        }
+        if self.state.counters.clock_sweep.is_some() {
+            self.put(system::Fact::ClocksSwept { next: None });
+            self.begin(Work::Clocks);
+        }
+        if !keeps_reads {
+            self.begin(Work::Judge(Scope::All));
+        }
     }
 
     /// Another World: silences and items are judged again for what fires, a slice at a time; attached alerts stay where they are.
@@ -143,18 +168,12 @@ impl Turn<'_> {
         self.put(system::Fact::WorldAdopted {
             policy: self.world.policy.id.clone(),
             cmdb: self.world.cmdb.version(),
-            silence_rules_at: mute::next_edge(self.world, self.now),
+            silence_rules_at: suppress::next_edge(self.world, self.now),
         });
         self.arm_jobs();
         self.drop_unwanted();
-        self.sweep_from_start();
+        self.begin(Work::Judge(Scope::All));
         self.out.reply = Some(Reply::Adopted);
-    }
-
-    fn sweep_from_start(&mut self) {
-        if self.state.alert_count() > 0 {
-            self.put(system::Fact::Swept { next: Some(AlertId(0)) });
-        }
     }
 
     fn obey(&mut self, command: &Command) {
@@ -175,7 +194,7 @@ impl Turn<'_> {
                 for fact in facts {
                     self.put(fact);
                 }
-                self.follow(then);
+                self.follow(then, actor);
                 self.settle();
                 Reply::Done { id: subject.name(self.state), version: subject.version(self.state).unwrap_or_default(), changed: true }
             }
@@ -183,7 +202,7 @@ impl Turn<'_> {
     }
 
     /// What follows from a command beside its facts.
-    fn follow(&mut self, then: Then) {
+    fn follow(&mut self, then: Then, actor: &str) {
         match then {
             Then::Nothing => {}
             Then::Tell(id, reason) => self.tell_command(id, reason),
@@ -193,15 +212,17 @@ impl Turn<'_> {
             Then::Attach(alert) => self.attach(alert, None),
             Then::Send(id) => self.revived(id),
             Then::Open(report, because) => self.open_reported(&report, because),
-            Then::Merge(id, children, because) => self.merge(id, &children, &because),
-            Then::Sweep => self.sweep_from_start(),
+            Then::Merge(id, children) => self.merge(id, &children, actor),
+            Then::Judge(silences) => silences.into_iter().for_each(|id| self.judge_selected(id)),
         }
     }
 
     /// The tail: what a moved alert explained follows it, then every incident touched is settled once.
     fn settle(&mut self) {
-        self.follow_what_left();
-        while let Some(id) = self.incidents.pop_first() {
+        loop {
+            self.begin_pending();
+            self.follow_what_left();
+            let Some(id) = self.incidents.pop_first() else { return };
             self.settle_incident(id);
             // What settling said of the incident itself does not settle it again.
             self.incidents.remove(&id);

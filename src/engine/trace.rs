@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cmdb::health::HealthMap;
 use crate::decide::attach::{self, Opening, Verdict};
-use crate::decide::{cause, identify, mute, notify, rate, rule};
+use crate::decide::{cause, identify, notify, rate, rule, suppress};
 use crate::event::World;
 use crate::expr::View;
 use crate::ids::{AlertId, IncidentId, Slot, SourceNo};
@@ -83,11 +83,11 @@ pub fn trace(state: &State, world: &World, input: &AlertInput, now: Time) -> Tra
         steps.add("recorded", "", because);
         return Trace { subject, steps: steps.list };
     }
-    let mutes = mute::mutes(state, world, &view, now);
-    for because in &mutes {
-        steps.add("muted", "", because);
+    let suppressed = suppress::suppressed(state, world, &view, now);
+    for one in &suppressed.by {
+        steps.add("muted", "", one.because());
     }
-    if mutes.is_empty() {
+    if suppressed.by.is_empty() {
         let imagined = Imagined { state, world, health: health_with(state, world, &alert), alert: &alert, view, now };
         imagined.attach(matched, &mut steps);
     }
@@ -327,8 +327,8 @@ impl Imagined<'_> {
     fn reach(&self, rule: &Correlate, joined: Option<IncidentId>, steps: &mut Steps) {
         let Imagined { state, world, alert, .. } = self;
         if let Some(collected) = cause::collected(state, &self.health, world, alert)
-            && let Some((into, _)) = collected.alerts.first()
         {
+            let (into, _) = collected.first;
             steps.add("collected", format!("{into}, with all members' alerts"), collected.because);
         }
         let began = alert.started_at - rule.adopt_within;

@@ -82,6 +82,17 @@ pub(crate) fn equals(state: &State, world: &World) {
             unknown.entry(value).or_default().insert(alert.id);
         }
     }
+    for alert in &all {
+        for (name, value) in alert.labels.iter().chain([("alertname", alert.labels.get("alertname"))]).filter(|(_, value)| !value.is_empty()) {
+            let found = state.alerts_labelled(name, value, AlertId(0)).any(|cell| cell.alert.id == alert.id);
+            assert!(found, "{} is not found by {name}={value}", alert.id);
+        }
+    }
+    for rule in world.policy.silences.iter().map(|rule| rule.name.as_str()) {
+        let read: Vec<AlertId> = state.alerts_that_read(rule, AlertId(0)).map(|cell| cell.alert.id).collect();
+        let plain = all.iter().filter(|alert| alert.reads.iter().any(|name| name == rule)).map(|alert| alert.id);
+        assert_eq!(read, plain.collect::<Vec<_>>(), "what read {rule}");
+    }
     assert_eq!(state.unknown_items().map(|(value, alerts)| (value, alerts.clone())).collect::<BTreeMap<_, _>>(), unknown);
 }
 

@@ -9,7 +9,7 @@ use watchkeeper_engine::event::{Action, Command, Event, Settings, World};
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::{IncidentId, StoreId};
 use watchkeeper_engine::input::AlertInput;
-use watchkeeper_engine::model::system;
+use watchkeeper_engine::model::job;
 use watchkeeper_engine::policy;
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::state::State;
@@ -17,7 +17,7 @@ use watchkeeper_engine::state::rows::{self, encode};
 use watchkeeper_engine::step::{self, Outcome};
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
-use watchkeeper_engine::words::{Reason, Severity};
+use watchkeeper_engine::words::{JobKind, Reason, Severity};
 use watchkeeper_store::{Commit, RowChange, Store, Table};
 
 use crate::support::{folder, init, open};
@@ -105,7 +105,7 @@ impl<'a> Process<'a> {
         self.state.begin_batch(now, &mut out.touched);
         decide(&mut self.state, &self.world, &mut out);
         self.commits += 1;
-        let sweeps = out.facts.iter().any(|fact| matches!(fact, Fact::System(system::Fact::ClocksSwept { .. })));
+        let sweeps = out.facts.iter().any(|fact| matches!(fact, Fact::Job(job::Fact::Ran { kind: JobKind::SlaSweep, .. })));
         let says = out.facts.iter().any(|fact| !matches!(fact, Fact::Job(_) | Fact::System(_)));
         if says || sweeps && !self.swept {
             self.telling.push(self.commits);

@@ -70,6 +70,7 @@ fn count_fact(metrics: &Metrics, fact: &Fact) {
         | Fact::Capacity(_)
         | Fact::Terms(_)
         | Fact::Problem(_)
-        | Fact::Realm(_) => {}
+        | Fact::Realm(_)
+        | Fact::Cursor(_) => {}
     }
 }

@@ -109,6 +109,7 @@ fn log(fact: &Fact, board: &Board) {
         Fact::Realm(realm::Fact::Named { shard, name }) => {
             info!(realm = one_line(name), number = shard.0, "A realm was heard of for the first time.")
         }
+        Fact::Cursor(_) => {}
         Fact::Terms(terms::Fact::Kept { terms }) => debug!(sla = one_line(&terms.name), "Terms of an SLA are kept."),
         Fact::Job(fact) => log_job(fact),
         Fact::Capacity(fact) => log_capacity(fact),

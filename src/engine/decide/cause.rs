@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cmdb::health::HealthMap;
+use crate::cmdb::health::{GroupState, HealthMap};
 use crate::cmdb::walk::{self, Reached};
 use crate::event::World;
 use crate::ids::{AlertId, CiNo, IncidentId};
@@ -89,13 +89,16 @@ pub fn explained_by(state: &State, health: &HealthMap, world: &World, cause: &Al
 pub struct Collected {
     /// The group.
     pub group: CiNo,
-    /// The alerts of its members that stand in an open incident, the oldest incident's first.
-    pub alerts: Vec<(IncidentId, AlertId)>,
+    /// The oldest incident that an alert of its members stands in, and the first such alert there.
+    pub first: (IncidentId, AlertId),
     /// How many are up, and how many it needs.
     pub because: Because,
 }
 
-/// The group that an alert of one of its members takes below `min_up`, with all members' alerts, over the health that holds with it.
+/// Alerts of a group's members that are looked at for the oldest incident among them.
+const MEMBERS_LOOKED_AT: usize = 10_000;
+
+/// The group that an alert of one of its members takes below `min_up`, over the health that holds with it.
 pub fn collected(state: &State, health: &HealthMap, world: &World, alert: &Alert) -> Option<Collected> {
     let CiRef::Known(ci) = alert.ci else { return None };
     if alert.means != Means::Down {
@@ -103,25 +106,24 @@ pub fn collected(state: &State, health: &HealthMap, world: &World, alert: &Alert
     }
     world.cmdb.groups_of(ci).find_map(|group| {
         let counts = health.group(&world.cmdb, group).filter(|counts| counts.is_below())?;
-        let mut alerts: Vec<(IncidentId, AlertId)> = world
-            .cmdb
-            .members_of(group)
-            .flat_map(|member| state.down_on(member))
-            .filter(|other| other.realm == alert.realm && other.state == AlertState::Firing && other.role != Role::Symptom)
-            .filter_map(|other| Some((open_incident(state, other)?, other.id)))
-            .collect();
-        alerts.sort_unstable();
-        let others = alerts.iter().filter_map(|(_, id)| state.cell(*id)?.alert.ci.known());
-        let items: BTreeSet<CiNo> = others.chain([ci]).collect();
-        let because = Because::BelowMinUp { group: world.cmdb.id(group).to_owned(), up: counts.up, of: counts.of, needs: counts.needs };
-        (items.len() > 1).then_some(Collected { group, alerts, because })
+        let down = world.cmdb.members_of(group).flat_map(|member| state.down_on(member)).take(MEMBERS_LOOKED_AT);
+        let alone = down.filter(|other| other.realm == alert.realm && other.state == AlertState::Firing && other.role != Role::Symptom);
+        let placed: Vec<(IncidentId, &Alert)> = alone.filter_map(|other| Some((open_incident(state, other)?, other))).collect();
+        let first = placed.iter().map(|(incident, other)| (*incident, other.id)).min()?;
+        let is_one_of_several = placed.iter().any(|(_, other)| other.ci.known() != Some(ci));
+        is_one_of_several.then(|| Collected { group, first, because: below_min_up(world, group, counts) })
     })
+}
+
+/// Why a group counts as down.
+pub fn below_min_up(world: &World, group: CiNo, counts: GroupState) -> Because {
+    Because::BelowMinUp { group: world.cmdb.id(group).to_owned(), up: counts.up, of: counts.of, needs: counts.needs }
 }
 
 /// Until when a first mail should wait, because a possible cause upstream is still within its `for`.
 pub fn awaited(state: &State, world: &World, incident: IncidentId, now: Time) -> Option<Time> {
     let realm = state.incidents.get(&incident)?.realm.as_str();
-    let firing = state.alerts_in(incident).filter(|cell| cell.alert.state == AlertState::Firing && cell.alert.role != Role::Symptom);
+    let firing = state.firing_causes(incident).filter(|cell| cell.alert.state == AlertState::Firing);
     let items: BTreeSet<CiNo> = firing.filter_map(|cell| cell.alert.ci.known()).take(CANDIDATES_MAX).collect();
     let waits = |alert: &&Alert| alert.realm == realm && alert.state == AlertState::Pending && alert.explains == Explains::Downstream;
     let waiting = |ci: CiNo| state.alerts_on(ci).filter(waits);

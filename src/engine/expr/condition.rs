@@ -174,6 +174,14 @@ impl Condition {
         self.exprs.iter().any(|expr| reads(expr.ir(), root))
     }
 
+    /// Whether an expression of it names this field, such as `ci.health`.
+    pub fn reads_field(&self, path: &str) -> bool {
+        fn reads(ir: &Ir, path: &str) -> bool {
+            matches!(&ir.op, Op::Field(field) if field.path == path) || ir.parts().any(|part| reads(part, path))
+        }
+        self.exprs.iter().any(|expr| reads(expr.ir(), path))
+    }
+
     /// Its expressions, in order.
     pub fn exprs(&self) -> &[Expr] {
         &self.exprs

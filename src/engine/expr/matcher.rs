@@ -113,6 +113,12 @@ impl Matcher {
         }
     }
 
+    /// The label and the one value of it that it asks for. A severity changes while its alert fires, and stands in for a label: that is none.
+    pub fn one_value(&self) -> Option<(&str, &str)> {
+        let one = self.comparer == Comparer::Equal && !self.value.is_empty() && self.name != "severity";
+        one.then_some((&self.name, &self.value))
+    }
+
     /// What it compares with in an alert; empty where there is nothing.
     pub fn value_in<'a>(&self, alert: &AlertView<'a>) -> &'a str {
         stand_in(&self.name, alert)

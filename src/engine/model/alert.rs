@@ -103,6 +103,10 @@ pub struct Alert {
     /// How long after it was last heard it clears, where its rule says that its sender never does.
     #[n(29)]
     pub expire_after: Option<Span>,
+    /// The silence rules that its last judgement read: those that hold of it, open or not. When one begins or ends, it is judged again.
+    #[n(30)]
+    #[cbor(default)]
+    pub reads: Vec<String>,
 }
 
 /// What a sender says beside the identity; a repeat that brings the same again changes nothing.
@@ -366,6 +370,9 @@ pub enum Fact {
         /// The steps of this part, added to the judgement.
         #[n(3)]
         steps: Vec<Judged>,
+        /// The silence rules it read; `None`: those it read before.
+        #[n(4)]
+        reads: Option<Vec<String>>,
     },
     /// No source says any more that it fires.
     #[n(6)]
@@ -477,6 +484,7 @@ impl Alert {
             forget_at: None,
             version: 1,
             expire_after: None,
+            reads: Vec::new(),
         }
     }
 
@@ -506,7 +514,10 @@ impl Alert {
                     self.state = AlertState::Pending;
                 }
             }
-            Fact::Judged { state, muted_by, steps, .. } => {
+            Fact::Judged { state, muted_by, steps, reads, .. } => {
+                if let Some(reads) = reads {
+                    self.reads.clone_from(reads);
+                }
                 self.state = *state;
                 self.judge_at = None;
                 self.rejudge_at = None;

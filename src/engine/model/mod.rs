@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod capacity;
+pub mod cursor;
 pub mod digest;
 pub mod incident;
 pub mod job;

@@ -40,19 +40,27 @@ pub struct Counters {
     /// What waits for a refresh after a start.
     #[n(9)]
     pub grace: Grace,
-    /// How far a sweep over the alerts has come; `None` where none is under way.
+    /// How far a sweep over the alerts had come, in a store written before there were cursors; a start turns it into one.
     #[n(10)]
     pub sweep: Option<AlertId>,
     /// When silence rules next begin or end.
     #[n(11)]
     pub silence_rules_at: Option<Time>,
-    /// How far a sweep over the SLA clocks has come; `None` where none is under way.
+    /// How far a sweep over the SLA clocks had come, in such a store.
     #[n(12)]
     pub clock_sweep: Option<IncidentId>,
     /// The last problem's number.
     #[n(13)]
     #[cbor(default)]
     pub problems: u64,
+    /// The last cursor's number.
+    #[n(14)]
+    #[cbor(default)]
+    pub cursors: u64,
+    /// Whether alerts keep which silence rules their judgement read; those of a store written before that are judged again once.
+    #[n(15)]
+    #[cbor(default)]
+    pub keeps_reads: bool,
 }
 
 impl Counters {
@@ -73,6 +81,8 @@ impl Counters {
             silence_rules_at: None,
             clock_sweep: None,
             problems: 0,
+            cursors: 0,
+            keeps_reads: false,
         }
     }
 }
@@ -100,7 +110,7 @@ pub enum Fact {
         #[n(2)]
         silence_rules_at: Option<Time>,
     },
-    /// What fires is looked at again, from the first on or from where it was.
+    /// What fires is looked at again, from the first on or from where it was. Written before there were cursors, and when a start ends such a sweep.
     #[n(2)]
     Swept {
         /// The next alert to look at; `None`: done.
@@ -135,7 +145,7 @@ pub enum Fact {
         #[n(0)]
         aside: Aside,
     },
-    /// Incidents are looked at for what the timers of their SLA clocks missed, from the first on or from where it was.
+    /// Incidents are looked at for what the timers of their SLA clocks missed. Written as [`Fact::Swept`] is.
     #[n(7)]
     ClocksSwept {
         /// The next incident to look at; `None`: done.

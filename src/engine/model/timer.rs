@@ -48,13 +48,13 @@ pub enum Timer {
     /// A message is tried again.
     #[n(12)]
     Retry(#[n(0)] MessageId),
-    /// A sweep goes on.
+    /// Queued work goes on.
     #[n(13)]
-    Sweep,
+    Cursors,
     /// A share of an SLA clock's time is used up.
     #[n(14)]
     Clock(#[n(0)] IncidentId),
-    /// A sweep over SLA clocks goes on.
+    /// A sweep over SLA clocks goes on. Stores written before there were cursors may have it set aside; nothing arms it.
     #[n(15)]
     ClockSweep,
     /// A problem that stayed quiet after its fix closes.

@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 use super::realms::Counts;
 use super::rows::{AlertRow, Row};
 use super::tally::{Standing, Tallies};
-use super::{Apply, Part, State, Timer};
+use super::{Apply, Part, State, Timer, drop_from};
 use crate::cmdb::Cmdb;
 use crate::cmdb::health::HealthMap;
+use crate::expr::Matcher;
 use crate::ids::{AlertId, IncidentId, Slot, StoreId};
 use crate::input::AlertInput;
+use crate::limits;
 use crate::lookup::Lookup;
 use crate::model::alert::{Alert, Fact, Grace, Said, SourceSays, Vitals};
 use crate::text::Labels;
@@ -25,6 +27,10 @@ pub struct Alerts {
     free: BTreeSet<Slot>,
     slots: BTreeMap<AlertId, Slot>,
     by_fingerprint: Lookup<u64, Vec<Slot>>,
+    /// By the seeded hash of each label.
+    by_label: BTreeSet<(u64, AlertId)>,
+    /// By the silence rules that their last judgement read.
+    by_rule: BTreeMap<String, BTreeSet<AlertId>>,
     pub(super) tallies: Tallies,
     /// By realm: which items are down.
     pub(super) health: BTreeMap<String, HealthMap>,
@@ -152,6 +158,8 @@ impl State {
         }
         self.alerts.free.remove(&slot);
         self.alerts.slots.insert(id, slot);
+        let labels = self.label_hashes(&cell.alert);
+        self.alerts.by_label.extend(labels.into_iter().map(|hash| (hash, id)));
         self.alerts.cells[at] = Some(cell);
     }
 
@@ -172,6 +180,10 @@ impl State {
         let slot = self.alerts.slots.remove(&id)?;
         let cell = self.alerts.cells[slot.0 as usize].take()?;
         self.alerts.free.insert(slot);
+        for hash in self.label_hashes(&cell.alert) {
+            self.alerts.by_label.remove(&(hash, id));
+        }
+        self.move_reads(id, &cell.alert.reads, &[]);
         if let Some(slots) = self.alerts.by_fingerprint.get_mut(&cell.fingerprint) {
             slots.retain(|known| *known != slot);
             if slots.is_empty() {
@@ -179,6 +191,50 @@ impl State {
             }
         }
         Some(cell)
+    }
+
+    fn label_hashes(&self, alert: &Alert) -> Vec<u64> {
+        let name = (!alert.labels.has("alertname")).then_some(("alertname", alert.name.as_str()));
+        alert.labels.iter().chain(name).map(|(name, value)| self.label_hash(name, value)).collect()
+    }
+
+    fn label_hash(&self, name: &str, value: &str) -> u64 {
+        let mut bytes = Vec::with_capacity(name.len() + 1 + value.len());
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(value.as_bytes());
+        xxh3_64_with_seed(&bytes, self.counters.store.high)
+    }
+
+    /// Live alerts from `from` on, by id, among them all that have this label; the name stands in where `alertname` was not sent. Few others are, whose
+    /// label has the same hash.
+    pub fn alerts_labelled(&self, name: &str, value: &str, from: AlertId) -> impl Iterator<Item = &AlertCell> {
+        let hash = self.label_hash(name, value);
+        self.alerts.by_label.range((hash, from)..=(hash, AlertId(u64::MAX))).filter_map(|(_, id)| self.cell(*id))
+    }
+
+    /// Of matchers that must all hold, the label and value that the fewest alerts have; `None` where none asks for one value.
+    pub fn narrowest<'a>(&self, matchers: &'a [Matcher]) -> Option<(&'a str, &'a str)> {
+        let few = |label: &(&str, &str)| self.alerts_labelled(label.0, label.1, AlertId(0)).take(limits::CURSOR_ITEMS_MAX).count();
+        matchers.iter().filter_map(Matcher::one_value).min_by_key(few)
+    }
+
+    /// Live alerts from `from` on, by id, whose last judgement read this silence rule.
+    pub fn alerts_that_read(&self, rule: &str, from: AlertId) -> impl Iterator<Item = &AlertCell> {
+        self.alerts.by_rule.get(rule).into_iter().flat_map(move |alerts| alerts.range(from..)).filter_map(|id| self.cell(*id))
+    }
+
+    /// Moves an alert among those that read silence rules.
+    fn move_reads(&mut self, id: AlertId, before: &[String], after: &[String]) {
+        if before == after {
+            return;
+        }
+        for rule in before {
+            drop_from(&mut self.alerts.by_rule, rule, &id);
+        }
+        for rule in after {
+            self.alerts.by_rule.entry(rule.clone()).or_default().insert(id);
+        }
     }
 
     /// Puts a placed alert into the indexes and arms what it wants.
@@ -265,11 +321,16 @@ impl Part for Alerts {
             | Fact::ForgetArmed { id, .. } => *id,
         };
         let before = state.standing(id);
+        let read = state.cell(id).filter(|_| matches!(fact, Fact::Judged { reads: Some(_), .. })).map(|cell| cell.alert.reads.clone());
         if let Some(cell) = state.cell_mut(id) {
             cell.alert.apply(fact, cx.now);
             if matches!(fact, Fact::Refired { .. }) {
                 cell.armed_end = Time::NEVER;
             }
+        }
+        if let Some(read) = read {
+            let reads = state.cell(id).map(|cell| cell.alert.reads.clone()).unwrap_or_default();
+            state.move_reads(id, &read, &reads);
         }
         state.alert_moved(cx.cmdb, id, before.as_ref());
         if matches!(fact, Fact::Refired { .. } | Fact::Matched { .. }) {
@@ -283,6 +344,8 @@ impl Part for Alerts {
             state.know_identity(id);
             state.index_alert(cmdb, id);
             state.arm_end(id);
+            let reads = state.cell(id).map(|cell| cell.alert.reads.clone()).unwrap_or_default();
+            state.move_reads(id, &[], &reads);
         }
     }
 

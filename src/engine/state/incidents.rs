@@ -9,6 +9,7 @@ use super::rows::Row;
 use super::{AlertCell, Apply, Part, State, Timer, drop_from};
 use crate::cmdb::Cmdb;
 use crate::ids::{AlertId, IncidentId};
+use crate::limits;
 use crate::model::incident::{Entry, Fact, Incident, Member};
 use crate::words::Role;
 
@@ -19,9 +20,10 @@ pub struct Incidents {
     pub members: BTreeMap<(IncidentId, AlertId), Member>,
     live: BTreeMap<IncidentId, Incident>,
     by_group: BTreeMap<String, BTreeSet<IncidentId>>,
-    children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
+    pub(super) children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
+    /// Closed ones whose members are still in memory: they leave it some with each batch.
+    closing: BTreeSet<IncidentId>,
     past: BTreeMap<IncidentId, Incident>,
-    past_members: BTreeMap<(IncidentId, AlertId), Member>,
     timeline: BTreeMap<(IncidentId, u32), Entry>,
 }
 
@@ -42,6 +44,22 @@ impl Incidents {
     /// The timeline entries that this batch wrote.
     pub fn new_entries(&self) -> &BTreeMap<(IncidentId, u32), Entry> {
         &self.timeline
+    }
+
+    /// Drops members of closed incidents out of memory, some with each batch: their rows stay.
+    fn drop_members(&mut self) {
+        let mut room = limits::CURSOR_ITEMS_MAX;
+        while let Some(id) = self.closing.first().copied().filter(|_| room > 0) {
+            let members = self.members.range((id, AlertId(0))..=(id, AlertId(u64::MAX)));
+            let gone: Vec<_> = members.take(room).map(|(key, _)| *key).collect();
+            if gone.len() < room {
+                self.closing.remove(&id);
+            }
+            room -= gone.len();
+            for key in gone {
+                self.members.remove(&key);
+            }
+        }
     }
 
     /// Takes an incident that leaves memory out of the indexes.
@@ -113,12 +131,7 @@ impl State {
             incidents.past.insert(id, incident);
             cx.touch(Row::PastIncident(id));
         }
-        let members: Vec<_> = incidents.members.range((id, AlertId(0))..=(id, AlertId(u64::MAX))).map(|(key, _)| *key).collect();
-        for key in members {
-            if let Some(member) = incidents.members.remove(&key) {
-                incidents.past_members.insert(key, member);
-            }
-        }
+        incidents.closing.insert(id);
     }
 }
 
@@ -168,8 +181,8 @@ impl Part for Incidents {
 
     fn settle(&mut self) {
         self.past.clear();
-        self.past_members.clear();
         self.timeline.clear();
+        self.drop_members();
     }
 }
 
@@ -182,8 +195,7 @@ pub(super) fn take_incident(state: &mut State, incident: Incident) {
 }
 
 pub(super) fn member<'a>(state: &'a State, incident: &IncidentId, alert: &AlertId) -> Option<&'a Member> {
-    let key = (*incident, *alert);
-    state.incidents.members.get(&key).or_else(|| state.incidents.past_members.get(&key))
+    state.incidents.members.get(&(*incident, *alert))
 }
 
 pub(super) fn take_member(state: &mut State, member: Member) {

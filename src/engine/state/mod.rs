@@ -3,6 +3,7 @@
 
 mod alerts;
 mod capacity;
+mod cursors;
 mod digests;
 mod incidents;
 mod jobs;
@@ -18,6 +19,7 @@ mod vitals;
 
 pub use alerts::{AlertCell, Alerts, fingerprint};
 pub use capacity::Capacity;
+pub use cursors::Cursors;
 pub use digests::Digests;
 pub use incidents::Incidents;
 pub use jobs::Jobs;
@@ -141,12 +143,15 @@ parts! {
     capacity: Capacity, of Capacity;
     /// Problems that are not closed, and outages that are counted and no problem yet.
     problems: Problems, of Problem;
+    /// Work that goes on over batches, the oldest first.
+    cursors: Cursors, of Cursor;
 }
 
 impl State {
     /// Opens the next batch: its sequence and time.
     pub fn begin_batch(&mut self, now: Time, touched: &mut BTreeSet<Row>) {
         self.counters.seq += 1;
+        self.cursors.spent = 0;
         self.last_before = self.counters.last_now;
         self.counters.last_now = self.counters.last_now.max(now);
         touched.insert(Row::Counters());

@@ -4,8 +4,8 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{State, alerts, capacity, digests, incidents, jobs, messages, problems, realms, silences, system, terms};
-use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, Shard, SilenceId, SourceNo, TermsId};
+use super::{State, alerts, capacity, cursors, digests, incidents, jobs, messages, problems, realms, silences, system, terms};
+use crate::ids::{AlertId, CursorId, IncidentId, MessageId, ProblemId, Shard, SilenceId, SourceNo, TermsId};
 use crate::model::alert::{Alert, Vitals};
 use crate::model::incident::{Entry, Incident};
 use crate::model::message::Message;
@@ -126,6 +126,8 @@ rows! {
     Problem(id: ProblemId) in Problems "problems", Load::Whole; problems::problem, problems::take_problem;
     /// What is counted of a rule and what its incidents share, and is no problem yet.
     Series(key: SeriesKey) in Series "series", Load::Whole; problems::series, problems::take_series;
+    /// Work that goes on over batches.
+    Cursor(id: CursorId) in Cursors "cursors", Load::Whole; cursors::cursor, cursors::take_cursor;
     /// Timeline entries of problems by problem and position, of live and past ones.
     ProblemTimeline(id: ProblemId, position: u32) in ProblemTimeline "problem_timeline", Load::Never; problems::entry, history::<Entry>;
     /// Forgotten alerts.
@@ -179,7 +181,7 @@ macro_rules! number_keys {
     };
 }
 
-number_keys!(AlertId, IncidentId, MessageId, ProblemId, Shard, SilenceId, SourceNo, Time);
+number_keys!(AlertId, CursorId, IncidentId, MessageId, ProblemId, Shard, SilenceId, SourceNo, Time);
 
 impl KeyPart for u32 {
     fn bytes(&self) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! The daemon's own: the counters that ids come from, sources by number, timers that stopped the daemon, and how far sweeps have come.
+//! The daemon's own: the counters that ids come from, sources by number, and timers that stopped the daemon.
 
 use std::collections::BTreeMap;
 
@@ -56,6 +56,7 @@ impl Part for System {
         match fact {
             Fact::Started { grace } => {
                 state.counters.grace = *grace;
+                state.counters.keeps_reads = true;
                 alerts::rearm_ends(state);
             }
             Fact::WorldAdopted { policy, cmdb: version, silence_rules_at } => {
@@ -65,16 +66,8 @@ impl Part for System {
                 state.arm(*silence_rules_at, Timer::SilenceRules);
                 alerts::adopt_cmdb(state, cx.cmdb);
             }
-            Fact::Swept { next } => {
-                state.counters.sweep = *next;
-                let last_now = state.counters.last_now;
-                state.arm(next.map(|_| last_now), Timer::Sweep);
-            }
-            Fact::ClocksSwept { next } => {
-                state.counters.clock_sweep = *next;
-                let last_now = state.counters.last_now;
-                state.arm(next.map(|_| last_now), Timer::ClockSweep);
-            }
+            Fact::Swept { next } => state.counters.sweep = *next,
+            Fact::ClocksSwept { next } => state.counters.clock_sweep = *next,
             Fact::SourceNamed { name } => {
                 let no = SourceNo(u16::try_from(state.system.sources.len()).unwrap_or(u16::MAX));
                 state.system.sources.push(name.clone());
@@ -101,9 +94,6 @@ impl Part for System {
             source_numbers.insert(name.clone(), SourceNo(u16::try_from(at).unwrap_or(u16::MAX)));
         }
         state.arm(state.counters.silence_rules_at, Timer::SilenceRules);
-        let last_now = state.counters.last_now;
-        state.arm(state.counters.sweep.map(|_| last_now), Timer::Sweep);
-        state.arm(state.counters.clock_sweep.map(|_| last_now), Timer::ClockSweep);
     }
 }
 

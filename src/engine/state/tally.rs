@@ -288,6 +288,23 @@ impl State {
         self.each(self.alerts.tallies.on_item.range((ci, AlertId(0))..=(ci, AlertId(u64::MAX))).map(|(_, id)| *id))
     }
 
+    /// The first alert that fires on an item, by item and id, from these on.
+    pub(super) fn next_on_item(&self, from: (CiNo, AlertId)) -> Option<(CiNo, AlertId)> {
+        self.alerts.tallies.on_item.range(from..).next().copied()
+    }
+
+    /// The alerts attached to an incident from an id on.
+    pub(super) fn ids_in(&self, incident: IncidentId, from: AlertId) -> impl Iterator<Item = AlertId> {
+        self.alerts.tallies.in_incident.range((incident, from)..=(incident, AlertId(u64::MAX))).map(|(_, id)| *id)
+    }
+
+    /// The alerts of an incident that fire and are no symptoms, the one first that it would name as its cause.
+    pub fn firing_causes(&self, incident: IncidentId) -> impl Iterator<Item = &super::AlertCell> {
+        let first = CauseRank { is_cleared: false, means: Means::Down, started_at: Time(i64::MIN), id: AlertId(0) };
+        let ranks = self.alerts.tallies.causes.range((incident, first)..);
+        ranks.take_while(move |(of, rank)| *of == incident && !rank.is_cleared).filter_map(|(_, rank)| self.cell(rank.id))
+    }
+
     /// Whether an alert of a realm that fires on an item, a pending one perhaps, means that it is degraded.
     pub fn is_degraded(&self, realm: &str, ci: CiNo) -> bool {
         self.alerts.tallies.degraded.get(realm).is_some_and(|degraded| degraded.contains_key(&ci))

@@ -2,21 +2,21 @@
 
 use super::Turn;
 use crate::block::Recorded;
-use crate::cmdb::walk;
 use crate::decide::attach::{self, Opening, Verdict};
-use crate::decide::{cause, identify, mute, rate, rule};
+use crate::decide::{cause, identify, rate, rule, suppress};
 use crate::event::{Action, Command, Reply, Taken};
 use crate::fact::Fact;
-use crate::ids::{AlertId, IncidentId, Shard, SourceNo};
+use crate::ids::{AlertId, CiNo, IncidentId, Shard, SourceNo};
 use crate::input::{AlertInput, Refused, Says};
 use crate::limits;
 use crate::model::alert::{self, Alert, CiRef, Judged, Said, SourceSays};
+use crate::model::cursor::Work;
 use crate::model::incident::{self, SourceSaid};
 use crate::model::{realm, system};
 use crate::sight;
 use crate::state::fingerprint;
 use crate::text::Because;
-use crate::words::{AlertState, Reason, Role};
+use crate::words::{AlertState, Explains, Reason, Role};
 
 impl Turn<'_> {
     /// One request: every good member is taken, every bad one is a fact.
@@ -188,7 +188,8 @@ impl Turn<'_> {
             return;
         }
         let view = sight::with_ci(sight::alert(self.state, cell, self.now), self.state, self.world, &cell.alert.ci);
-        let muted_by = mute::mutes(self.state, self.world, &view, self.now);
+        let suppressed = suppress::suppressed(self.state, self.world, &view, self.now);
+        let muted_by = suppressed.because();
         let rule = self.world.policy.correlate.by_name(&cell.alert.rule).unwrap_or_else(|| self.world.policy.correlate.first_match(&view));
         let recorded = rule::only_recorded(rule, &cell.alert.name, cell.alert.severity);
         let (state, steps) = if let Some(because) = recorded {
@@ -200,7 +201,8 @@ impl Turn<'_> {
             (AlertState::Suppressed, steps)
         };
         let incident = cell.alert.incident;
-        self.put(alert::Fact::Judged { id, state, muted_by, steps });
+        let reads = (cell.alert.reads != suppressed.reads).then_some(suppressed.reads);
+        self.put(alert::Fact::Judged { id, state, muted_by, steps, reads });
         match state {
             AlertState::Firing => {
                 self.attach(id, None);
@@ -216,6 +218,13 @@ impl Turn<'_> {
     pub(super) fn attach(&mut self, id: AlertId, leaving: Option<IncidentId>) {
         let Some(cell) = self.state.cell(id) else { return };
         let alert = &cell.alert;
+        if let Some(from) = alert.incident
+            && let Some(Work::Merge { into, actor, .. }) = self.state.merge_from(from).cloned()
+        {
+            // It is on its way to where an operator wants it.
+            self.merge_one(into, &actor, id);
+            return;
+        }
         let view = sight::with_ci(sight::alert(self.state, cell, self.now), self.state, self.world, &alert.ci);
         let correlate = &self.world.policy.correlate;
         let rule = correlate.by_name(&alert.rule).unwrap_or_else(|| correlate.first_match(&view));
@@ -275,7 +284,7 @@ impl Turn<'_> {
         let step = self.step("attached", &format!("{incident} as {role}"), because.to_string());
         let state = self.state.cell(id).map_or(AlertState::Firing, |cell| cell.alert.state);
         let muted_by = self.state.cell(id).map(|cell| cell.alert.muted_by.clone()).unwrap_or_default();
-        self.put(alert::Fact::Judged { id, state, muted_by, steps: vec![step] });
+        self.put(alert::Fact::Judged { id, state, muted_by, steps: vec![step], reads: None });
         if let Some(left) = left
             && self.is_open(left)
             && self.state.tally(left).alerts == 0
@@ -303,15 +312,9 @@ impl Turn<'_> {
     }
 
     /// A new cause adopts what it explains, wherever that was.
-    fn adopt(&mut self, cause_id: AlertId) {
-        let Some(cell) = self.state.cell(cause_id) else { return };
-        let explained = cause::explained_by(self.state, self.state.health(&cell.alert.realm), self.world, &cell.alert);
-        for (n, id) in explained.into_iter().enumerate() {
-            if n < limits::CURSOR_ITEMS_MAX {
-                self.follow_cause(id);
-            } else {
-                self.put(alert::Fact::RejudgeArmed { id, at: Some(self.now) });
-            }
+    fn adopt(&mut self, cause: AlertId) {
+        if self.state.cell(cause).is_some_and(|cell| cell.alert.explains != Explains::Nothing) {
+            self.begin(Work::Adopt { cause });
         }
     }
 
@@ -333,9 +336,8 @@ impl Turn<'_> {
         if cell.alert.role == Role::Symptom {
             return;
         }
-        let realm = cell.alert.realm.clone();
         let Some(collected) = cause::collected(self.state, self.state.health(&cell.alert.realm), self.world, &cell.alert) else { return };
-        let Some((into, first)) = collected.alerts.first().copied() else { return };
+        let (into, first) = collected.first;
         let Some(incident) = self.state.incidents.get(&into) else { return };
         let group = CiRef::Known(collected.group);
         if incident.ci != group {
@@ -347,20 +349,18 @@ impl Turn<'_> {
                 item: self.world.cmdb.id(collected.group).to_owned(),
                 title: collected.because.to_string(),
                 team: ci.map(|ci| ci.owner.clone()).filter(|owner| !owner.is_empty()).unwrap_or_else(|| incident.team.clone()),
-                because: collected.because.clone(),
+                because: collected.because,
             };
             self.put(named);
         }
-        for (from, alert) in collected.alerts {
-            if from != into {
-                self.join(alert, into, Role::Member, collected.because.clone());
-            }
-        }
-        let below = walk::downstream(&self.world.cmdb, self.state.health(&realm), collected.group);
-        let carried = below.iter().flat_map(|reached| self.state.alerts_on(reached.ci)).filter(|alert| alert.realm == realm);
-        let carried: Vec<AlertId> = carried.map(|alert| alert.id).collect();
-        for alert in carried.into_iter().take(limits::CURSOR_ITEMS_MAX) {
-            self.follow_cause(alert);
+        self.begin(Work::Collect { group: collected.group, into });
+    }
+
+    /// An alert of a group's member joins the incident that they become, while the group is below `min_up`.
+    pub(super) fn collect_one(&mut self, group: CiNo, into: IncidentId, id: AlertId) {
+        let Some(realm) = self.state.incidents.get(&into).filter(|incident| incident.is_open()).map(|incident| &incident.realm) else { return };
+        if let Some(counts) = self.state.health(realm).group(&self.world.cmdb, group).filter(|counts| counts.is_below()) {
+            self.join(id, into, Role::Member, cause::below_min_up(self.world, group, counts));
         }
     }
 

@@ -4,9 +4,8 @@ use super::Turn;
 use crate::decide::{clock, notify};
 use crate::fact::Fact;
 use crate::ids::IncidentId;
-use crate::limits;
 use crate::model::incident::Incident;
-use crate::model::{incident, system, terms};
+use crate::model::{incident, terms};
 use crate::time::Time;
 use crate::words::Role;
 
@@ -119,28 +118,6 @@ impl Turn<'_> {
             }
             self.put(incident::Fact::ClockAttached { id, clock: Box::new(clock) });
         }
-    }
-
-    /// A slice of a sweep: where a timer missed something, settling says it and arms the next look.
-    pub(super) fn sweep_clocks(&mut self) {
-        let Some(from) = self.state.counters.clock_sweep else { return };
-        let (slice, next) = self.clock_slice(from);
-        self.put(system::Fact::ClocksSwept { next });
-        for id in slice {
-            let Some(incident) = self.state.incidents.get(&id) else { continue };
-            let armed_for = incident.clock_at;
-            if let Some(due_at) = clock::missed(self.state, incident, self.now) {
-                self.put(incident::Fact::ClockMissed { id, due_at, armed_for });
-            }
-        }
-    }
-
-    /// The incidents of one slice from `from` on, those with clocks, and where the next one begins.
-    pub(super) fn clock_slice(&self, from: IncidentId) -> (Vec<IncidentId>, Option<IncidentId>) {
-        let with_clocks = self.state.incidents.range(from..).filter(|(_, incident)| !incident.clocks.is_empty());
-        let slice: Vec<IncidentId> = with_clocks.take(limits::CURSOR_ITEMS_MAX).map(|(id, _)| *id).collect();
-        let next = slice.last().filter(|_| slice.len() == limits::CURSOR_ITEMS_MAX).map(|last| IncidentId(last.0 + 1));
-        (slice, next)
     }
 
     /// One mail a person for whatever is used up at this moment: what fell due while nobody looked is one mail too.

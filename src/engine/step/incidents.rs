@@ -1,16 +1,17 @@
 //! Incidents on their way: opened, settled after whatever touched them, resolved, closed.
 
 use super::Turn;
-use crate::decide::{attach, cause, rate};
+use crate::decide::{attach, rate};
 use crate::event::Report;
 use crate::fact::Fact;
-use crate::ids::{AlertId, IncidentId, MAIN_REALM};
+use crate::ids::{IncidentId, MAIN_REALM};
 use crate::limits;
-use crate::model::alert::{self, Alert, CiRef};
+use crate::model::alert::CiRef;
+use crate::model::cursor::Work;
 use crate::model::incident;
 use crate::sight;
 use crate::text::Because;
-use crate::words::{AlertState, IncidentState, Reason, Role};
+use crate::words::{IncidentState, Reason};
 
 impl Turn<'_> {
     /// After whatever touched it: its cause, its rating, its mute, its quiet clock and its mails.
@@ -44,17 +45,13 @@ impl Turn<'_> {
         self.put(incident::Fact::Opened { incident: Box::new(incident) });
     }
 
-    /// Others are the same fault: their alerts join it in the roles they have, and without alerts they become its children.
-    pub(super) fn merge(&mut self, id: IncidentId, children: &[IncidentId], because: &Because) {
+    /// Others are the same fault: they become its children at once, and their alerts join it in the roles they have.
+    pub(super) fn merge(&mut self, id: IncidentId, children: &[IncidentId], actor: &str) {
         for child in children {
-            let alerts: Vec<(AlertId, Role)> = self.state.alerts_in(*child).map(|cell| (cell.alert.id, cell.alert.role)).collect();
-            for (alert, role) in alerts {
-                let role = if role == Role::Symptom { role } else { Role::Member };
-                self.join(alert, id, role, because.clone());
-            }
-            if self.is_open(*child) {
-                self.put(incident::Fact::Emptied { id: *child, by: id });
-            }
+            self.put(incident::Fact::Emptied { id: *child, by: id });
+        }
+        for child in children {
+            self.begin(Work::Merge { from: *child, into: id, actor: actor.to_owned() });
         }
         self.incidents.insert(id);
     }
@@ -133,7 +130,7 @@ impl Turn<'_> {
     /// It resolves once everything has been clear for a while; a return breaks the quiet.
     fn settle_quiet(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
-        let at = if self.state.tally(id).active > 0 {
+        let at = if self.state.tally(id).active > 0 || self.state.is_merged_into(id) {
             None
         } else {
             let last = self.state.alerts_in(id).filter_map(|cell| cell.alert.cleared_at).max();
@@ -192,29 +189,9 @@ impl Turn<'_> {
         } else {
             self.tell_told(id, Reason::Resolved, priority);
         }
-        for child in self.descendants(id) {
-            let Some(incident) = self.state.incidents.get(&child).filter(|child| child.state.is_open()) else { continue };
-            let close_at = self.now + incident.times.close_after;
-            self.put(incident::Fact::Resolved {
-                id: child,
-                because: Because::Emptied { by: id },
-                by: String::new(),
-                words: String::new(),
-                settle_at: None,
-                close_at,
-            });
+        if self.state.children_of(id).next().is_some() {
+            self.begin(Work::Resolve { incident: id });
         }
-    }
-
-    /// The incidents it adopted whole, and those they had adopted before.
-    fn descendants(&self, id: IncidentId) -> Vec<IncidentId> {
-        let mut found: Vec<IncidentId> = self.state.children_of(id).collect();
-        let mut next = 0;
-        while let Some(child) = found.get(next).copied() {
-            found.extend(self.state.children_of(child));
-            next += 1;
-        }
-        found
     }
 
     /// Its time to close has come.
@@ -225,32 +202,6 @@ impl Turn<'_> {
         self.tell_command(id, Reason::Closed);
         self.put(incident::Fact::Closed { id, because: Because::ResolvedFor { span } });
         self.closed(id);
-    }
-
-    /// What follows from a closing: its children close with it, and its cleared alerts are no longer kept for it.
-    pub(super) fn closed(&mut self, id: IncidentId) {
-        for child in self.descendants(id) {
-            self.put(incident::Fact::Closed { id: child, because: Because::Emptied { by: id } });
-            self.let_go(child);
-        }
-        self.let_go(id);
-    }
-
-    /// Cleared alerts are no longer kept for it. What still fires, because it was closed by hand, has no incident any more: it is given another
-    /// when this one would have come back.
-    fn let_go(&mut self, id: IncidentId) {
-        self.incidents.remove(&id);
-        let closed = self.state.incidents.past().get(&id);
-        let returns_at =
-            closed.map_or(self.now, |closed| self.now.max(closed.resolved_at.unwrap_or(self.now) + closed.times.resolve_after));
-        let alerts: Vec<(AlertId, bool)> = self.state.alerts_in(id).map(|cell| (cell.alert.id, cell.alert.is_active())).collect();
-        for (alert, fires) in alerts {
-            if fires {
-                self.put(alert::Fact::RejudgeArmed { id: alert, at: Some(returns_at) });
-            } else {
-                self.put(alert::Fact::ForgetArmed { id: alert, at: Some(self.now + limits::FORGET_AFTER) });
-            }
-        }
     }
 
     /// A hold that has ended by its own time.
@@ -269,14 +220,7 @@ impl Turn<'_> {
             return;
         }
         self.put(incident::Fact::ReleaseArmed { id, at: None });
-        for alert in self.firing_symptoms(id) {
-            match self.state.cell(alert).and_then(|cell| cause::of(self.state, self.world, &cell.alert)) {
-                // Where that cause is itself given back below, what it explains follows it.
-                Some(cause) if cause.incident == id => {}
-                Some(cause) => self.join(alert, cause.incident, cause.role, cause.because),
-                None => self.attach(alert, Some(id)),
-            }
-        }
+        self.begin(Work::Release { incident: id });
     }
 
     /// Alerts that left an incident take along what they explained there, and the children whose alerts these are.
@@ -288,41 +232,16 @@ impl Turn<'_> {
             if left.is_empty() {
                 return;
             }
-            for id in left {
-                self.follow_from(id);
-                self.move_children(id);
+            for incident in left {
+                if self.state.tally(incident).active_symptoms > 0 || self.state.children_of(incident).next().is_some() {
+                    self.begin(Work::Follow { incident });
+                }
             }
+            self.begin_pending();
         }
         for id in std::mem::take(&mut self.left) {
             self.arm_release(id);
         }
-    }
-
-    fn follow_from(&mut self, id: IncidentId) {
-        for alert in self.firing_symptoms(id) {
-            match self.state.cell(alert).and_then(|cell| cause::of(self.state, self.world, &cell.alert)) {
-                Some(cause) if cause.incident == id => {}
-                Some(cause) => self.join(alert, cause.incident, cause.role, cause.because),
-                None => self.arm_release(id),
-            }
-        }
-    }
-
-    /// A child belongs to the incident that has its alerts.
-    fn move_children(&mut self, id: IncidentId) {
-        for child in self.state.children_of(id).collect::<Vec<_>>() {
-            let active = self.state.alerts_of(child).filter(|cell| cell.alert.is_active());
-            let places: Vec<IncidentId> = active.filter_map(|cell| cell.alert.incident).collect();
-            let moved = places.iter().find(|place| self.is_open(**place)).filter(|_| !places.contains(&id));
-            if let Some(by) = moved.copied() {
-                self.put(incident::Fact::Emptied { id: child, by });
-            }
-        }
-    }
-
-    fn firing_symptoms(&self, id: IncidentId) -> Vec<AlertId> {
-        let fires = |alert: &Alert| alert.role == Role::Symptom && alert.state == AlertState::Firing;
-        self.state.alerts_in(id).filter(|cell| fires(&cell.alert)).map(|cell| cell.alert.id).collect()
     }
 }
 

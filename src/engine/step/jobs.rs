@@ -3,9 +3,8 @@
 use super::Turn;
 use crate::decide::job;
 use crate::fact::Fact;
-use crate::ids::IncidentId;
+use crate::model::cursor::Work;
 use crate::model::job as model;
-use crate::model::system;
 use crate::model::timer::Timer;
 use crate::words::JobKind;
 
@@ -24,7 +23,7 @@ impl Turn<'_> {
             match kind {
                 JobKind::Digest => self.send_digests(&name),
                 JobKind::Capacity => self.ask(name),
-                JobKind::SlaSweep => self.put(system::Fact::ClocksSwept { next: Some(IncidentId(0)) }),
+                JobKind::SlaSweep => self.begin(Work::Clocks),
             }
         }
     }

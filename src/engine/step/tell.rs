@@ -10,7 +10,7 @@ use crate::limits;
 use crate::model::incident::{self, Told};
 use crate::model::message::{self, Message, MessageState};
 use crate::model::{digest, silence, system};
-use crate::words::{Priority, Reason};
+use crate::words::{Priority, Reason, Role};
 
 /// One recipient's thread: its first message, its subject, and the team whose list and zone it belongs to.
 struct Thread {
@@ -37,7 +37,8 @@ impl Turn<'_> {
         }
         let (subject, reason, muted) = (incident.subject.clone(), incident.notify_as, incident.muted);
         let longest = incident.updated_at.max(incident.opened_at) + incident.times.group_wait + limits::COMPANY_WAIT_MAX;
-        if let Some(at) = cause::awaited(self.state, self.world, id, self.now)
+        let moves = (self.state.is_moving(id) || self.is_to_be_adopted(id)).then(|| self.now + limits::MOVING_WAIT);
+        if let Some(at) = moves.or_else(|| cause::awaited(self.state, self.world, id, self.now))
             && at <= longest
         {
             self.put(incident::Fact::NotifyArmed { id, at: Some(at), subject });
@@ -55,10 +56,18 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether what it is about has a cause elsewhere that has not come to it yet: then it soon is a child, and nobody hears of it.
+    fn is_to_be_adopted(&self, id: IncidentId) -> bool {
+        let first = self.state.first_cause(id).filter(|_| !self.state.cursors.is_empty());
+        let cause = first.and_then(|cell| cause::of(self.state, self.world, &cell.alert));
+        cause.is_some_and(|cause| cause.incident != id && cause.role == Role::Symptom)
+    }
+
     /// What became due because a condition first holds now: for an open incident after its first mail.
     pub(super) fn tell_newly_due(&mut self, id: IncidentId) {
         let due = |incident: &incident::Incident| incident.is_open() && incident.notify_at.is_none() && !incident.muted;
-        if self.state.incidents.get(&id).is_some_and(due) {
+        // What is on its way is told when it is there.
+        if self.state.incidents.get(&id).is_some_and(due) && !self.state.is_moving(id) {
             self.tell(id, Reason::Opened, Moment::Later);
         }
     }

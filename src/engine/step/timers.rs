@@ -1,13 +1,13 @@
 //! Due timers enter the pipeline: each looks whether its thing still wants what it was armed for.
 
 use super::{Outcome, Turn};
-use crate::decide::{identify, job, mute};
+use crate::decide::{job, suppress};
 use crate::event::World;
 use crate::ids::AlertId;
 use crate::limits;
+use crate::model::cursor::{Scope, Work};
 use crate::model::timer::Aside;
 use crate::model::{alert, silence, system};
-use crate::sight;
 use crate::state::{State, Timer};
 use crate::text::Because;
 use crate::time::Time;
@@ -21,15 +21,23 @@ pub fn due(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
     let mut turn = Turn::new(state, world, now, out);
     for _ in 0..limits::DUE_TIMERS_MAX {
         match turn.fire_first() {
-            None | Some(Timer::Sweep | Timer::ClockSweep) => break,
+            None | Some(Timer::Cursors) => break,
+            Some(_) if turn.out.facts.len() > limits::DUE_FACTS_MAX => break,
             Some(_) => {}
         }
     }
 }
 
-/// Fires the first timer that is due at `now`.
+/// Fires the first timer that is due at `now`; of queued work, the oldest goes on alone.
 pub fn due_one(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
-    Turn::new(state, world, now, out).fire_first();
+    let mut turn = Turn::new(state, world, now, out);
+    if turn.state.first_due(now).is_some_and(|(_, timer)| timer == Timer::Cursors) {
+        turn.state.take_due(now);
+        turn.go_on_with_the_first();
+        turn.settle();
+    } else {
+        turn.fire_first();
+    }
 }
 
 /// Passes over the first timer that is due at `now`, because it stopped the daemon: what comes again goes on with the next time, anything else is set aside.
@@ -44,7 +52,12 @@ pub fn pass_over(state: &mut State, world: &World, now: Time, out: &mut Outcome)
 pub fn first_due(state: &State, now: Time) -> Option<String> {
     let (_, timer) = state.first_due(now)?;
     let job = job::first_due(state, now).filter(|_| timer == Timer::Jobs);
-    Some(job.map_or_else(|| format!("{timer:?}"), |job| format!("{} {}", job.kind, job.name)))
+    let cursor = state.cursors.values().next().filter(|_| timer == Timer::Cursors);
+    Some(match (job, cursor) {
+        (Some(job), _) => format!("{} {}", job.kind, job.name),
+        (None, Some(cursor)) => format!("{:?} from {}.{}", cursor.work, cursor.at.part, cursor.at.id),
+        (None, None) => format!("{timer:?}"),
+    })
 }
 
 impl Turn<'_> {
@@ -56,18 +69,10 @@ impl Turn<'_> {
     }
 
     fn set_aside(&mut self, timer: Timer, due_at: Time) {
-        if timer == Timer::Sweep {
-            if let Some(from) = self.state.counters.sweep {
-                let (_, next) = self.slice(from);
-                self.put(system::Fact::Swept { next });
-            }
-        } else if timer == Timer::ClockSweep {
-            if let Some(from) = self.state.counters.clock_sweep {
-                let (_, next) = self.clock_slice(from);
-                self.put(system::Fact::ClocksSwept { next });
-            }
+        if timer == Timer::Cursors {
+            self.pass_over_slice();
         } else if timer == Timer::SilenceRules {
-            self.put(system::Fact::SilenceRulesArmed { at: mute::next_edge(self.world, self.now) });
+            self.put(system::Fact::SilenceRulesArmed { at: suppress::next_edge(self.world, self.now) });
         } else if timer == Timer::Jobs {
             self.job_ran();
         } else {
@@ -99,7 +104,7 @@ impl Turn<'_> {
             Timer::CloseProblem(id) => self.close_problem_due(id),
             Timer::Silence(id) => {
                 if self.state.silences.contains_key(&id) {
-                    self.sweep_from_start();
+                    self.judge_selected(id);
                 }
             }
             Timer::ForgetSilence(id) => {
@@ -108,15 +113,17 @@ impl Turn<'_> {
                 }
             }
             Timer::SilenceRules => {
-                if self.state.counters.silence_rules_at.is_some_and(|at| at <= self.now) {
-                    self.put(system::Fact::SilenceRulesArmed { at: mute::next_edge(self.world, self.now) });
-                    self.sweep_from_start();
+                if let Some(edge) = self.state.counters.silence_rules_at.filter(|at| *at <= self.now) {
+                    self.put(system::Fact::SilenceRulesArmed { at: suppress::next_edge(self.world, self.now) });
+                    for rule in suppress::changed_since(self.world, edge, self.now) {
+                        self.begin(Work::Judge(Scope::Rule(rule.to_owned())));
+                    }
                 }
             }
             Timer::Jobs => self.job_due(),
             Timer::Retry(id) => self.retry_due(id),
-            Timer::Sweep => self.sweep(),
-            Timer::ClockSweep => self.sweep_clocks(),
+            Timer::Cursors => self.go_on(),
+            Timer::ClockSweep => {}
         }
     }
 
@@ -152,42 +159,6 @@ impl Turn<'_> {
         let Some(cell) = self.state.cell(id) else { return };
         if !cell.alert.is_active() && cell.alert.forget_at.is_some_and(|at| at <= self.now) {
             self.put(alert::Fact::Forgotten { id });
-        }
-    }
-
-    /// A slice of a sweep: silences and items are judged again for what fires.
-    fn sweep(&mut self) {
-        let Some(from) = self.state.counters.sweep else { return };
-        let (slice, next) = self.slice(from);
-        self.put(system::Fact::Swept { next });
-        for id in slice {
-            self.look_again(id);
-        }
-    }
-
-    /// The alerts of one slice from `from` on, and where the next one begins.
-    fn slice(&self, from: AlertId) -> (Vec<AlertId>, Option<AlertId>) {
-        let slice: Vec<AlertId> = self.state.alerts_from(from).take(limits::CURSOR_ITEMS_MAX).map(|cell| cell.alert.id).collect();
-        let next = slice.last().filter(|_| slice.len() == limits::CURSOR_ITEMS_MAX).map(|last| AlertId(last.0 + 1));
-        (slice, next)
-    }
-
-    /// What fires is judged again where its mutes or its item changed; what is attached stays where it is.
-    fn look_again(&mut self, id: AlertId) {
-        let Some(cell) = self.state.cell(id) else { return };
-        let judged = matches!(cell.alert.state, AlertState::Firing | AlertState::Suppressed | AlertState::Recorded);
-        if !judged {
-            return;
-        }
-        let view = sight::alert(self.state, cell, self.now);
-        if identify::identify(self.world, &view).ci != cell.alert.ci {
-            self.match_rule(id);
-            return;
-        }
-        let view = sight::with_ci(view, self.state, self.world, &cell.alert.ci);
-        let mutes = mute::mutes(self.state, self.world, &view, self.now);
-        if mutes != cell.alert.muted_by {
-            self.judge(id);
         }
     }
 }

@@ -85,7 +85,8 @@ pub(super) fn touch(touched: &mut BTreeSet<RuleRef>, state: &State, world: &Worl
             | Fact::Terms(_)
             | Fact::Capacity(_)
             | Fact::Problem(_)
-            | Fact::Realm(_) => {}
+            | Fact::Realm(_)
+            | Fact::Cursor(_) => {}
         }
     }
 }

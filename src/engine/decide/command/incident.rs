@@ -15,6 +15,7 @@ const OPEN: &[&str] = &["acknowledge", "assign", "note", "hold", "resolve", "pri
 const ON_HOLD: &[&str] = &["assign", "note", "hold", "resume", "resolve", "priority", "detach", "merge"];
 const RESOLVED: &[&str] = &["note", "reopen", "close"];
 const CHILD: &[&str] = &["note"];
+const MERGING: &[&str] = &["acknowledge", "assign", "note", "hold", "resume", "priority"];
 
 /// They have it.
 pub(super) fn acknowledge(asked: Asked<'_>, id: IncidentId) -> Decision {
@@ -99,6 +100,12 @@ pub(super) fn resolve(asked: Asked<'_>, id: IncidentId, words: &str) -> Decision
         match incident.state {
             IncidentState::Resolved => Answer::Holds,
             IncidentState::Closed => not_allowed(incident),
+            // What is on its way into it may still fire.
+            IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold
+                if asked.state.is_merged_into(id) =>
+            {
+                merging()
+            }
             IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold => {
                 let fires = asked.state.tally(id).active > 0;
                 let resolved = incident::Fact::Resolved {
@@ -150,6 +157,9 @@ pub(super) fn detach(asked: Asked<'_>, id: IncidentId, alert: AlertId) -> Decisi
     on(asked, id, |incident| {
         if !incident.state.is_open() {
             return not_allowed(incident);
+        }
+        if asked.state.is_merged_into(id) {
+            return merging();
         }
         match asked.state.cell(alert) {
             Some(cell) if cell.alert.incident == Some(id) => {
@@ -217,6 +227,7 @@ pub(super) fn merge(asked: Asked<'_>, id: IncidentId, children: &[IncidentId]) -
         for child in children {
             match asked.state.incidents.get(child) {
                 Some(other) if other.parent == Some(id) => {}
+                Some(_) if asked.state.is_merged_into(*child) => return merging(),
                 Some(other) if other.is_open() && *child != id => joining.push(*child),
                 Some(_) | None => {
                     return invalid("children", format!("open incidents other than {id}, none of them a child; {child} is none"));
@@ -229,7 +240,7 @@ pub(super) fn merge(asked: Asked<'_>, id: IncidentId, children: &[IncidentId]) -
         if joining.is_empty() {
             return Answer::Holds;
         }
-        Answer::Does { facts: Vec::new(), then: Then::Merge(id, joining, asked.said("")) }
+        Answer::Does { facts: Vec::new(), then: Then::Merge(id, joining) }
     })
 }
 
@@ -253,6 +264,11 @@ fn not_allowed(incident: &Incident) -> Answer {
         IncidentState::Closed => &[],
     };
     Answer::NotAllowed { state: incident.state.word(), allowed }
+}
+
+/// Others are still being merged into it.
+fn merging() -> Answer {
+    Answer::NotAllowed { state: "merging", allowed: MERGING }
 }
 
 fn moved(id: IncidentId, to: IncidentState, because: Because) -> Fact {

@@ -82,9 +82,9 @@ pub enum Then {
     /// An incident is opened for what somebody reports.
     Open(Report, Because),
     /// These become children of the first, and their alerts its own.
-    Merge(IncidentId, Vec<IncidentId>, Because),
-    /// Mutes are judged again for everything that fires.
-    Sweep,
+    Merge(IncidentId, Vec<IncidentId>),
+    /// What these silences select is judged again.
+    Judge(Vec<SilenceId>),
 }
 
 /// Decides a command of `actor`.

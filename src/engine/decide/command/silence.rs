@@ -54,7 +54,7 @@ pub(super) fn expire(asked: Asked<'_>, id: SilenceId) -> Decision {
         Some(silence) if silence.record.ends_at <= asked.now => Answer::Holds,
         Some(_) => {
             let expired = Fact::Silence(silence::Fact::Expired { id, actor: asked.actor.to_owned() });
-            Answer::Does { facts: vec![expired], then: Then::Sweep }
+            Answer::Does { facts: vec![expired], then: Then::Judge(vec![id]) }
         }
     };
     Decision { subject: Subject::Silence(id), answer }
@@ -99,7 +99,8 @@ fn put(asked: Asked<'_>, number: SilenceId, wanted: Wanted<'_>, known: Option<&S
     }
     let ended = replaced.map(|known| silence::Fact::Expired { id: known.id, actor: asked.actor.to_owned() });
     let facts = ended.into_iter().chain([silence::Fact::Set { silence: Box::new(record) }]).map(Fact::Silence).collect();
-    Answer::Does { facts, then: Then::Sweep }
+    let changed = replaced.map(|known| known.id).into_iter().chain([number]).collect();
+    Answer::Does { facts, then: Then::Judge(changed) }
 }
 
 /// A UUID of version 8 (RFC 9562): the store's id and the number, hashed.
