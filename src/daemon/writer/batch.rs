@@ -1,6 +1,6 @@
 //! One batch: due timers, then each event, decided in memory. Nothing of it exists outside before `commit`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -60,13 +60,14 @@ pub(super) struct Answer {
 }
 
 impl Batch {
-    /// Fires due timers and decides each event. `None` where there was nothing to do.
+    /// Fires due timers and decides each event, one at least, until `deadline`: what is left then stays in `submissions`. `None` where there was nothing to do.
     pub(super) fn decide(
         state: &mut State,
         world: &mut World,
         suspects: &mut Suspects,
         letters: &mut Letters,
-        submissions: Vec<Submission>,
+        submissions: &mut VecDeque<Submission>,
+        deadline: Instant,
         now: Time,
     ) -> Option<Batch> {
         // A start is decided before any timer: what ended while the daemon was down has its grace from it.
@@ -82,7 +83,7 @@ impl Batch {
             batch.fire(state, world, suspects, now);
             suspects.doing_events();
         }
-        for Submission { work, beside, reply, since, .. } in submissions {
+        while let Some(Submission { work, beside, reply, since, .. }) = submissions.pop_front_if(|_| batch.events == 0 || Instant::now() < deadline) {
             batch.events += work.events();
             let (kept, of_reply) = batch.take_beside(letters, beside, now);
             let what = match work {

@@ -23,6 +23,8 @@ use crate::mail::Templates;
 pub const BATCH_EVENTS_MAX: usize = 8_192;
 /// Bytes of one batch's events.
 pub const BATCH_BYTES_MAX: usize = 4 << 20;
+/// How long a batch takes in submissions: what is left then is decided in the next one. Whoever waits for an answer waits for that and one submission.
+pub(super) const BATCH_TIME_MAX: Duration = Duration::from_millis(50);
 /// Events that operators and workers get of a batch while webhooks wait: a quarter, so that neither starves the other.
 const OPERATORS_QUOTA: usize = BATCH_EVENTS_MAX / 4;
 /// Submissions that wait in the lane of operators and results. A full lane refuses operators and lets workers wait.
@@ -85,6 +87,8 @@ pub(super) struct Submission {
     pub(super) beside: Beside,
     /// Its size, as the bounds count it.
     pub(super) bytes: usize,
+    /// The lane it waits in.
+    lane: Lane,
     /// Who is told after the commit.
     pub(super) reply: oneshot::Sender<Reply>,
     /// When it was submitted, for the latency of acknowledgements.
@@ -95,7 +99,8 @@ impl Submission {
     /// An event of the writer's own: nobody waits for its answer.
     pub(super) fn unanswered(event: Event) -> Submission {
         let work = Work::Event(event);
-        Submission { bytes: work.bytes(), work, beside: Beside::default(), reply: oneshot::channel().0, since: Instant::now() }
+        let (bytes, reply) = (work.bytes(), oneshot::channel().0);
+        Submission { work, beside: Beside::default(), bytes, lane: Lane::Operators, reply, since: Instant::now() }
     }
 }
 
@@ -164,7 +169,7 @@ pub(super) type ClockQuestion = Box<dyn FnOnce(&mut Timekeeper, &dyn Clock) + Se
 #[derive(Default)]
 pub(super) struct Round {
     /// Events for one batch.
-    pub(super) submissions: Vec<Submission>,
+    pub(super) submissions: VecDeque<Submission>,
     /// Questions.
     pub(super) questions: Vec<Question>,
     /// Questions to the clock.
@@ -219,7 +224,7 @@ impl Lanes {
             return Err(Refusal { full: Full::Busy, work: Box::new(work) });
         }
         let (reply, told) = oneshot::channel();
-        let submission = Submission { work, beside, bytes, reply, since: Instant::now() };
+        let submission = Submission { work, beside, bytes, lane, reply, since: Instant::now() };
         match lane {
             Lane::Operators => waiting.operators.push_back(submission),
             Lane::Kafka => waiting.kafka.push_back(submission),
@@ -231,6 +236,21 @@ impl Lanes {
         drop(waiting);
         self.arrived.notify_one();
         Ok(told)
+    }
+
+    /// Puts what a batch did not come to back where it waited, before all that came since.
+    pub(super) fn give_back(&self, left: VecDeque<Submission>) {
+        let mut waiting = self.lock();
+        for submission in left.into_iter().rev() {
+            match submission.lane {
+                Lane::Operators => waiting.operators.push_front(submission),
+                Lane::Kafka => waiting.kafka.push_front(submission),
+                Lane::Webhooks => {
+                    waiting.webhook_bytes += submission.bytes;
+                    waiting.webhooks.push_front(submission);
+                }
+            }
+        }
     }
 
     /// Puts a question.
@@ -334,7 +354,7 @@ impl Lanes {
         while let Some(next) = waiting.operators.pop_front_if(|next| of_operators.fits(next, round.submissions.is_empty())) {
             of_operators.take(&next);
             left.take(&next);
-            round.submissions.push(next);
+            round.submissions.push_back(next);
         }
         let kept_free = if waiting.kafka.is_empty() { 0 } else { KAFKA_QUOTA };
         let mut of_webhooks = Left {
@@ -345,11 +365,11 @@ impl Lanes {
             of_webhooks.take(&next);
             left.take(&next);
             waiting.webhook_bytes -= next.bytes;
-            round.submissions.push(next);
+            round.submissions.push_back(next);
         }
         while let Some(next) = waiting.kafka.pop_front_if(|next| left.fits(next, round.submissions.is_empty())) {
             left.take(&next);
-            round.submissions.push(next);
+            round.submissions.push_back(next);
         }
         round.finished = waiting.stopping
             && round.submissions.is_empty()
@@ -413,4 +433,44 @@ const RECORD: usize = 256;
 
 fn of_rows(rows: &[RowChange]) -> usize {
     rows.iter().map(|row| RECORD + row.value.as_ref().map_or(0, Vec::len)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use watchkeeper_engine::input::AlertInput;
+
+    use super::*;
+
+    fn put(lanes: &Lanes, lane: Lane, name: &str) {
+        let event = Event::Alerts { inputs: vec![AlertInput::named("prom", name)], refused: Vec::new() };
+        assert!(lanes.put(lane, Work::Event(event), Beside::default()).is_ok());
+    }
+
+    fn names(round: &Round) -> Vec<String> {
+        let name = |submission: &Submission| match &submission.work {
+            Work::Event(Event::Alerts { inputs, .. }) => inputs[0].name.clone(),
+            Work::Event(_) | Work::Adopt(_) | Work::Keep(_) => String::new(),
+        };
+        round.submissions.iter().map(name).collect()
+    }
+
+    #[test]
+    fn what_a_batch_did_not_come_to_waits_before_what_came_since() {
+        let lanes = Lanes::new(1 << 20);
+        for (lane, name) in [(Lane::Webhooks, "a"), (Lane::Kafka, "k"), (Lane::Webhooks, "b"), (Lane::Operators, "o")] {
+            put(&lanes, lane, name);
+        }
+        let mut round = lanes.take(Duration::ZERO, 100);
+        assert_eq!(names(&round), ["o", "a", "b", "k"]);
+        round.submissions.pop_front();
+        round.submissions.pop_front();
+        put(&lanes, Lane::Webhooks, "c");
+        lanes.give_back(round.submissions);
+        assert_eq!((lanes.depth(Lane::Webhooks), lanes.depth(Lane::Kafka)), (2, 1));
+        lanes.stop();
+        let round = lanes.take(Duration::ZERO, 100);
+        assert_eq!((names(&round), round.finished), (["b", "c", "k"].map(str::to_owned).to_vec(), false));
+        assert!(lanes.take(Duration::ZERO, 100).finished);
+        assert_eq!(lanes.lock().webhook_bytes, 0);
+    }
 }

@@ -12,6 +12,7 @@ mod lanes;
 mod letters;
 mod suspects;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -244,19 +245,21 @@ impl Writer {
     }
 
     /// What a start begins with. The World is news where a crash came between the files of one and the transaction that brings it into force.
-    fn first(&self) -> Vec<lanes::Submission> {
+    fn first(&self) -> VecDeque<lanes::Submission> {
         let (counters, world) = (&self.parts.state.counters, &self.world);
-        let mut first = vec![lanes::Submission::unanswered(Event::Started)];
+        let mut first = VecDeque::from([lanes::Submission::unanswered(Event::Started)]);
         if counters.seq > 0 && (counters.policy != world.policy.id || counters.cmdb != world.cmdb.version()) {
-            first.push(lanes::Submission::unanswered(Event::World(world.clone())));
+            first.push_back(lanes::Submission::unanswered(Event::World(world.clone())));
         }
         first
     }
 
     /// One round: a batch, then the questions.
-    fn work(&mut self, round: Round, now: Time) -> Result<(), StoreError> {
+    fn work(&mut self, mut round: Round, now: Time) -> Result<(), StoreError> {
+        let deadline = Instant::now() + lanes::BATCH_TIME_MAX;
         let Parts { state, suspects, .. } = &mut self.parts;
-        let batch = Batch::decide(state, &mut self.world, suspects, &mut self.letters, round.submissions, now);
+        let batch = Batch::decide(state, &mut self.world, suspects, &mut self.letters, &mut round.submissions, deadline, now);
+        self.lanes.give_back(round.submissions);
         if let Some(batch) = batch {
             let done = self.commit(batch, now)?;
             (self.parts.dispatch)(done.effects);
