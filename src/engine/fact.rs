@@ -44,3 +44,28 @@ pub enum Fact {
     #[n(11)]
     Cursor(#[n(0)] cursor::Fact),
 }
+
+macro_rules! from_features {
+    ($($feature:ident: $variant:ident,)+) => {
+        $(impl From<$feature::Fact> for Fact {
+            fn from(fact: $feature::Fact) -> Fact {
+                Fact::$variant(fact)
+            }
+        })+
+    };
+}
+
+from_features! {
+    alert: Alert,
+    capacity: Capacity,
+    cursor: Cursor,
+    digest: Digest,
+    incident: Incident,
+    job: Job,
+    message: Message,
+    problem: Problem,
+    realm: Realm,
+    silence: Silence,
+    system: System,
+    terms: Terms,
+}

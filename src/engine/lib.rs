@@ -35,6 +35,7 @@ pub mod sight;
 pub mod state;
 
 pub mod decide;
+pub mod judge;
 pub mod trace;
 
 pub mod step;

@@ -289,6 +289,9 @@ pub enum Because {
         #[n(0)]
         after: Span,
     },
+    /// The time it was put on hold for is over.
+    #[n(27)]
+    HoldEnded,
     /// It stayed quiet after it was said to be fixed.
     #[n(26)]
     QuietAfterFix {
@@ -301,7 +304,7 @@ pub enum Because {
 impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Because::NothingOpen { key } => write!(f, "nothing that fires explains it, and no incident is open for {key}"),
+            Because::NothingOpen { key } => write!(f, "no firing alert explains it, and no incident is open for {key}"),
             Because::Upstream { hops } => {
                 for (n, hop) in hops.iter().enumerate() {
                     let joint = if n == 0 { "" } else { ", and " };
@@ -309,21 +312,21 @@ impl fmt::Display for Because {
                 }
                 Ok(())
             }
-            Because::SameItem { ci, alert } => write!(f, "{alert} on {ci} explains what fires there"),
-            Because::SameGroup { key } => write!(f, "it has the same group {key}"),
-            Because::OwnIncident => f.write_str("it was in this incident, which is still open"),
+            Because::SameItem { ci, alert } => write!(f, "{alert} already fires on {ci}"),
+            Because::SameGroup { key } => write!(f, "the incident has the same group, {key}"),
+            Because::OwnIncident => f.write_str("it belonged to this incident before, and the incident is still open"),
             Because::ResolvedRecently { ago, within } => {
-                write!(f, "resolved {} ago, within {}", ago.words(), within.words())
+                write!(f, "the incident was resolved {} ago, less than {}", ago.words(), within.words())
             }
             Because::BelowMinUp { group, up, of, needs } => {
                 write!(f, "{group} has {up} of {of} members up and needs {needs}")
             }
-            Because::CauseCleared { cause, ago } => write!(f, "{cause} cleared {} ago and this still fires", ago.words()),
-            Because::AllCleared { alerts: 1, quiet } => write!(f, "its alert cleared, quiet for {}", quiet.words()),
-            Because::AllCleared { alerts, quiet } => write!(f, "all {alerts} alerts cleared, quiet for {}", quiet.words()),
+            Because::CauseCleared { cause, ago } => write!(f, "{cause} cleared {} ago, and this alert still fires", ago.words()),
+            Because::AllCleared { alerts: 1, quiet } => write!(f, "its alert has been clear for {}", quiet.words()),
+            Because::AllCleared { alerts, quiet } => write!(f, "all {alerts} alerts have been clear for {}", quiet.words()),
             Because::StillFires { alerts: 1 } => f.write_str("its alert still fires"),
             Because::StillFires { alerts } => write!(f, "{alerts} alerts still fire"),
-            Because::Operator { actor, words } if words.is_empty() => write!(f, "{actor} said so"),
+            Because::Operator { actor, words } if words.is_empty() => write!(f, "by {actor}"),
             Because::Operator { actor, words } => write!(f, "{actor}: {words}"),
             Because::Rule { section, name } => write!(f, "{section} rule {name}"),
             Because::Silenced { by, comment, until } => {
@@ -331,22 +334,23 @@ impl fmt::Display for Because {
                 if !comment.is_empty() {
                     write!(f, " ({comment})")?;
                 }
-                if *until >= Time::NEVER { f.write_str(", which has no end") } else { write!(f, " until {until}") }
+                if *until >= Time::NEVER { f.write_str(", without an end") } else { write!(f, " until {until}") }
             }
-            Because::OnlyInfo => f.write_str("severity info is only recorded"),
-            Because::Signal { name } => write!(f, "{name} is a signal of monitoring itself"),
-            Because::SourceCleared { source } => write!(f, "{source} says that it ended"),
-            Because::EndPassed => f.write_str("its end passed and no source says that it still fires"),
-            Because::SeverityChanged { from, to } => write!(f, "its severity went from {from} to {to}"),
+            Because::OnlyInfo => f.write_str("alerts of severity info are only recorded"),
+            Because::Signal { name } => write!(f, "{name} only shows that monitoring works"),
+            Because::SourceCleared { source } => write!(f, "{source} reported that it ended"),
+            Because::EndPassed => f.write_str("its end time passed, and no source reports it firing"),
+            Because::SeverityChanged { from, to } => write!(f, "its severity changed from {from} to {to}"),
             Because::Matrix { impact, because, urgency } => write!(f, "impact {impact} ({because}) and urgency {urgency}"),
-            Because::Emptied { by } => write!(f, "all its alerts belong to {by} now"),
-            Because::Waits { hold } => write!(f, "it must still fire after {}", hold.words()),
+            Because::Emptied { by } => write!(f, "all its alerts moved to {by}"),
+            Because::Waits { hold } => write!(f, "it must keep firing for {}", hold.words()),
+            Because::HoldEnded => f.write_str("the time it was put on hold for is over"),
             Because::ResolvedFor { span } => write!(f, "resolved for {}", span.words()),
-            Because::MuteEnded { by } => write!(f, "{by} ended and it still fires"),
-            Because::AllMuted => f.write_str("all its alerts are muted"),
+            Because::MuteEnded { by } => write!(f, "{by} ended, and it still fires"),
+            Because::AllMuted => f.write_str("all its alerts are suppressed"),
             Because::KeepsComingBack { incidents, within, same } => write!(f, "{incidents} in {} with the same {same}", within.words()),
-            Because::CameBack { after } => write!(f, "it came back {} after it was said to be fixed", after.words()),
-            Because::QuietAfterFix { span } => write!(f, "quiet for {} after the fix", span.words()),
+            Because::CameBack { after } => write!(f, "it came back {} after the fix", after.words()),
+            Because::QuietAfterFix { span } => write!(f, "no outage for {} after the fix", span.words()),
         }
     }
 }

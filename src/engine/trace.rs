@@ -7,12 +7,13 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::cmdb::health::HealthMap;
-use crate::decide::attach::{self, Opening, Verdict};
-use crate::decide::{cause, identify, notify, rate, rule, suppress};
+use crate::decide::attach::Verdict;
+use crate::decide::{cause, notify, rate};
 use crate::event::World;
 use crate::expr::View;
 use crate::ids::{AlertId, IncidentId, Slot, SourceNo};
 use crate::input::AlertInput;
+use crate::judge::{self, Opens, Place};
 use crate::limits;
 use crate::model::alert::{Alert, CiRef, Judged, SourceSays};
 use crate::model::incident::Incident;
@@ -40,22 +41,22 @@ pub fn trace(state: &State, world: &World, input: &AlertInput, now: Time) -> Tra
     let says = SourceSays::of(input, source, now);
     let firing = known.filter(|cell| cell.alert.is_active());
     if let Some(cell) = known {
-        let repeat = if cell.alert.is_active() && cell.alert.severity == input.severity { ": a repeat only counts" } else { "" };
-        let heard = format!("it is {} and was heard {}{repeat}", cell.alert.state, times(cell.vitals.count));
+        let repeat = if cell.alert.is_active() && cell.alert.severity == input.severity { "; a repeat is only counted" } else { "" };
+        let heard = format!("it is {} and was received {}{repeat}", cell.alert.state, times(cell.vitals.count));
         steps.add("known", cell.alert.id, heard);
     }
     let view = sight::input(input, now);
-    let identified = identify::identify(world, &view);
-    let item = sight::item_name(world, &identified.ci);
-    let subject = format!("{} on {item}", input.name);
+    let began = firing.is_none().then_some(says.starts_at.min(now));
+    let judged = judge::matched(state, world, view, began, now);
+    let subject = format!("{} on {}", input.name, sight::item_name(world, &judged.identified.ci));
     if !says.fires(now) {
-        let what = if firing.is_some() { "it would clear" } else { "nothing is remembered of it" };
+        let what = if firing.is_some() { "it would clear" } else { "nothing is kept of it" };
         steps.add("over", what, format!("its end {} has passed", says.ends_at));
         return Trace { subject, steps: steps.list };
     }
-    steps.add("identified", item, &identified.because);
-    let view = sight::with_ci(view, state, world, &identified.ci);
-    let (matched, skipped) = world.policy.correlate.trace(&view);
+    steps.take(judged.identified_step(world));
+    let view = sight::with_ci(view, state, world, &judged.identified.ci);
+    let (_, skipped) = world.policy.correlate.trace(&view);
     let hidden = skipped.len().saturating_sub(limits::TRACE_NAMED_MAX);
     if hidden > 0 {
         steps.add("skipped", format!("{hidden} rules"), "they stand before those below");
@@ -63,33 +64,24 @@ pub fn trace(state: &State, world: &World, input: &AlertInput, now: Time) -> Tra
     for passed in &skipped[hidden..] {
         steps.add("skipped", &passed.rule, &passed.why);
     }
-    let said = rule::said_by(matched, &view);
-    steps.add("rule", &matched.name, format!("means {}, explains {}, urgency {}", said.means, said.explains, said.urgency));
+    judged.rule_steps().into_iter().for_each(|step| steps.take(step));
+    let said = &judged.rule;
     let fresh = || Alert::heard(AlertId(u64::MAX), Slot(u32::MAX), input, says, now);
     let alert = Alert {
         state: AlertState::Firing,
         severity: input.severity,
-        ci: identified.ci.clone(),
-        rule: matched.name.clone(),
+        ci: judged.identified.ci.clone(),
+        rule: said.rule.name.clone(),
         means: said.means,
         explains: said.explains,
         urgency: said.urgency,
         ..known.map_or_else(fresh, |cell| cell.alert.clone())
     };
-    if firing.is_none() && says.starts_at.min(now) + matched.hold_for > now {
-        steps.add("waits", matched.hold_for.words(), Because::Waits { hold: matched.hold_for });
-    }
-    if let Some(because) = rule::only_recorded(matched, &input.name, input.severity) {
-        steps.add("recorded", "", because);
-        return Trace { subject, steps: steps.list };
-    }
-    let suppressed = suppress::suppressed(state, world, &view, now);
-    for one in &suppressed.by {
-        steps.add("muted", "", one.because());
-    }
-    if suppressed.by.is_empty() {
+    let standing = judge::standing(state, world, said.rule, &view, now);
+    standing.steps().into_iter().for_each(|step| steps.take(step));
+    if standing.recorded.is_none() && standing.suppressed.by.is_empty() {
         let imagined = Imagined { state, world, health: health_with(state, world, &alert), alert: &alert, view, now };
-        imagined.attach(matched, &mut steps);
+        imagined.attach(said.rule, &mut steps);
     }
     Trace { subject, steps: steps.list }
 }
@@ -99,17 +91,20 @@ pub fn explain(state: &State, world: &World, id: AlertId, now: Time) -> Option<T
     let cell = state.cell(id)?;
     let alert = &cell.alert;
     let mut steps = Steps { now, list: alert.judgement.clone() };
-    steps.add("now", alert.state, format!("heard {}, last at {}", times(cell.vitals.count), cell.vitals.last_seen));
+    steps.add("now", alert.state, format!("received {}, last at {}", times(cell.vitals.count), cell.vitals.last_seen));
     for says in &cell.vitals.sources {
-        let fires = if says.fires(now) { "says that it fires" } else { "says that it is over" };
-        let until = if says.ends_at == Time::NEVER { "until its sender clears it".to_owned() } else { format!("until {}", says.ends_at) };
-        steps.add("source", state.source(says.source), format!("{fires}, {until}"));
+        let reports = match (says.fires(now), says.ends_at) {
+            (true, Time::NEVER) => "reports it firing until it clears it".to_owned(),
+            (true, until) => format!("reports it firing until {until}"),
+            (false, at) => format!("reported it over at {at}"),
+        };
+        steps.add("source", state.source(says.source), reports);
     }
     for because in &alert.muted_by {
-        steps.add("muted", "", because);
+        steps.add("suppressed", "", because);
     }
     if let Some(at) = alert.judge_at {
-        steps.add("next", at, "its rule's `for` is over");
+        steps.add("next", at, "the pending period of its rule ends");
     }
     if let Some(cause) = Some(alert).filter(|alert| alert.state == AlertState::Firing).and_then(|alert| cause::of(state, world, alert)) {
         steps.add("cause", cause_name(state, world, cause.alert), &cause.because);
@@ -117,7 +112,7 @@ pub fn explain(state: &State, world: &World, id: AlertId, now: Time) -> Option<T
     if let Some(incident) = alert.incident {
         let member = state.incidents.members.get(&(incident, id));
         let because = member.map(|member| member.because.to_string()).unwrap_or_default();
-        steps.add("stands in", format!("{incident} as {}", alert.role), because);
+        steps.add("part of", format!("{incident} as {}", judge::as_role(alert.role)), because);
         if let Some(incident) = state.incidents.get(&incident) {
             steps.told(incident);
         }
@@ -132,8 +127,8 @@ pub fn explain_incident(state: &State, world: &World, id: IncidentId, now: Time)
     steps.add("opened", &incident.rule, &incident.because);
     steps.now = now;
     let recurrence = incident.recurrence_of.map(|before| before.to_string());
-    steps.maybe("recurrence of", recurrence, "its group had an incident before, resolved too long ago to come back");
-    steps.maybe("child of", incident.parent.map(|parent| parent.to_string()), "all its alerts belong there now");
+    steps.maybe("recurrence of", recurrence, "the incident before it with the same group was resolved too long ago to be reopened");
+    steps.maybe("child of", incident.parent.map(|parent| parent.to_string()), "all its alerts are there");
     for child in state.children_of(id) {
         steps.add("parent of", child, "it took over all its alerts");
     }
@@ -148,17 +143,17 @@ pub fn explain_incident(state: &State, world: &World, id: IncidentId, now: Time)
         steps.add("alert", format!("{} more", members.len() - limits::TRACE_NAMED_MAX), "");
     }
     let by = if incident.priority_by_hand {
-        "set by hand, so nothing else changes it"
+        "set by hand, so that nothing else changes it"
     } else {
-        "it follows upward at once, downward only by hand"
+        "it is raised at once, and lowered only by hand"
     };
     let levels = format!("impact {}, urgency {}; {by}", incident.impact, incident.urgency);
     steps.add("rated", incident.priority, levels);
     for hit in &incident.services {
-        steps.add("hurts", &hit.id, hit.health.word().replace('_', " "));
+        steps.add("affects", &hit.id, hit.health.word().replace('_', " "));
     }
     if let Some(problem) = incident.problem {
-        steps.add("problem", problem, "it keeps coming back");
+        steps.add("problem", problem, "it is one of its outages");
     }
     for promise in incident.promises(&state.terms, now) {
         let standing = &promise.standing;
@@ -173,24 +168,24 @@ pub fn explain_incident(state: &State, world: &World, id: IncidentId, now: Time)
     let texts = IncidentTexts::of(incident);
     let view = sight::of_incident(state, world, incident, &texts, incident.cause.and_then(|id| state.cell(id)), now);
     if incident.muted {
-        steps.add("muted", "", Because::AllMuted);
+        steps.add("suppressed", "", Because::AllMuted);
     } else if incident.is_open() {
         steps.would_tell(notify::look(world, incident, &view, Reason::Opened), Reason::Opened);
     }
     let next = [
-        (incident.notify_at, "its first mail is due, later while a possible cause is still within its `for`"),
+        (incident.notify_at, "the first mail is due; it waits longer while a possible cause is pending"),
         (
             incident.settle_at,
             if incident.state == IncidentState::Resolved {
-                "it comes back, because something still fires"
+                "it is reopened, because something still fires"
             } else {
-                "it resolves, unless something fires again"
+                "it resolves by itself, unless something fires again"
             },
         ),
-        (incident.release_at, "symptoms that still fire are given back, because their cause cleared"),
+        (incident.release_at, "symptoms that still fire are released, because their cause has cleared"),
         (incident.hold_until, "its hold ends"),
         (incident.close_at, "it closes"),
-        (incident.clock_at, "a share of an SLA clock's time is used up, and told"),
+        (incident.clock_at, "the next share of an SLA target is used up"),
     ];
     for (at, because) in next {
         steps.maybe("next", at, because);
@@ -198,7 +193,7 @@ pub fn explain_incident(state: &State, world: &World, id: IncidentId, now: Time)
     Some(Trace { subject: format!("{id} {}", incident.title), steps: steps.list })
 }
 
-/// A line a step: `identified  db-1 (identify instance)`.
+/// A line a step: `identified  db-1: identify rule instance`.
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lines().iter().try_for_each(|line| writeln!(f, "{line}"))
@@ -234,17 +229,15 @@ struct Imagined<'a> {
 impl Imagined<'_> {
     fn attach(&self, rule: &Correlate, steps: &mut Steps) {
         let Imagined { state, world, alert, view, now, .. } = self;
-        let group = rule::group(rule, &alert.realm, view);
-        let cause = cause::of(state, world, alert);
+        let Place { group, cause, verdict } = judge::place(state, world, alert, rule, view, None, *now);
         if let Some(cause) = &cause {
             steps.add("cause", cause_name(state, world, cause.alert), &cause.because);
         }
-        let verdict = attach::verdict(state, alert, rule, &group, cause, None, *now);
         let present = |id: IncidentId| state.incidents.get(&id).cloned();
         let mut joined = None;
         match verdict {
             Verdict::Stays => {
-                let place = alert.incident.map(|id| format!("{id} as {}", alert.role)).unwrap_or_default();
+                let place = alert.incident.map(|id| format!("{id} as {}", judge::as_role(alert.role))).unwrap_or_default();
                 steps.add("attached", place, "it stays where it is");
                 if let Some(incident) = alert.incident.and_then(present) {
                     self.tell(incident, alert.role, Reason::Opened, steps);
@@ -253,13 +246,13 @@ impl Imagined<'_> {
             Verdict::WaitsForRelease(incident) => {
                 steps.add(
                     "attached",
-                    format!("{incident} as {}", alert.role),
-                    "its cause has cleared only just, and a release decides later",
+                    format!("{incident} as {}", judge::as_role(alert.role)),
+                    "its cause has only just cleared; it is released unless the cause returns",
                 );
             }
             Verdict::Joins { incident, role, because } => {
                 joined = Some(incident);
-                steps.add("attached", format!("{incident} as {role}"), because);
+                steps.add("attached", format!("{incident} as {}", judge::as_role(role)), because);
                 if let Some(incident) = present(incident) {
                     self.tell(incident, role, if role == Role::Symptom { Reason::Affected } else { Reason::Opened }, steps);
                 }
@@ -271,19 +264,18 @@ impl Imagined<'_> {
                 }
             }
             Verdict::Reopens { incident, because } => {
-                steps.add("attached", format!("{incident}, which comes back"), because);
+                steps.add("attached", format!("{incident}, which is reopened"), because);
                 if let Some(incident) = present(incident) {
                     self.tell(Incident { state: IncidentState::New, ..incident }, Role::Cause, Reason::Reopened, steps);
                 }
             }
             Verdict::Opens { recurrence_of, because } => {
                 let before = recurrence_of.map(|id| format!(", a recurrence of {id}")).unwrap_or_default();
-                let title = rule::title(rule, view);
-                steps.add("attached", format!("a new incident, {title}{before}"), &because);
-                steps.add("first mail", format!("after {}", rule.group_wait.words()), "so that a cause and its symptoms meet");
-                let rating = rate::rate(&self.health, world, &alert.ci, rate::Burden::of_alert(alert));
-                let opening = Opening { alert, rule, group, title, rating, recurrence_of, because, notify_as: Reason::Opened };
-                self.tell(attach::opened(state, world, view, opening, *now), Role::Cause, Reason::Opened, steps);
+                let opens = Opens { alert, rule, group, recurrence_of, because, notify_as: Reason::Opened };
+                let incident = judge::opened(state, &self.health, world, view, opens, *now);
+                steps.add("attached", format!("a new incident, {}{before}", incident.title), &incident.because);
+                steps.add("first mail", format!("in {}", rule.group_wait.words()), "this leaves time for a cause and its symptoms to arrive");
+                self.tell(incident, Role::Cause, Reason::Opened, steps);
             }
         }
         self.reach(rule, joined, steps);
@@ -305,10 +297,10 @@ impl Imagined<'_> {
                 incident.services = rating.services;
                 steps.add("rated", incident.priority, because);
             } else {
-                steps.add("rated", incident.priority, format!("it stays; alone it would be {}: {because}", rating.priority));
+                steps.add("rated", incident.priority, format!("unchanged; this alert alone would be {}: {because}", rating.priority));
             }
             for hit in &incident.services {
-                steps.add("hurts", &hit.id, hit.health.word().replace('_', " "));
+                steps.add("affects", &hit.id, hit.health.word().replace('_', " "));
             }
         }
         let texts = IncidentTexts::of(&incident);
@@ -319,7 +311,7 @@ impl Imagined<'_> {
         steps.would_tell(looked, reason);
         if !reached && reason == Reason::Opened && incident.priority <= Priority::P2 {
             let to = world.settings.last_resort.join(", ");
-            steps.add("told", to, format!("{}, because a {} reaches nobody else", notify::LAST_RESORT, incident.priority));
+            steps.add("would notify", to, format!("{}, because a {} reaches nobody else", notify::LAST_RESORT, incident.priority));
         }
     }
 
@@ -376,6 +368,10 @@ impl Steps {
         self.list.push(Judged { at: self.now, what: what.to_owned(), outcome: outcome.to_string(), because: because.to_string() });
     }
 
+    fn take(&mut self, step: judge::Step) {
+        self.add(step.what, step.outcome, step.because);
+    }
+
     fn maybe(&mut self, what: &str, outcome: Option<impl fmt::Display>, because: &str) {
         if let Some(outcome) = outcome {
             self.add(what, outcome, because);
@@ -387,9 +383,9 @@ impl Steps {
             let what = if told.reason == Reason::Digest { "in the morning's list".to_owned() } else { told.reason.to_string() };
             self.list.push(Judged {
                 at: told.at,
-                what: "told".to_owned(),
+                what: "notified".to_owned(),
                 outcome: format!("{} ({what})", told.address),
-                because: format!("notify {}", told.rule),
+                because: format!("notify rule {}", told.rule),
             });
         }
     }
@@ -398,13 +394,13 @@ impl Steps {
         let mut first: Vec<String> = Vec::new();
         for one in looked {
             if one.to.is_empty() {
-                self.add("not told", format!("notify {}", one.rule), one.why);
+                self.add("no mail", format!("notify rule {}", one.rule), one.why);
                 continue;
             }
             for address in one.to {
                 let how = one.folded.clone().unwrap_or_else(|| reason.to_string());
                 if !first.contains(&address) {
-                    self.add("told", format!("{address} ({how})"), format!("notify {}: {}", one.rule, one.why));
+                    self.add("would notify", format!("{address} ({how})"), format!("notify rule {}: {}", one.rule, one.why));
                     first.push(address);
                 }
             }

@@ -16,6 +16,7 @@ const ORDER: &[&[&str]] = &[
     &["event", "fact", "effect", "block"],
     &["state", "sight"],
     &["decide"],
+    &["judge"],
     &["trace"],
     &["step"],
     &["trial"],

@@ -96,7 +96,7 @@ fn what_would_happen_is_what_happens() {
         assert_eq!(of("rule"), [alert.rule.as_str()], "{first}, then {then}");
         if of("collected").is_empty() && incident.cause == Some(id) {
             assert_eq!(of("rated"), [incident.priority.word()], "{first}, then {then}: {promised}");
-            let mut told: Vec<String> = of("told").into_iter().filter(|one| one.ends_with("(opened)")).collect();
+            let mut told: Vec<String> = of("would notify").into_iter().filter(|one| one.ends_with("(opened)")).collect();
             let mails = sim.mails();
             let mut heard: Vec<String> =
                 mails.iter().filter(|mail| mail.reason.word() == "opened").map(|mail| format!("{} (opened)", mail.to)).collect();

@@ -73,7 +73,7 @@ pub(super) fn explain(client: &Client, output: Output, id: &str) -> Result<(), F
             let attached = &explained["attached"];
             if !attached.is_null() {
                 let because = text(attached, "because");
-                out += &line("incident", &format!("{} ({}) {because}", text(attached, "incident"), text(attached, "role")));
+                out += &line("incident", &format!("{} ({}): {because}", text(attached, "incident"), text(attached, "role")));
             }
             out
         }
@@ -191,8 +191,9 @@ pub(super) fn retry(client: &Client, output: Output, id: &str) -> Result<(), Fai
 fn steps(judged: &Value) -> String {
     let step = |step: &Value| {
         let because = text(step, "because");
-        let because = if because.is_empty() { because } else { format!(" because {because}") };
-        format!("  {:<12} {}{because}\n", text(step, "what"), text(step, "outcome"))
+        let outcome = text(step, "outcome");
+        let joint = if outcome.is_empty() || because.is_empty() { "" } else { ": " };
+        format!("  {:<12} {outcome}{joint}{because}\n", text(step, "what"))
     };
     let began = judged["steps"].as_array().and_then(|steps| steps.first()).map_or_else(String::new, |first| at(first, "at"));
     let began = if began.is_empty() { began } else { format!("  judged {began}\n") };

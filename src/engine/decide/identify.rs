@@ -21,7 +21,7 @@ pub fn identify(world: &World, view: &View<'_>) -> Identified {
     for (rule, value) in &candidates {
         if let Some(no) = world.cmdb.find(value) {
             let id = world.cmdb.id(no);
-            let because = if id == value { format!("identify {rule}") } else { format!("identify {rule}, looked up by {value}") };
+            let because = if id == value { format!("identify rule {rule}") } else { format!("identify rule {rule}, looked up as {value}") };
             return Identified { ci: CiRef::Known(no), rule: Some((*rule).to_owned()), because };
         }
     }
@@ -32,13 +32,13 @@ pub fn identify(world: &World, view: &View<'_>) -> Identified {
             Identified {
                 ci: CiRef::Unknown(value.clone()),
                 rule: None,
-                because: format!("no item has this id or alias: {}", tried.join(", ")),
+                because: format!("no CI has this id or alias; tried {}", tried.join(", ")),
             }
         }
         None => Identified {
             ci: CiRef::Unknown(view.alert.name.to_owned()),
             rule: None,
-            because: "no identify rule found a value in it".to_owned(),
+            because: "no identify rule found a value in the alert".to_owned(),
         },
     }
 }

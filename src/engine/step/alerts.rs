@@ -2,12 +2,13 @@
 
 use super::Turn;
 use crate::block::Recorded;
-use crate::decide::attach::{self, Opening, Verdict};
-use crate::decide::{cause, identify, rate, rule, suppress};
+use crate::decide::attach::Verdict;
+use crate::decide::cause;
 use crate::event::{Action, Command, Reply, Taken};
 use crate::fact::Fact;
 use crate::ids::{AlertId, CiNo, IncidentId, Shard, SourceNo};
 use crate::input::{AlertInput, Refused, Says};
+use crate::judge::{self, Opens, Step};
 use crate::limits;
 use crate::model::alert::{self, Alert, CiRef, Judged, Said, SourceSays};
 use crate::model::cursor::Work;
@@ -19,8 +20,15 @@ use crate::text::Because;
 use crate::words::{AlertState, Explains, Reason, Role};
 
 impl Turn<'_> {
-    /// One request: every good member is taken, every bad one is a fact.
+    /// One request: its answer is what became of each good member, and the block keeps what came in.
     pub(super) fn take_alerts(&mut self, inputs: Vec<AlertInput>, refused: Vec<(String, Refused)>) {
+        let (taken, kept) = self.take_all(inputs, refused);
+        self.out.recorded = Recorded::Alerts(kept);
+        self.out.reply = Some(Reply::Taken(taken));
+    }
+
+    /// Every good alert is taken, every bad one is a fact. Returns what became of each good one, and those of which more is remembered than a repeat.
+    pub(super) fn take_all(&mut self, inputs: Vec<AlertInput>, refused: Vec<(String, Refused)>) -> (Vec<Taken>, Vec<AlertInput>) {
         for (source, refused) in refused {
             self.put(alert::Fact::Rejected { source, refused });
         }
@@ -33,8 +41,7 @@ impl Turn<'_> {
                 kept.push(input);
             }
         }
-        self.out.recorded = Recorded::Alerts(kept);
-        self.out.reply = Some(Reply::Taken(taken));
+        (taken, kept)
     }
 
     fn take(&mut self, input: &AlertInput) -> Taken {
@@ -146,27 +153,13 @@ impl Turn<'_> {
     /// Ties an alert to its item and rule; judges it, unless it must still fire after the rule's `for`.
     pub(super) fn match_rule(&mut self, id: AlertId) {
         let Some(cell) = self.state.cell(id) else { return };
-        let view = sight::alert(self.state, cell, self.now);
-        let identified = identify::identify(self.world, &view);
-        let view = sight::with_ci(view, self.state, self.world, &identified.ci);
-        let matched = rule::matched(self.world, &view);
-        let began = cell.alert.started_at;
-        let waits = cell.alert.state == AlertState::Pending;
-        let judge_at = Some(began + matched.rule.hold_for).filter(|at| waits && *at > self.now);
-        let mut steps = vec![
-            self.step("identified", sight::item_name(self.world, &identified.ci), identified.because.clone()),
-            self.step(
-                "rule",
-                &matched.rule.name,
-                format!("means {}, explains {}, urgency {}", matched.means, matched.explains, matched.urgency),
-            ),
-        ];
-        if judge_at.is_some() {
-            steps.push(self.step("waits", &matched.rule.hold_for.words(), Because::Waits { hold: matched.rule.hold_for }.to_string()));
-        }
+        let began = (cell.alert.state == AlertState::Pending).then_some(cell.alert.started_at);
+        let judged = judge::matched(self.state, self.world, sight::alert(self.state, cell, self.now), began, self.now);
+        let steps = std::iter::once(judged.identified_step(self.world)).chain(judged.rule_steps()).map(|step| self.judged(step)).collect();
+        let (judge_at, matched) = (judged.pending_until, judged.rule);
         let fact = alert::Fact::Matched {
             id,
-            ci: identified.ci.clone(),
+            ci: judged.identified.ci,
             rule: matched.rule.name.clone(),
             means: matched.means,
             explains: matched.explains,
@@ -188,20 +181,17 @@ impl Turn<'_> {
             return;
         }
         let view = sight::with_ci(sight::alert(self.state, cell, self.now), self.state, self.world, &cell.alert.ci);
-        let suppressed = suppress::suppressed(self.state, self.world, &view, self.now);
-        let muted_by = suppressed.because();
-        let rule = self.world.policy.correlate.by_name(&cell.alert.rule).unwrap_or_else(|| self.world.policy.correlate.first_match(&view));
-        let recorded = rule::only_recorded(rule, &cell.alert.name, cell.alert.severity);
-        let (state, steps) = if let Some(because) = recorded {
-            (AlertState::Recorded, vec![self.step("recorded", "", because.to_string())])
-        } else if muted_by.is_empty() {
-            (AlertState::Firing, Vec::new())
-        } else {
-            let steps = muted_by.iter().map(|because| self.step("muted", "", because.to_string())).collect();
-            (AlertState::Suppressed, steps)
+        let rule = judge::rule_of(self.world, &cell.alert, &view);
+        let standing = judge::standing(self.state, self.world, rule, &view, self.now);
+        let state = match &standing.recorded {
+            Some(_) => AlertState::Recorded,
+            None if standing.suppressed.by.is_empty() => AlertState::Firing,
+            None => AlertState::Suppressed,
         };
+        let steps = standing.steps().into_iter().map(|step| self.judged(step)).collect();
+        let muted_by = standing.suppressed.because();
         let incident = cell.alert.incident;
-        let reads = (cell.alert.reads != suppressed.reads).then_some(suppressed.reads);
+        let reads = (cell.alert.reads != standing.suppressed.reads).then_some(standing.suppressed.reads);
         self.put(alert::Fact::Judged { id, state, muted_by, steps, reads });
         match state {
             AlertState::Firing => {
@@ -226,14 +216,10 @@ impl Turn<'_> {
             return;
         }
         let view = sight::with_ci(sight::alert(self.state, cell, self.now), self.state, self.world, &alert.ci);
-        let correlate = &self.world.policy.correlate;
-        let rule = correlate.by_name(&alert.rule).unwrap_or_else(|| correlate.first_match(&view));
-        let group = rule::group(rule, &alert.realm, &view);
-        let title = rule::title(rule, &view);
-        let cause = cause::of(self.state, self.world, alert);
-        let verdict = attach::verdict(self.state, alert, rule, &group, cause, leaving, self.now);
+        let rule = judge::rule_of(self.world, alert, &view);
+        let judged = judge::place(self.state, self.world, alert, rule, &view, leaving, self.now);
         let place = alert.incident;
-        match verdict {
+        match judged.verdict {
             Verdict::Stays => self.incidents.extend(place),
             Verdict::WaitsForRelease(incident) => {
                 self.incidents.insert(incident);
@@ -248,11 +234,9 @@ impl Turn<'_> {
                 self.join(id, incident, Role::Cause, because);
             }
             Verdict::Opens { recurrence_of, because } => {
-                let rating = rate::rate(self.state.health(&alert.realm), self.world, &alert.ci, rate::Burden::of_alert(alert));
                 let notify_as = if leaving.is_some() { Reason::Released } else { Reason::Opened };
-                let because_opened = because.clone();
-                let opening = Opening { alert, rule, group, title, rating, recurrence_of, because: because_opened, notify_as };
-                let incident = attach::opened(self.state, self.world, &view, opening, self.now);
+                let opens = Opens { alert, rule, group: judged.group, recurrence_of, because: because.clone(), notify_as };
+                let incident = judge::opened(self.state, self.state.health(&alert.realm), self.world, &view, opens, self.now);
                 let opened = incident.id;
                 self.put(incident::Fact::Opened { incident: Box::new(incident) });
                 self.join(id, opened, Role::Cause, because);
@@ -281,7 +265,8 @@ impl Turn<'_> {
             }
             self.put(incident::Fact::Attached { member });
         }
-        let step = self.step("attached", &format!("{incident} as {role}"), because.to_string());
+        let step = Step { what: "attached", outcome: format!("{incident} as {}", judge::as_role(role)), because: because.to_string() };
+        let step = self.judged(step);
         let state = self.state.cell(id).map_or(AlertState::Firing, |cell| cell.alert.state);
         let muted_by = self.state.cell(id).map(|cell| cell.alert.muted_by.clone()).unwrap_or_default();
         self.put(alert::Fact::Judged { id, state, muted_by, steps: vec![step], reads: None });
@@ -388,19 +373,7 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn step(&self, what: &str, outcome: &str, because: String) -> Judged {
-        Judged { at: self.now, what: what.to_owned(), outcome: outcome.to_owned(), because }
-    }
-}
-
-impl From<alert::Fact> for Fact {
-    fn from(fact: alert::Fact) -> Fact {
-        Fact::Alert(fact)
-    }
-}
-
-impl From<realm::Fact> for Fact {
-    fn from(fact: realm::Fact) -> Fact {
-        Fact::Realm(fact)
+    fn judged(&self, step: Step) -> Judged {
+        Judged { at: self.now, what: step.what.to_owned(), outcome: step.outcome, because: step.because }
     }
 }

@@ -4,7 +4,7 @@ use super::Turn;
 use crate::block::Recorded;
 use crate::decide::capacity::{self, Follows};
 use crate::effect::Effect;
-use crate::fact::Fact;
+use crate::input::AlertInput;
 use crate::model::capacity as model;
 
 impl Turn<'_> {
@@ -23,27 +23,20 @@ impl Turn<'_> {
     /// An answer. The block keeps the alerts that follow from it, as it keeps what any door brings.
     pub(super) fn answered(&mut self, answer: &model::Answer) {
         let follows = capacity::answered(self.state, self.world, answer, self.now);
-        self.follow_capacity(follows);
-        self.out.reply = None;
+        self.out.recorded = Recorded::Alerts(self.follow_capacity(follows));
     }
 
     /// With another World: what its rules no longer want is over.
     pub(super) fn drop_unwanted(&mut self) {
         let follows = capacity::unwanted(self.state, self.world, self.now);
         self.follow_capacity(follows);
-        self.out.recorded = Recorded::Nothing;
     }
 
-    fn follow_capacity(&mut self, follows: Follows) {
+    /// Returns the alerts that a block keeps.
+    fn follow_capacity(&mut self, follows: Follows) -> Vec<AlertInput> {
         for fact in follows.facts {
             self.put(fact);
         }
-        self.take_alerts(follows.alerts, follows.refused);
-    }
-}
-
-impl From<model::Fact> for Fact {
-    fn from(fact: model::Fact) -> Fact {
-        Fact::Capacity(fact)
+        self.take_all(follows.alerts, follows.refused).1
     }
 }

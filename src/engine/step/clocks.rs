@@ -2,7 +2,6 @@
 
 use super::Turn;
 use crate::decide::{clock, notify};
-use crate::fact::Fact;
 use crate::ids::IncidentId;
 use crate::model::incident::Incident;
 use crate::model::{incident, terms};
@@ -132,11 +131,5 @@ impl Turn<'_> {
         let Some(incident) = self.state.incidents.get(&id) else { return };
         let planned = notify::of_clocks(self.state, self.world, incident, due, self.now);
         self.carry_out(id, planned);
-    }
-}
-
-impl From<terms::Fact> for Fact {
-    fn from(fact: terms::Fact) -> Fact {
-        Fact::Terms(fact)
     }
 }

@@ -6,7 +6,6 @@
 use super::Turn;
 use crate::decide::slice::{self, Target};
 use crate::decide::{cause, clock, identify, suppress};
-use crate::fact::Fact;
 use crate::ids::{AlertId, CursorId, IncidentId, SilenceId};
 use crate::limits;
 use crate::model::cursor::{Cursor, Mark, Scope, Work};
@@ -286,11 +285,5 @@ impl Turn<'_> {
         let is_wide = self.state.silences.get(&id).is_some_and(|silence| self.state.narrowest(&silence.matchers).is_none());
         let waits = self.state.cursors.values().any(|cursor| matches!(cursor.work, Work::Judge(Scope::Silence(_) | Scope::All)));
         self.begin(Work::Judge(if is_wide && waits { Scope::All } else { Scope::Silence(id) }));
-    }
-}
-
-impl From<cursor::Fact> for Fact {
-    fn from(fact: cursor::Fact) -> Fact {
-        Fact::Cursor(fact)
     }
 }

@@ -3,7 +3,6 @@
 use super::Turn;
 use crate::decide::{attach, rate};
 use crate::event::Report;
-use crate::fact::Fact;
 use crate::ids::{IncidentId, MAIN_REALM};
 use crate::limits;
 use crate::model::alert::CiRef;
@@ -208,8 +207,7 @@ impl Turn<'_> {
     pub(super) fn hold_due(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
         if incident.hold_until.is_some_and(|until| until <= self.now) && self.in_state(id, IncidentState::OnHold) {
-            let because = Because::Rule { section: "hold".to_owned(), name: "its time is over".to_owned() };
-            self.put(incident::Fact::Moved { id, to: IncidentState::InProgress, because });
+            self.put(incident::Fact::Moved { id, to: IncidentState::InProgress, because: Because::HoldEnded });
         }
     }
 
@@ -242,11 +240,5 @@ impl Turn<'_> {
         for id in std::mem::take(&mut self.left) {
             self.arm_release(id);
         }
-    }
-}
-
-impl From<incident::Fact> for Fact {
-    fn from(fact: incident::Fact) -> Fact {
-        Fact::Incident(fact)
     }
 }

@@ -2,7 +2,6 @@
 
 use super::Turn;
 use crate::decide::job;
-use crate::fact::Fact;
 use crate::model::cursor::Work;
 use crate::model::job as model;
 use crate::model::timer::Timer;
@@ -42,11 +41,5 @@ impl Turn<'_> {
             self.state.arm(Some(next), Timer::Jobs);
         }
         Some(key)
-    }
-}
-
-impl From<model::Fact> for Fact {
-    fn from(fact: model::Fact) -> Fact {
-        Fact::Job(fact)
     }
 }

@@ -4,7 +4,6 @@ use super::Turn;
 use super::tell::About;
 use crate::decide::notify::{self, Mail};
 use crate::decide::problem::{self as judge, Verdict};
-use crate::fact::Fact;
 use crate::ids::{IncidentId, ProblemId};
 use crate::limits;
 use crate::model::incident::{self, Told};
@@ -146,11 +145,5 @@ impl Turn<'_> {
         let subject = mail.subject.clone().unwrap_or_default();
         self.plan(number, mail, About::Problem(id), first, subject);
         self.put(problem::Fact::Told { id, told });
-    }
-}
-
-impl From<problem::Fact> for Fact {
-    fn from(fact: problem::Fact) -> Fact {
-        Fact::Problem(fact)
     }
 }

@@ -4,12 +4,11 @@ use super::Turn;
 use crate::decide::notify::{self, Mail, Moment, Planned};
 use crate::decide::{cause, clock};
 use crate::effect::Effect;
-use crate::fact::Fact;
 use crate::ids::{IncidentId, MessageId, ProblemId, Shard};
 use crate::limits;
 use crate::model::incident::{self, Told};
 use crate::model::message::{self, Message, MessageState};
-use crate::model::{digest, silence, system};
+use crate::model::digest;
 use crate::words::{Priority, Reason, Role};
 
 /// One recipient's thread: its first message, its subject, and the team whose list and zone it belongs to.
@@ -228,28 +227,4 @@ fn digest_subject(content: &message::Content, digest: &digest::Digest) -> String
     let open = content.lines.len() - over;
     let team = if team.is_empty() { String::new() } else { format!(" ({})", crate::text::cut(team, 30)) };
     format!("{list}: {open} open, {over} over{team}")
-}
-
-impl From<message::Fact> for Fact {
-    fn from(fact: message::Fact) -> Fact {
-        Fact::Message(fact)
-    }
-}
-
-impl From<digest::Fact> for Fact {
-    fn from(fact: digest::Fact) -> Fact {
-        Fact::Digest(fact)
-    }
-}
-
-impl From<silence::Fact> for Fact {
-    fn from(fact: silence::Fact) -> Fact {
-        Fact::Silence(fact)
-    }
-}
-
-impl From<system::Fact> for Fact {
-    fn from(fact: system::Fact) -> Fact {
-        Fact::System(fact)
-    }
 }

@@ -191,7 +191,7 @@ fn a_cleared_cause_gives_back_what_still_fires_two_minutes_later() {
     assert_eq!(sim.on("db-1").id, own, "it has its incident back");
     assert_eq!(sim.mail_words(), ["platform@example.org released", "platform@example.org released"]);
     let said = timeline(&sim, own);
-    assert!(said.iter().any(|entry| entry.contains("sw-1 cleared 2 min ago and this still fires")), "{said:#?}");
+    assert!(said.iter().any(|entry| entry.contains("sw-1 cleared 2 min ago, and this alert still fires")), "{said:#?}");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_resolved_mail_says_who_resolved_it_with_which_words_or_why_it_did_so_itself
     sim.clear(alert("HostDown", "db-1"));
     sim.run("10m");
     let itself = said(&mut sim, Reason::Resolved).remove(0);
-    assert_eq!((itself.by.as_str(), itself.words.as_str()), ("", "its alert cleared, quiet for 5 min"));
+    assert_eq!((itself.by.as_str(), itself.words.as_str()), ("", "its alert has been clear for 5 min"));
 }
 
 #[test]
