@@ -57,11 +57,7 @@ impl Matched<'_> {
             CiRef::Known(_) => "identified",
             CiRef::Unknown(_) => "unmatched",
         };
-        Step {
-            what,
-            outcome: sight::item_name(world, &self.identified.ci).to_owned(),
-            because: self.identified.because.clone(),
-        }
+        Step { what, outcome: sight::item_name(world, &self.identified.ci).to_owned(), because: self.identified.because.clone() }
     }
 
     /// Its rule, and how long it has to keep firing.

@@ -274,7 +274,11 @@ impl Imagined<'_> {
                 let opens = Opens { alert, rule, group, recurrence_of, because, notify_as: Reason::Opened };
                 let incident = judge::opened(state, &self.health, world, view, opens, *now);
                 steps.add("attached", format!("a new incident, {}{before}", incident.title), &incident.because);
-                steps.add("first mail", format!("in {}", rule.group_wait.words()), "this leaves time for a cause and its symptoms to arrive");
+                steps.add(
+                    "first mail",
+                    format!("in {}", rule.group_wait.words()),
+                    "this leaves time for a cause and its symptoms to arrive",
+                );
                 self.tell(incident, Role::Cause, Reason::Opened, steps);
             }
         }
@@ -318,8 +322,7 @@ impl Imagined<'_> {
     /// What it takes with it: a group below `min_up`, and alerts that it explains.
     fn reach(&self, rule: &Correlate, joined: Option<IncidentId>, steps: &mut Steps) {
         let Imagined { state, world, alert, .. } = self;
-        if let Some(collected) = cause::collected(state, &self.health, world, alert)
-        {
+        if let Some(collected) = cause::collected(state, &self.health, world, alert) {
             let (into, _) = collected.first;
             steps.add("collected", format!("{into}, with all members' alerts"), collected.because);
         }

@@ -225,13 +225,15 @@ fn a_switch_with_very_many_symptoms_is_adopted_followed_released_merged_and_clos
 
     site.run("10m");
     let firing = site.sim.state.alerts().filter(|cell| cell.alert.state == AlertState::Firing);
-    let placed = firing.filter(|cell| cell.alert.incident.and_then(|id| site.sim.state.incidents.get(&id)).is_some_and(|own| own.is_open()));
+    let placed =
+        firing.filter(|cell| cell.alert.incident.and_then(|id| site.sim.state.incidents.get(&id)).is_some_and(|own| own.is_open()));
     assert_eq!(placed.count(), SYMPTOMS + 2, "what still fires has an incident again");
     site.bounded_phase("what still fires comes back");
     while !site.sim.state.cursors.is_empty() {
         site.due();
     }
-    let in_memory = site.sim.state.incidents.members.keys().filter(|(incident, _)| !site.sim.state.incidents.contains_key(incident)).count();
+    let in_memory =
+        site.sim.state.incidents.members.keys().filter(|(incident, _)| !site.sim.state.incidents.contains_key(incident)).count();
     assert_eq!(in_memory, 0, "members of what is closed have left memory");
 }
 
@@ -270,7 +272,8 @@ fn a_steady_stream_of_silences_starves_no_alert() {
     let last = sim.state.alerts().last().unwrap().alert.id;
     let mut batches = 0;
     while sim.state.cell(last).unwrap().alert.state != AlertState::Suppressed {
-        let matcher = StoredMatcher { name: "instance".to_owned(), value: format!("h{}|h{batches}", many - 1), is_regex: true, is_equal: true };
+        let matcher =
+            StoredMatcher { name: "instance".to_owned(), value: format!("h{}|h{batches}", many - 1), is_regex: true, is_equal: true };
         let (starts_at, ends_at) = (sim.now, sim.now + d("8h"));
         let action = Action::SetSilence { id: None, matchers: vec![matcher], starts_at, ends_at, comment: String::new() };
         let mut out = Outcome::default();

@@ -83,7 +83,9 @@ pub(crate) fn equals(state: &State, world: &World) {
         }
     }
     for alert in &all {
-        for (name, value) in alert.labels.iter().chain([("alertname", alert.labels.get("alertname"))]).filter(|(_, value)| !value.is_empty()) {
+        for (name, value) in
+            alert.labels.iter().chain([("alertname", alert.labels.get("alertname"))]).filter(|(_, value)| !value.is_empty())
+        {
             let found = state.alerts_labelled(name, value, AlertId(0)).any(|cell| cell.alert.id == alert.id);
             assert!(found, "{} is not found by {name}={value}", alert.id);
         }

@@ -515,12 +515,23 @@ impl Sim {
                 let Some(place) = alert.incident.and_then(|id| state.incidents.get(&id)) else {
                     // Closed by hand while it fires: it is given another incident then.
                     let is_let_go = |work: &Work| matches!(work, Work::Close { incident, .. } if Some(*incident) == alert.incident);
-                    assert!(alert.rejudge_at.is_some() || under_way(state, is_let_go), "{} fires on {} and has no incident", alert.id, self.item(alert.id));
+                    assert!(
+                        alert.rejudge_at.is_some() || under_way(state, is_let_go),
+                        "{} fires on {} and has no incident",
+                        alert.id,
+                        self.item(alert.id)
+                    );
                     continue;
                 };
                 assert!(place.parent.is_none() || state.merge_from(place.id).is_some(), "{} fires in the child {}", alert.id, place.id);
                 let comes_back = place.state == IncidentState::Resolved && place.settle_at.is_some();
-                assert!(place.is_open() || comes_back || state.merge_from(place.id).is_some(), "{} fires in {}, which is {} and stays so", alert.id, place.id, place.state);
+                assert!(
+                    place.is_open() || comes_back || state.merge_from(place.id).is_some(),
+                    "{} fires in {}, which is {} and stays so",
+                    alert.id,
+                    place.id,
+                    place.state
+                );
             }
         }
         for incident in state.incidents.values() {

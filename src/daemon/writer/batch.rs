@@ -83,7 +83,9 @@ impl Batch {
             batch.fire(state, world, suspects, now);
             suspects.doing_events();
         }
-        while let Some(Submission { work, beside, reply, since, .. }) = submissions.pop_front_if(|_| batch.events == 0 || Instant::now() < deadline) {
+        while let Some(Submission { work, beside, reply, since, .. }) =
+            submissions.pop_front_if(|_| batch.events == 0 || Instant::now() < deadline)
+        {
             batch.events += work.events();
             let (kept, of_reply) = batch.take_beside(letters, beside, now);
             let what = match work {

@@ -460,7 +460,7 @@ mod tests {
         for (lane, name) in [(Lane::Webhooks, "a"), (Lane::Kafka, "k"), (Lane::Webhooks, "b"), (Lane::Operators, "o")] {
             put(&lanes, lane, name);
         }
-        let mut round = lanes.take(Duration::ZERO, 100);
+        let mut round = lanes.take(Duration::ZERO, BATCH_EVENTS_MAX);
         assert_eq!(names(&round), ["o", "a", "b", "k"]);
         round.submissions.pop_front();
         round.submissions.pop_front();
@@ -468,9 +468,9 @@ mod tests {
         lanes.give_back(round.submissions);
         assert_eq!((lanes.depth(Lane::Webhooks), lanes.depth(Lane::Kafka)), (2, 1));
         lanes.stop();
-        let round = lanes.take(Duration::ZERO, 100);
+        let round = lanes.take(Duration::ZERO, BATCH_EVENTS_MAX);
         assert_eq!((names(&round), round.finished), (["b", "c", "k"].map(str::to_owned).to_vec(), false));
-        assert!(lanes.take(Duration::ZERO, 100).finished);
+        assert!(lanes.take(Duration::ZERO, BATCH_EVENTS_MAX).finished);
         assert_eq!(lanes.lock().webhook_bytes, 0);
     }
 }

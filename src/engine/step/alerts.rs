@@ -343,7 +343,9 @@ impl Turn<'_> {
 
     /// An alert of a group's member joins the incident that they become, while the group is below `min_up`.
     pub(super) fn collect_one(&mut self, group: CiNo, into: IncidentId, id: AlertId) {
-        let Some(realm) = self.state.incidents.get(&into).filter(|incident| incident.is_open()).map(|incident| &incident.realm) else { return };
+        let Some(realm) = self.state.incidents.get(&into).filter(|incident| incident.is_open()).map(|incident| &incident.realm) else {
+            return;
+        };
         if let Some(counts) = self.state.health(realm).group(&self.world.cmdb, group).filter(|counts| counts.is_below()) {
             self.join(id, into, Role::Member, cause::below_min_up(self.world, group, counts));
         }

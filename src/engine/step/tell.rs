@@ -6,9 +6,9 @@ use crate::decide::{cause, clock};
 use crate::effect::Effect;
 use crate::ids::{IncidentId, MessageId, ProblemId, Shard};
 use crate::limits;
+use crate::model::digest;
 use crate::model::incident::{self, Told};
 use crate::model::message::{self, Message, MessageState};
-use crate::model::digest;
 use crate::words::{Priority, Reason, Role};
 
 /// One recipient's thread: its first message, its subject, and the team whose list and zone it belongs to.

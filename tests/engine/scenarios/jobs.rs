@@ -162,7 +162,8 @@ fn queued_work_that_is_passed_over_goes_on_behind_its_slice() {
     let now = sim.now.rfc3339();
     sim.pass_over_at(&now, "Judge(All) from 0.1001");
     sim.run("1m");
-    let muted: Vec<u64> = sim.state.alerts().filter(|cell| cell.alert.state == AlertState::Suppressed).map(|cell| cell.alert.id.0).collect();
+    let muted: Vec<u64> =
+        sim.state.alerts().filter(|cell| cell.alert.state == AlertState::Suppressed).map(|cell| cell.alert.id.0).collect();
     assert_eq!((muted.len(), muted[999], muted[1_000]), (1_500, 1_000, 2_001), "the slice that stopped the daemon is left as it is");
     sim.check();
 }
