@@ -48,7 +48,7 @@ fmt:
 	$(CARGO) fmt --all --check
 
 lint:
-	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
+	$(CARGO) clippy $(ALL) --all-targets --test outside --test corpus -- -D warnings
 
 # One TLS provider in the whole tree: aws-lc. A second one would be chosen at run time by whoever asks first, or panic.
 tree:

@@ -54,7 +54,7 @@ fn yaml_that_other_tools_read_is_read_or_refused_for_a_reason_of_ours() {
     assert!(files.len() > 50);
     for file in &files {
         let mut found = Vec::new();
-        watchkeeper_engine::source::parse(file, &mut found);
+        watchkeeper_engine::source::parse(file, &mut found, &mut watchkeeper_engine::source::Unread::default());
         assert!(found.iter().all(|one| file.text.get(one.span.clone()).is_some()), "{found:#?}");
         let unexpected: Vec<_> = found
             .iter()

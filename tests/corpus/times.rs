@@ -18,8 +18,10 @@ const WORKDAYS: std::ops::Range<usize> = 0..5;
 const ALL_DAYS: std::ops::Range<usize> = 0..7;
 
 /// Cases of the vectors that mean something else here, and why.
-const OTHER_HERE: &[(&str, &str)] =
-    &[("test_it_handles_lw", "the nearest working day, `W`, is not read: working days are what calendars are for")];
+const OTHER_HERE: &[(&str, &str)] = &[
+    ("test_it_handles_lw", "the nearest working day, `W`, is not read: working days are what calendars are for"),
+    ("test_it_handles_last_friday", "the last Friday of a month is written `fri#L`, and no other way"),
+];
 
 #[test]
 fn the_business_time_of_another_desk_agrees() {
