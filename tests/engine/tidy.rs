@@ -57,6 +57,16 @@ fn the_engine_lists_its_modules_in_the_order_in_which_they_may_know_each_other()
 }
 
 #[test]
+fn every_path_that_the_map_names_is_there() {
+    let map = File::read("ARCHITECTURE.md");
+    let is_path = |word: &&str| word.contains('/') && word.chars().all(|c| c.is_ascii_lowercase() || "/._-".contains(c));
+    let named: BTreeSet<&str> = map.text.split('`').skip(1).step_by(2).filter(is_path).collect();
+    assert!(named.len() > 30, "the map was read: {named:?}");
+    let missing: Vec<String> = named.iter().filter(|path| !root().join(path).exists()).map(|path| (*path).to_owned()).collect();
+    none(&missing);
+}
+
+#[test]
 fn no_judgement_calls_another() {
     let mut faults = Vec::new();
     for file in rust_files("src/engine/decide") {
