@@ -12,6 +12,7 @@ mod disk;
 mod expr;
 mod expr_oracle;
 mod forecast;
+mod golden;
 mod language;
 mod policy;
 mod recount;

@@ -30,6 +30,7 @@ use watchkeeper_engine::words::{AlertState, IncidentState, JobKind, ProblemState
 use watchkeeper_store::{Commit, RowChange, Store, Table};
 
 use crate::disk::Disk;
+use crate::golden;
 use crate::recount;
 
 /// The store of every scenario.
@@ -594,6 +595,7 @@ impl Sim {
 impl Drop for Sim {
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            golden::offer(&self.facts, &self.rows);
             self.stored();
         }
     }

@@ -60,6 +60,18 @@ macro_rules! rows {
             }
         }
 
+        impl Table {
+            /// A row of it, read and written again: what a release wrote is read for ever.
+            ///
+            /// # Errors
+            /// The row cannot be read.
+            pub fn again(self, bytes: &[u8]) -> Result<Vec<u8>, RowFault> {
+                match self {
+                    $(Table::$Table => again($take, self.name(), bytes),)*
+                }
+            }
+        }
+
         impl Row {
             /// Its table and key.
             pub fn place(&self) -> (Table, Vec<u8>) {
@@ -144,6 +156,15 @@ rows! {
 
 /// How State takes in what it keeps none of.
 fn history<T>(_: &mut State, _: T) {}
+
+/// A record that `take` would take in, read and written again.
+fn again<T: Encode<()> + for<'b> Decode<'b, ()>>(
+    _: impl Fn(&mut State, T),
+    table: &'static str,
+    bytes: &[u8],
+) -> Result<Vec<u8>, RowFault> {
+    decode::<T>(table, bytes).map(|record| encode(&record))
+}
 
 /// A part of a key. Numbers have a fixed length and ascend; a text is followed by a zero byte where another one comes.
 trait KeyPart {
