@@ -1,8 +1,8 @@
-//! `/v2/enqueue`: PagerDuty's Events API v2, and CloudEvents over HTTP.
+//! The APIs of senders: PagerDuty's Events API v2 and Opsgenie's alert API, and CloudEvents over HTTP.
 
 use serde_json::{Value, json};
 
-use super::http_support::{Doors, HOOKS, TOKENS};
+use super::http_support::{Doors, HOOKS, TOKENS, Told};
 
 fn trigger(key: &str) -> Value {
     json!({
@@ -188,4 +188,137 @@ async fn cloudevents_are_read_in_each_mode_and_known_by_type_source_and_subject(
         .await;
     assert_eq!((told.status, &told.json()["faults"][0]["place"]), (400, &json!("alerts[1].specversion")), "{told:?}");
     assert!(alerts(&doors).await.iter().any(|alert| alert["name"] == "Inner"));
+}
+
+const GENIE: (&str, &str) = ("authorization", "GenieKey secret-of-source");
+
+#[tokio::test]
+async fn opsgenies_alert_api_creates_acknowledges_notes_and_closes_and_a_request_can_be_asked_for() {
+    let doors = Doors::open(TOKENS).await;
+    let post = async |path: &str, body: Value| doors.send("POST", path, &[GENIE], body.to_string()).await;
+    let what = async |told: &Told| {
+        let id = told.json()["requestId"].as_str().unwrap().to_owned();
+        let asked = doors.send("GET", &format!("/v2/alerts/requests/{id}"), &[GENIE], "").await;
+        assert_eq!((asked.status, &asked.json()["requestId"]), (200, &json!(id)), "{asked:?}");
+        asked.json()["data"].clone()
+    };
+    let seen = async |path: &str| doors.send("GET", path, &[("authorization", "Bearer secret-of-viewer")], "").await.json();
+
+    let disk = json!({
+        "message": "disk full on db-1", "alias": "disk/db-1", "description": "97 % of /var", "entity": "db-1", "priority": "P1", "source": "zabbix",
+        "tags": ["disk", "night"], "details": {"alertname": "DiskFull", "mount": "/var"}, "responders": [{"type": "team", "name": "dba"}],
+    });
+    let told = post("/v2/alerts", disk.clone()).await;
+    assert_eq!((told.status, &told.json()["result"]), (202, &json!("Request will be processed")));
+    let created = what(&told).await;
+    assert_eq!(
+        (&created["success"], &created["action"], &created["status"], &created["alias"], &created["processedAt"]),
+        (&json!(true), &json!("Create"), &json!("Created alert"), &json!("disk/db-1"), &json!("2026-11-24T03:00:00.000Z"))
+    );
+    post("/v2/alerts", disk).await;
+    let alerts = seen("/api/v1/alerts?state=all").await;
+    let alert = &alerts["items"][0];
+    assert_eq!((alerts["items"].as_array().unwrap().len(), &alert["count"]), (1, &json!(2)), "one alias is one alert: {alerts:#}");
+    assert_eq!((&alert["name"], &alert["severity"], &alert["ci"]), (&json!("DiskFull"), &json!("critical"), &json!("db-1")));
+    assert_eq!((&alert["summary"], &alert["annotations"]["description"]), (&json!("disk full on db-1"), &json!("97 % of /var")));
+    let labels = json!({
+        "alertname": "DiskFull", "mount": "/var", "instance": "db-1", "entity": "db-1", "source": "zabbix", "priority": "P1", "tags": "disk,night",
+    });
+    assert_eq!(alert["labels"], labels);
+
+    // Named by its alias, by the id that the request gave, by its number.
+    let id = created["alertId"].as_str().unwrap();
+    let by_alias = post("/v2/alerts/disk%2Fdb-1/acknowledge?identifierType=alias", json!({"user": "zoe", "note": "on my way"})).await;
+    let by_id = post(&format!("/v2/alerts/{id}/notes"), json!({"user": "zoe", "note": "disk is ordered"})).await;
+    for (told, status) in [(&by_alias, "Acknowledged alert"), (&by_id, "Added note to alert")] {
+        let done = what(told).await;
+        assert_eq!((&done["isSuccess"], &done["status"], &done["alertId"]), (&json!(true), &json!(status), &json!(id)));
+    }
+    doors.pass(watchkeeper_engine::time::Span::minutes(2)).await;
+    let incident = seen("/api/v1/incidents/INC0000001").await;
+    assert_eq!((&incident["state"], &incident["assignee"]), (&json!("new"), &json!(null)), "a source's word changes nothing");
+    let said: Vec<String> = incident["timeline"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["actor"] == "default")
+        .map(|entry| format!("{}|{}", entry["what"].as_str().unwrap(), entry["because"].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "note on ALR0000001 at its source by zoe|on my way",
+            "ALR0000001 acknowledged at its source by zoe|",
+            "note on ALR0000001 at its source by zoe|disk is ordered",
+        ]
+    );
+    let otto = [("authorization", "GenieKey secret-of-operator")];
+    assert_eq!(doors.send("POST", "/v2/alerts/1/acknowledge?identifierType=tiny", &otto, "").await.status, 202);
+    let incident = seen("/api/v1/incidents/INC0000001").await;
+    assert_eq!((&incident["state"], &incident["assignee"]), (&json!("acknowledged"), &json!("otto")));
+
+    let closed = what(&post("/v2/alerts/disk%2Fdb-1/close?identifierType=alias", json!({"note": "cleaned"})).await).await;
+    assert_eq!((&closed["success"], &closed["status"]), (&json!(true), &json!("Closed alert")));
+    assert_eq!(seen("/api/v1/alerts?state=all").await["items"][0]["state"], "cleared");
+    assert_eq!(seen("/api/v1/incidents/INC0000001").await["state"], "acknowledged", "close clears the alert, and closes no incident");
+
+    for path in ["/v2/alerts/nobody/close?identifierType=alias", "/v2/alerts/nobody/close", "/v2/alerts/99/acknowledge?identifierType=tiny"]
+    {
+        let nothing = what(&post(path, json!({})).await).await;
+        assert_eq!(
+            (&nothing["success"], &nothing["status"], &nothing["alertId"]),
+            (&json!(false), &json!("Alert does not exist"), &json!(""))
+        );
+    }
+}
+
+#[tokio::test]
+async fn opsgenies_faults_are_told_in_its_own_words_and_another_source_is_not_seen() {
+    let doors = Doors::open(&format!(
+        "{TOKENS}[[webhook]]\nname = \"ops\"\nformat = \"alertmanager\"\nrealm = \"house\"\ntoken_file = \"hook.token\"\n"
+    ))
+    .await;
+    let refused = async |path: &str, body: &str| {
+        let told = doors.send("POST", path, &[GENIE], body).await;
+        assert!(told.json()["requestId"].is_string() && told.json()["message"].is_string(), "{told:?}");
+        (told.status, told.json()["errors"].clone())
+    };
+    assert_eq!(refused("/v2/alerts", "{").await, (400, Value::Null));
+    assert_eq!(refused("/v2/alerts", "{}").await, (422, json!({"message": "expected a text"})));
+    let both = json!({"message": "expected a text", "priority": "expected P1, P2, P3, P4 or P5"});
+    assert_eq!(refused("/v2/alerts", r#"{"message": " ", "priority": "P9"}"#).await, (422, both));
+    assert_eq!(refused("/v2/alerts/x/notes?identifierType=alias", "{}").await, (422, json!({"note": "expected a text"})));
+    assert_eq!(
+        refused("/v2/alerts/x/close?identifierType=name", "{}").await,
+        (422, json!({"identifierType": "expected id, alias or tiny"}))
+    );
+    let long = format!(r#"{{"message": "{}"}}"#, "x".repeat(300 * 1024));
+    assert_eq!(refused("/v2/alerts", &long).await.0, 413);
+    for (token, status) in [("nobody's", 401), ("secret-of-viewer", 403), ("secret-of-hook", 401)] {
+        let told = doors.send("POST", "/v2/alerts", &[("authorization", &format!("GenieKey {token}"))], r#"{"message": "m"}"#).await;
+        assert_eq!(told.status, status, "{token}");
+        assert!(told.json()["message"].is_string());
+    }
+    assert_eq!(doors.post("/v2/alerts", r#"{"message": "m"}"#).await.json()["message"], "Could not authenticate");
+
+    // The hook's own token opens the hook, and what the hook created is not the bare path's.
+    let hook = [("authorization", "GenieKey secret-of-hook")];
+    let told = doors.send("POST", "/hooks/ops/v2/alerts", &hook, r#"{"message": "door open", "alias": "d1"}"#).await;
+    let id = told.json()["requestId"].as_str().unwrap().to_owned();
+    let of_hook = doors.send("GET", &format!("/hooks/ops/v2/alerts/requests/{id}"), &hook, "").await.json();
+    let of_others = doors.send("GET", &format!("/v2/alerts/requests/{id}"), &[GENIE], "").await.json();
+    assert_eq!((&of_hook["data"]["alias"], &of_others["data"]["alias"]), (&json!("d1"), &json!("")));
+    let tiny = doors.send("POST", "/v2/alerts/1/close?identifierType=tiny", &[GENIE], "").await.json();
+    let done = doors.send("GET", &format!("/v2/alerts/requests/{}", tiny["requestId"].as_str().unwrap()), &[GENIE], "").await.json();
+    assert_eq!(done["data"]["success"], json!(false));
+    let reader = [("authorization", "Bearer secret-of-operator")];
+    let alerts = doors.send("GET", "/api/v1/alerts?state=all", &reader, "").await.json();
+    assert_eq!((&alerts["items"][0]["state"], &alerts["items"][0]["source"]), (&json!("firing"), &json!("ops")));
+
+    // An id that this daemon did not give is no request.
+    let other = if id.ends_with('0') { format!("{}1", &id[..id.len() - 1]) } else { format!("{}0", &id[..id.len() - 1]) };
+    for id in [other.as_str(), "43a29c5c-3dbf-4fa4-9c26-f4f71023e120", "x"] {
+        let told = doors.send("GET", &format!("/v2/alerts/requests/{id}"), &[GENIE], "").await;
+        assert_eq!((told.status, &told.json()["message"]), (404, &json!("Request not found. It might not be processed, yet.")));
+    }
 }

@@ -7,6 +7,7 @@ pub mod alertmanager_api;
 pub mod alertmanager_webhook;
 pub mod cloudevents;
 pub mod mapped;
+pub mod opsgenie;
 pub mod pagerduty;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,8 @@ use super::door::{Heard, NotHeard};
 use super::json::{Pairs, kind, moment, refused};
 
 /// Every sender. No format of the rules may have the name of one that has bodies only.
-pub static SENDERS: &[&Sender] = &[&alertmanager_webhook::SENDER, &cloudevents::SENDER, &alertmanager_api::SENDER, &pagerduty::SENDER];
+pub static SENDERS: &[&Sender] =
+    &[&alertmanager_webhook::SENDER, &cloudevents::SENDER, &alertmanager_api::SENDER, &pagerduty::SENDER, &opsgenie::SENDER];
 
 /// One that speaks to us.
 #[derive(Debug)]
