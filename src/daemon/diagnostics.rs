@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use serde_json::json;
 use watchkeeper_engine::source::{Diagnostic, SourceFile};
 use watchkeeper_engine::text::one_line;
+
+use crate::view::{FindingView, FindingsView};
 
 /// Findings that one text shows in full; the rest is counted. A thousand faults have one cause, and a log line has an end.
 const DRAWN_MAX: usize = 200;
@@ -70,32 +71,28 @@ impl Findings {
     pub fn render(&self, format: Format, colour: Colour) -> String {
         match format {
             Format::Text => self.text(colour),
-            Format::Json => format!("{:#}\n", self.json()),
+            Format::Json => format!("{:#}\n", serde_json::to_value(self.view()).expect("findings have a JSON form")),
             Format::Github => self.found.iter().map(|found| self.github(found)).collect(),
         }
     }
 
-    /// Every finding as an object with its place: what the API answers and `--format json` prints.
-    pub fn json(&self) -> serde_json::Value {
-        let findings: Vec<serde_json::Value> = self
-            .found
-            .iter()
-            .map(|found| {
-                let (from, to) = self.file(found).map(|file| (file.place(found.span.start), file.place(found.span.end))).unzip();
-                json!({
-                    "severity": severity(found),
-                    "path": found.path,
-                    "line": from.map(|place| place.line),
-                    "column": from.map(|place| place.column),
-                    "end_line": to.map(|place| place.line),
-                    "end_column": to.map(|place| place.column),
-                    "message": found.message,
-                    "label": found.label,
-                    "help": found.help,
-                })
-            })
-            .collect();
-        json!({ "errors": self.errors(), "warnings": self.warnings(), "findings": findings })
+    /// Every finding with its place: what the API answers and `--format json` prints.
+    pub fn view(&self) -> FindingsView {
+        let finding = |found: &Diagnostic| {
+            let (from, to) = self.file(found).map(|file| (file.place(found.span.start), file.place(found.span.end))).unzip();
+            FindingView {
+                severity: severity(found).to_owned(),
+                path: found.path.clone(),
+                line: from.as_ref().map(|place| place.line as u64),
+                column: from.as_ref().map(|place| place.column as u64),
+                end_line: to.as_ref().map(|place| place.line as u64),
+                end_column: to.as_ref().map(|place| place.column as u64),
+                message: found.message.clone(),
+                label: found.label.clone(),
+                help: found.help.clone(),
+            }
+        };
+        FindingsView { errors: self.errors() as u64, warnings: self.warnings() as u64, findings: self.found.iter().map(finding).collect() }
     }
 
     fn text(&self, colour: Colour) -> String {

@@ -16,6 +16,7 @@ pub mod published;
 pub mod read;
 pub mod supervisor;
 pub mod telemetry;
+pub mod view;
 pub mod web;
 pub mod work;
 pub mod world;

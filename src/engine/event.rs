@@ -5,6 +5,7 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 
 use crate::cmdb::Cmdb;
+use crate::command::{IncidentCommand, IncidentVerb, OpenIncident, ProblemCommand};
 use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId};
 use crate::input::{AlertInput, Refused};
 use crate::model::capacity::Answer;
@@ -263,73 +264,8 @@ pub enum Action {
         id: ProblemId,
         /// What.
         #[n(1)]
-        act: ProblemAct,
+        act: ProblemCommand,
     },
-}
-
-/// What an operator can want of a problem.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub enum ProblemAct {
-    /// Somebody has it.
-    #[n(0)]
-    Assign {
-        /// Who.
-        #[n(0)]
-        to: String,
-    },
-    /// They write something down.
-    #[n(1)]
-    Note {
-        /// What.
-        #[n(0)]
-        text: String,
-    },
-    /// They look for the cause.
-    #[n(2)]
-    Investigate,
-    /// The cause is known.
-    #[n(3)]
-    KnownError {
-        /// What helps until it is gone.
-        #[n(0)]
-        workaround: String,
-    },
-    /// The fix is under way.
-    #[n(4)]
-    Fix {
-        /// Which; may be empty.
-        #[n(0)]
-        words: String,
-    },
-    /// It is fixed.
-    #[n(5)]
-    Resolve {
-        /// By what; may be empty.
-        #[n(0)]
-        words: String,
-    },
-    /// It is history, fixed or not.
-    #[n(6)]
-    Close {
-        /// Why; may be empty.
-        #[n(0)]
-        words: String,
-    },
-}
-
-impl ProblemAct {
-    /// Its name in paths and on the command line.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            ProblemAct::Assign { .. } => "assign",
-            ProblemAct::Note { .. } => "note",
-            ProblemAct::Investigate => "investigate",
-            ProblemAct::KnownError { .. } => "known_error",
-            ProblemAct::Fix { .. } => "fix",
-            ProblemAct::Resolve { .. } => "resolve",
-            ProblemAct::Close { .. } => "close",
-        }
-    }
 }
 
 /// A fault that somebody has seen, on the phone or on a screen.
@@ -375,26 +311,66 @@ pub enum Grade {
 }
 
 impl Action {
+    /// A command on one incident. A duration of a hold counts from `now`.
+    ///
+    /// # Errors
+    /// A hold with both a duration and an end.
+    pub fn of_incident(id: IncidentId, command: IncidentCommand, now: Time) -> Result<Action, Refused> {
+        Ok(match command {
+            IncidentCommand::Acknowledge {} => Action::Acknowledge { id },
+            IncidentCommand::Assign { to } => Action::Assign { id, to },
+            IncidentCommand::Note { text } => Action::Note { id, text },
+            IncidentCommand::Hold { until: Some(_), lasts: Some(_), .. } => {
+                return Err(Refused { place: "for".to_owned(), expected: "either `for` or `until`, not both".to_owned() });
+            }
+            IncidentCommand::Hold { reason, until, lasts } => Action::Hold { id, reason, until: until.or(lasts.map(|span| now + span)) },
+            IncidentCommand::Resume {} => Action::Resume { id },
+            IncidentCommand::Resolve { words } => Action::Resolve { id, words },
+            IncidentCommand::Reopen { words } => Action::Reopen { id, words },
+            IncidentCommand::Close {} => Action::Close { id },
+            IncidentCommand::Detach { alert } => Action::Detach { id, alert },
+            IncidentCommand::Priority { priority, words } => Action::SetPriority { id, priority, words },
+            IncidentCommand::Merge { children } => Action::MergeIncidents { id, children },
+        })
+    }
+
     /// Its name in paths and on the command line.
     pub const fn word(&self) -> &'static str {
         match self {
-            Action::Acknowledge { .. } => "acknowledge",
-            Action::Assign { .. } => "assign",
-            Action::Note { .. } => "note",
-            Action::Hold { .. } => "hold",
-            Action::Resume { .. } => "resume",
-            Action::Resolve { .. } => "resolve",
-            Action::Reopen { .. } => "reopen",
-            Action::Close { .. } => "close",
-            Action::Detach { .. } => "detach",
-            Action::SetPriority { .. } => "priority",
+            Action::Acknowledge { .. } => IncidentVerb::Acknowledge.word(),
+            Action::Assign { .. } => IncidentVerb::Assign.word(),
+            Action::Note { .. } => IncidentVerb::Note.word(),
+            Action::Hold { .. } => IncidentVerb::Hold.word(),
+            Action::Resume { .. } => IncidentVerb::Resume.word(),
+            Action::Resolve { .. } => IncidentVerb::Resolve.word(),
+            Action::Reopen { .. } => IncidentVerb::Reopen.word(),
+            Action::Close { .. } => IncidentVerb::Close.word(),
+            Action::Detach { .. } => IncidentVerb::Detach.word(),
+            Action::SetPriority { .. } => IncidentVerb::Priority.word(),
             Action::SetSilence { .. } => "silence",
             Action::ExpireSilence { .. } => "expire",
             Action::RetryMessage { .. } | Action::ReviveMessage { .. } => "retry",
             Action::ReportIncident { .. } => "open",
-            Action::MergeIncidents { .. } => "merge",
-            Action::Problem { act, .. } => act.word(),
+            Action::MergeIncidents { .. } => IncidentVerb::Merge.word(),
+            Action::Problem { act, .. } => act.verb().word(),
         }
+    }
+}
+
+impl TryFrom<OpenIncident> for Report {
+    type Error = Refused;
+
+    fn try_from(given: OpenIncident) -> Result<Report, Refused> {
+        let OpenIncident { title, ci, priority, impact, urgency, words } = given;
+        let wrong = |place: &str, expected: &str| Err(Refused { place: place.to_owned(), expected: expected.to_owned() });
+        let grade = match (priority, impact, urgency) {
+            (None, None, None) => Grade::ByItem,
+            (Some(priority), None, None) => Grade::Priority { priority },
+            (None, Some(impact), Some(urgency)) => Grade::Levels { impact, urgency },
+            (Some(_), _, _) => return wrong("priority", "either `priority`, or `impact` and `urgency`"),
+            (None, _, _) => return wrong("impact", "`impact` and `urgency` together"),
+        };
+        Ok(Report { title, ci, grade, words })
     }
 }
 
@@ -429,7 +405,7 @@ pub enum Reply {
         /// Where it is.
         state: &'static str,
         /// What is allowed there.
-        allowed: &'static [&'static str],
+        allowed: Vec<&'static str>,
     },
     /// The command itself is wrong.
     Invalid(Refused),

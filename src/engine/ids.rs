@@ -25,6 +25,37 @@ macro_rules! number_id {
                 read_id($prefix, text).map($name).ok_or(NotAnId { expected: $prefix })
             }
         }
+
+        text_id!($name, $prefix);
+    };
+}
+
+/// An id outside the engine is its text: in JSON, and in the description of the API.
+macro_rules! text_id {
+    ($name:ident, $prefix:literal) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+                let such = concat!("an id such as ", $prefix, "0000042");
+                text.parse().map_err(|_| serde::de::Error::invalid_value(serde::de::Unexpected::Str(&text), &such))
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "examples": [concat!($prefix, "0000042")] })
+            }
+        }
     };
 }
 

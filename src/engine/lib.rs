@@ -16,6 +16,7 @@ pub mod calendar;
 pub mod forecast;
 pub mod schedule;
 
+pub mod command;
 pub mod input;
 pub mod source;
 

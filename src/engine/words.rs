@@ -1,7 +1,5 @@
 //! The closed words of the trade: severity, priority, health and their kin, each with the text that rules, API and mails use.
 
-use std::fmt;
-
 use minicbor::{Decode, Encode};
 
 macro_rules! words {
@@ -30,13 +28,41 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.pad(self.word())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.word())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+                $name::from_word(&text).ok_or_else(|| {
+                    let known = format!("one of {}", $name::WORDS.join(", "));
+                    serde::de::Error::invalid_value(serde::de::Unexpected::Str(&text), &known.as_str())
+                })
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "enum": $name::WORDS })
             }
         }
     };
 }
+
+pub(crate) use words;
 
 mod reason;
 

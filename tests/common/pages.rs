@@ -1,7 +1,8 @@
 //! The incident page and the page behind a link of a mail in their states, as who serves them fills them.
 
 use watchkeeper::web::link_page::{LinkField, LinkForm, LinkPage};
-use watchkeeper::web::page::{Detach, IncidentPage, PageAlert, PageCommand, PageEntry, PageItem, PageNotice, PagePromise, PageService};
+use watchkeeper::web::page::{Detach, IncidentPage, PageAlert, PageEntry, PageItem, PageNotice, PagePromise, PageService};
+use watchkeeper_engine::command::IncidentVerb;
 use watchkeeper_engine::time::{Span, Time};
 
 fn t(text: &str) -> Time {
@@ -91,7 +92,7 @@ pub(crate) fn open_page() -> IncidentPage {
             ),
         ],
         timeline_left_out: 0,
-        commands: vec![PageCommand::Acknowledge, PageCommand::Note, PageCommand::Assign, PageCommand::Resolve, PageCommand::Hold],
+        commands: vec![IncidentVerb::Acknowledge, IncidentVerb::Note, IncidentVerb::Assign, IncidentVerb::Resolve, IncidentVerb::Hold],
         now: t("2026-11-24T03:04:00+01:00"),
         zone: "Europe/Berlin".into(),
         ..IncidentPage::default()
@@ -108,7 +109,7 @@ pub(crate) fn resolved_page() -> IncidentPage {
         resolved_by: "anna".into(),
         resolution: "engineer replaced the PSU".into(),
         reopened: 1,
-        commands: vec![PageCommand::Reopen, PageCommand::Note, PageCommand::Close],
+        commands: vec![IncidentVerb::Reopen, IncidentVerb::Note, IncidentVerb::Close],
         notice: Some(PageNotice::Fault("bert changed it meanwhile: this is how it is now".into())),
         now: t("2026-11-25T09:00:00+01:00"),
         timeline_left_out: 12,

@@ -11,7 +11,8 @@ use std::io::Write as _;
 use std::path::Path;
 
 use minicbor::Decoder;
-use watchkeeper_engine::event::{Action, ProblemAct};
+use watchkeeper_engine::command::ProblemCommand;
+use watchkeeper_engine::event::Action;
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::{IncidentId, ProblemId};
 use watchkeeper_engine::input::Refused;
@@ -134,7 +135,7 @@ fn rare_facts_and_rows_are_stored_too() {
     sim.fire(alert("Down", "c"));
     sim.run("5m");
     let (incident, problem) = (IncidentId(1), ProblemId(1));
-    sim.command(Action::Problem { id: problem, act: ProblemAct::Note { text: "n".to_owned() } });
+    sim.command(Action::Problem { id: problem, act: ProblemCommand::Note { text: "n".to_owned() } });
     // A third alert's first mail stops the daemon twice.
     sim.fire(alert("Down", "b"));
     let due = sim.now + Span::seconds(30);

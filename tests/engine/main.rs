@@ -5,6 +5,7 @@
 mod bounds;
 mod calendar;
 mod cmdb;
+mod commands;
 mod core;
 #[allow(dead_code, reason = "here its power never fails")]
 #[path = "../store/disk.rs"]

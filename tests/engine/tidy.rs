@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&[&str]] = &[
     &["ids", "limits", "lookup", "text", "time", "words"],
     &["calendar", "forecast", "schedule"],
-    &["input", "source"],
+    &["command", "input", "source"],
     &["expr"],
     &["cmdb", "policy"],
     &["model"],

@@ -105,7 +105,7 @@ async fn a_command_that_fails_shows_the_page_with_the_reason() {
     let doors = doors().await;
     let page = get(&doors, PATH, "operator").await;
     for (command, form, status, said) in [
-        ("note", "", 400, "text: expected some text"),
+        ("note", "", 400, "text: expected the text of the note"),
         ("hold", "&reason=waiting_for_vendor&for=soon", 400, "is no duration"),
         ("close", "", 409, "it is new; allowed there"),
     ] {

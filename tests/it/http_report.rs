@@ -68,11 +68,11 @@ async fn a_report_says_how_bad_it_is_in_one_of_three_ways() {
         assert_eq!((&incident["ci"], &incident["ci_known"]), (&json!("rack-7"), &json!(false)));
     }
     for (body, said) in [
-        (json!({"ci": "shop"}), "title: expected what is wrong"),
-        (json!({"title": "x"}), "ci: expected the item"),
+        (json!({"ci": "shop"}), "title: expected what is wrong, in a sentence, this is nothing"),
+        (json!({"title": "x"}), "ci: expected the CI, by its id or an alias"),
         (json!({"title": "x", "ci": "shop", "impact": "high"}), "`impact` and `urgency` together"),
         (json!({"title": "x", "ci": "shop", "impact": "high", "priority": "P1"}), "either `priority`"),
-        (json!({"title": "x", "ci": "shop", "priority": "P9"}), "one of P1 to P5"),
+        (json!({"title": "x", "ci": "shop", "priority": "P9"}), "priority: expected one of P1, P2, P3, P4, P5, this is \"P9\""),
         (json!({"title": "x", "ci": "shop", "prioritty": "P1"}), "did you mean `priority`?"),
         (json!({"title": "x".repeat(600), "ci": "shop"}), "title: expected at most 512 bytes"),
     ] {
@@ -94,7 +94,7 @@ async fn merged_incidents_are_children_and_their_alerts_the_parents() {
         (json!(["INC0000001"]), "INC0000001 is none"),
         (json!(["INC0000099"]), "INC0000099 is none"),
         (json!([]), "1 to 100 incidents"),
-        (json!(["x"]), "a list of incidents"),
+        (json!(["x"]), "children[0]: expected an id such as INC0000042"),
         (json!([7]), "a number"),
     ] {
         let told = merge(json!({"children": children})).await;
@@ -149,8 +149,8 @@ async fn a_batch_does_one_command_to_as_many_incidents_as_were_expected_or_to_no
         ("?stat=open", json!({"command": "acknowledge", "expect_count": 3}), "did you mean `state`?"),
         ("", json!({"command": "acknowlege", "ids": ["INC0000001"]}), "did you mean `acknowledge`?"),
         ("", json!({"command": "merge", "ids": ["INC0000001"]}), "unknown command"),
-        ("", json!({"command": "note", "ids": ["INC0000001"]}), "text: expected some text"),
-        ("", json!({"command": "note", "ids": ["INC1", "x"], "text": "y"}), "ids: expected a list of incidents"),
+        ("", json!({"command": "note", "ids": ["INC0000001"]}), "text: expected the text of the note"),
+        ("", json!({"command": "note", "ids": ["INC1", "x"], "text": "y"}), "ids[1]: expected an id such as INC0000042, this is \"x\""),
     ] {
         let told = batch(query, body.clone()).await;
         assert_eq!(told.status, 400, "{query} {body}: {told:?}");

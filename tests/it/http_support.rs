@@ -30,6 +30,8 @@ use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_store::{LinkKey, Options, Store};
 
+use crate::described::{Exchange, check};
+
 /// A switch with two hosts, and a service on one of them.
 const CMDB: &str = "
 teams: [{id: network, mail: [net@example.org]}, {id: dba, mail: [dba@example.org]}]
@@ -193,14 +195,14 @@ impl Doors {
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Told {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(&request(method, path, headers, body.as_ref())).await.unwrap();
-        read(&mut stream).await
+        described(method, path, body.as_ref(), read(&mut stream).await)
     }
 
     /// One request over the socket.
     pub(crate) async fn send_local(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Told {
         let mut stream = UnixStream::connect(self.dir.path().join("socket")).await.unwrap();
         stream.write_all(&request(method, path, headers, body.as_bytes())).await.unwrap();
-        read(&mut stream).await
+        described(method, path, body.as_bytes(), read(&mut stream).await)
     }
 }
 
@@ -232,6 +234,13 @@ async fn read(stream: &mut (impl AsyncReadExt + Unpin)) -> Told {
     let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
     Told { status: head[9..12].parse().unwrap(), head: head.to_owned(), body: body.to_owned() }
+}
+
+/// An answer, which is what the description of the API says.
+fn described(method: &str, target: &str, request: &[u8], told: Told) -> Told {
+    let kind = told.header("content-type").unwrap_or_default();
+    check(&Exchange { method, target, request, status: told.status, kind, body: &told.body });
+    told
 }
 
 fn configured(dir: &Path, text: &str) -> Config {

@@ -9,6 +9,7 @@ mod check;
 mod cli;
 mod config;
 mod daemon;
+mod described;
 mod disk_errors;
 mod doctor;
 mod events;

@@ -3,7 +3,9 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use watchkeeper_engine::input::Refused;
 use watchkeeper_store::StoreError;
@@ -86,18 +88,35 @@ impl From<StoreError> for ApiError {
     }
 }
 
+/// The document of an error. Further members: `place`, `expected`, `known`, `state`, `allowed`, `current`, `faults`, ….
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ApiError")]
+pub struct ErrorView {
+    /// Always `about:blank`: the status says of which kind it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong, in a sentence.
+    pub detail: String,
+    /// What else is said.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response<Body> {
-        let mut document = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let Value::Object(members) = &mut document {
-            members.extend(self.members);
-        }
-        let mut response = Response::new(Body::from(document.to_string()));
+        let document = ErrorView {
+            kind: "about:blank".to_owned(),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            members: self.members,
+        };
+        let document = serde_json::to_string(&document).expect("texts and numbers have a JSON form");
+        let mut response = Response::new(Body::from(document));
         *response.status_mut() = self.status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         mark(&mut response);

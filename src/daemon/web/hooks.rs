@@ -5,6 +5,8 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use watchkeeper_engine::input::Refused;
@@ -17,7 +19,19 @@ use crate::ingest::trust::{Need, Principal};
 
 /// The endpoints of this file.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    vec![Endpoint::post("/hooks/{hook}", Access::Hook(Need::Send), post(take))]
+    vec![Endpoint::post("/hooks/{hook}", Access::Hook(Need::Send), post(take))
+        .says("Takes a webhook in the source's format; answered after it is on disk. Where some alerts are refused, 400 says which, and the others are taken.")
+        .answers_as::<TakenView>(202)]
+}
+
+/// What was taken of a body.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Taken")]
+struct TakenView {
+    /// Alerts that were taken.
+    taken: u64,
+    /// Alerts that were refused.
+    refused: u64,
 }
 
 async fn take(
@@ -31,7 +45,7 @@ async fn take(
     let visit = Visit { route: None, id: String::new(), who: Who::Known(who) };
     let heard = hear(request, source, visit, app.hall(app.config.limits.body_bytes), |_, heard| heard.clone()).await?;
     if heard.refused.is_empty() {
-        return Ok((StatusCode::ACCEPTED, axum::Json(json!({"taken": heard.taken, "refused": 0}))).into_response());
+        return Ok((StatusCode::ACCEPTED, axum::Json(TakenView { taken: heard.taken as u64, refused: 0 })).into_response());
     }
     Err(some_refused(&heard))
 }

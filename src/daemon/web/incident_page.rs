@@ -1,7 +1,7 @@
 //! `/i/INC0000042`: the incident as a page, and its buttons. The browser shows the token as the password of HTTP Basic; a form proves by a token of its own
 //! that it came from this page.
 
-use axum::body::Body;
+use axum::body::Body as HttpBody;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use watchkeeper_engine::event::Reply;
+use watchkeeper_engine::command::{IncidentCommand, IncidentVerb};
+use watchkeeper_engine::event::{Action, Reply};
 use watchkeeper_engine::ids::ProblemId;
 use watchkeeper_engine::model::alert::CiRef;
 use watchkeeper_engine::model::incident::clock::Promise;
@@ -19,13 +20,12 @@ use watchkeeper_engine::state::rows::AlertRow;
 use watchkeeper_engine::text::{cut, one_line};
 use watchkeeper_engine::words::{AlertState, IncidentState, Role};
 
-use super::api::{commands, fields::Fields, incidents, problems};
+use super::api::{body::Body, commands, incidents, problems};
+use super::describe::{Content, Parameter, names};
 use super::error::ApiError;
-use super::page::{
-    CONTENT_SECURITY_POLICY, Detach, IncidentPage, PageAlert, PageCommand, PageEntry, PageItem, PageNotice, PagePromise, PageService,
-};
+use super::page::{CONTENT_SECURITY_POLICY, Detach, IncidentPage, PageAlert, PageEntry, PageItem, PageNotice, PagePromise, PageService};
 use super::problem_page::ProblemPage;
-use super::query::{Query, unknown};
+use super::query::Query;
 use super::{Access, App, Endpoint};
 use crate::ingest::http::read_body;
 use crate::ingest::trust::{Need, Principal};
@@ -40,11 +40,24 @@ const ENTRIES_SHOWN: usize = 100;
 /// Bytes of a form: a note of 8 KiB, each byte written as three.
 const FORM_BYTES_MAX: usize = 64 * 1024;
 
+/// Parameters of the page.
+const DONE: [Parameter; 1] = [Parameter::text("done", "The command whose button led here.")];
+
 /// The endpoints of this file.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::get("/i/{id}", Access::Listener(Need::Read), get(show)),
-        Endpoint::post("/i/{id}/{command}", Access::Listener(Need::Operate), post(command)),
+        Endpoint::get("/i/{id}", Access::Listener(Need::Read), get(show))
+            .says("An incident or a problem as a page.")
+            .takes(&DONE)
+            .gives(200, Content::Html),
+        Endpoint::post("/i/{id}/{command}", Access::Listener(Need::Operate), post(command))
+            .says("A button of the page.")
+            .commands::<IncidentCommand>(IncidentVerb::WORDS)
+            .gives(303, Content::Nothing)
+            .gives(400, Content::Html)
+            .gives(403, Content::Html)
+            .gives(409, Content::Html)
+            .gives(412, Content::Html),
     ]
 }
 
@@ -86,7 +99,7 @@ async fn show(
     Path(id): Path<String>,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let query = Query::of(&uri, &["done"])?;
+    let query = Query::of(&uri, &names(&[&DONE]))?;
     if id.parse::<ProblemId>().is_ok() {
         let whole = problems::whole(&app, &id).await?;
         let world = app.world();
@@ -94,8 +107,8 @@ async fn show(
         return Ok(html(StatusCode::OK, ProblemPage::of(whole, zone, app.now()).html()));
     }
     // Only words of ours are said again: what a link brings is not.
-    let done = query.get("done").and_then(|word| commands::COMMANDS.iter().find(|(known, _)| *known == word));
-    let notice = done.map(|(word, _)| PageNotice::Done(format!("done: {word}")));
+    let done = query.get("done").and_then(IncidentVerb::from_word);
+    let notice = done.map(|verb| PageNotice::Done(format!("done: {verb}")));
     let whole = incidents::whole(&app, &id).await?;
     Ok(html(StatusCode::OK, page(&app, &who, whole, notice).await?.html()))
 }
@@ -104,24 +117,22 @@ async fn command(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path((id, word)): Path<(String, String)>,
-    request: Request<Body>,
+    request: Request<HttpBody>,
 ) -> Result<Response, ApiError> {
-    let Some((word, known)) = commands::COMMANDS.iter().find(|(known, _)| *known == word) else {
-        return Err(ApiError { status: StatusCode::NOT_FOUND, ..unknown("command", &word, &commands::COMMANDS.map(|(word, _)| word)) });
-    };
+    let verb = IncidentVerb::from_word(&word).ok_or_else(|| commands::no_command(&word, IncidentVerb::WORDS))?;
     let body = read_body(request, FORM_BYTES_MAX, &app.bytes_in_flight).await?;
     let form = Query::parse(&String::from_utf8_lossy(&body.bytes))?;
     let whole = incidents::whole(&app, &id).await?;
     let id = whole.incident.id;
     let told = if app.forms.made(form.get("token").unwrap_or_default(), &who, &id.to_string()) {
-        obey(&app, &who, &whole.incident, word, known, &form).await
+        obey(&app, &who, &whole.incident, verb, &form).await
     } else {
         Err(ApiError::new(StatusCode::FORBIDDEN, "this form is not from this page as it is now; please press again"))
     };
     match told {
         Ok(()) => {
             let mut response = StatusCode::SEE_OTHER.into_response();
-            let to = HeaderValue::from_str(&format!("/i/{id}?done={word}")).expect("an id and a word of ours are a header");
+            let to = HeaderValue::from_str(&format!("/i/{id}?done={verb}")).expect("an id and a word of ours are a header");
             response.headers_mut().insert(header::LOCATION, to);
             Ok(response)
         }
@@ -132,16 +143,16 @@ async fn command(
     }
 }
 
-async fn obey(app: &App, who: &Principal, incident: &Incident, word: &str, known: &[&str], form: &Query) -> Result<(), ApiError> {
+async fn obey(app: &App, who: &Principal, incident: &Incident, verb: IncidentVerb, form: &Query) -> Result<(), ApiError> {
     let version: u64 = form.get("version").and_then(|text| text.parse().ok()).ok_or_else(|| ApiError::bad("version: expected a number"))?;
-    let fields = Fields::of_form(form, known);
-    let action = commands::action(incident.id, word, &fields, app.now())?;
+    let command: IncidentCommand = Body::of_form::<IncidentCommand>(form, verb.word()).command(verb.word(), &[])?;
+    let action = Action::of_incident(incident.id, command, app.now())?;
     match app.command(who, None, Some(version), action).await? {
         Reply::Done { .. } => Ok(()),
         Reply::Stale { .. } => {
             Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "it has changed meanwhile and nothing was done; this is how it is now"))
         }
-        Reply::NotAllowed { state, allowed } => Err(commands::conflict(state, allowed)),
+        Reply::NotAllowed { state, allowed } => Err(commands::conflict(state, &allowed)),
         Reply::NotFound { .. } => Err(commands::conflict(incident.state.word(), &[])),
         Reply::Invalid(refused) => Err(refused.into()),
         Reply::Taken(_) | Reply::Adopted => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
@@ -287,17 +298,17 @@ fn page_alert(member: &Member, row: Option<&AlertRow>, sources: &[String], may_d
     shown
 }
 
+/// Commands that have a form of their own on the page, in the order of the buttons; detaching stands beside each alert.
+const BUTTONS: [IncidentVerb; 8] = {
+    use IncidentVerb::{Acknowledge, Assign, Close, Hold, Note, Reopen, Resolve, Resume};
+    [Acknowledge, Resume, Reopen, Note, Assign, Resolve, Hold, Close]
+};
+
 /// What the state allows, in the order of the buttons.
-fn offered(incident: &Incident) -> Vec<PageCommand> {
-    use PageCommand::{Acknowledge, Assign, Close, Hold, Note, Reopen, Resolve, Resume};
-    if incident.parent.is_some() {
-        return vec![Note];
-    }
-    match incident.state {
-        IncidentState::New => vec![Acknowledge, Note, Assign, Resolve, Hold],
-        IncidentState::Acknowledged | IncidentState::InProgress => vec![Note, Assign, Resolve, Hold],
-        IncidentState::OnHold => vec![Resume, Note, Assign, Resolve],
-        IncidentState::Resolved => vec![Reopen, Note, Close],
-        IncidentState::Closed => Vec::new(),
-    }
+fn offered(incident: &Incident) -> Vec<IncidentVerb> {
+    let allowed = if incident.parent.is_some() { IncidentVerb::OF_A_CHILD } else { IncidentVerb::allowed_in(incident.state) };
+    // Another reason to wait is said on the command line: the page offers to go on.
+    let is_held = |verb: IncidentVerb| verb == IncidentVerb::Hold && incident.state == IncidentState::OnHold;
+    let is_taken = |verb: IncidentVerb| verb == IncidentVerb::Acknowledge && incident.state != IncidentState::New;
+    BUTTONS.into_iter().filter(|verb| allowed.contains(verb) && !is_held(*verb) && !is_taken(*verb)).collect()
 }

@@ -1,13 +1,14 @@
 //! `/a/TOKEN`: a link of a mail acts. Opening it shows a page with one button, pressing that does it, as whoever the mail went to; no other token is
 //! asked for. Where it is too late, done already or not our link, the page says so in words.
 
-use axum::body::Body;
+use axum::body::Body as HttpBody;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::tz::TimeZone;
 
+use watchkeeper_engine::command::{IncidentCommand, IncidentVerb};
 use watchkeeper_engine::event::{Action, Reply, World};
 use watchkeeper_engine::ids::AlertId;
 use watchkeeper_engine::model::incident::{Incident, Member};
@@ -16,7 +17,8 @@ use watchkeeper_engine::text::{cut, one_line};
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::IncidentState;
 
-use super::api::{commands, fields::Fields, incidents};
+use super::api::{body::Body, commands, incidents};
+use super::describe::{Content, Parameter};
 use super::error::ApiError;
 use super::link_page::{LinkField, LinkForm, LinkPage};
 use super::page::{CONTENT_SECURITY_POLICY, IncidentPage, PageNotice};
@@ -35,9 +37,26 @@ const NAME_BYTES_MAX: usize = 60;
 /// Bytes of what a page quotes.
 const QUOTE_BYTES_MAX: usize = 300;
 
+/// Parameters of the page.
+const DONE: [Parameter; 1] = [Parameter::text("done", "The button led here.")];
+
 /// The endpoints of this file.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    vec![Endpoint::get("/a/{token}", Access::Public, get(show)), Endpoint::post("/a/{token}", Access::Public, post(press))]
+    vec![
+        Endpoint::get("/a/{token}", Access::Public, get(show))
+            .says("The page behind a link of a mail: what its button does, as whom and until when. Opening it changes nothing.")
+            .takes(&DONE)
+            .gives(200, Content::Html)
+            .gives(404, Content::Html)
+            .gives(410, Content::Html),
+        Endpoint::post("/a/{token}", Access::Public, post(press))
+            .says("The button of that page: done as whoever the mail went to.")
+            .gives(303, Content::Nothing)
+            .gives(400, Content::Html)
+            .gives(404, Content::Html)
+            .gives(409, Content::Html)
+            .gives(410, Content::Html),
+    ]
 }
 
 /// A link of ours that holds, and what it is about.
@@ -85,7 +104,7 @@ async fn show(State(app): State<App>, Path(token): Path<String>, uri: Uri) -> Re
     }
 }
 
-async fn press(State(app): State<App>, Path(token): Path<String>, request: Request<Body>) -> Response {
+async fn press(State(app): State<App>, Path(token): Path<String>, request: Request<HttpBody>) -> Response {
     match obey(&app, token, request).await {
         Ok(response) => response,
         Err(Refusal(status, page)) => html(status, &page),
@@ -108,7 +127,7 @@ async fn open(app: &App, token: String) -> Result<Opened, Refusal> {
     Ok(Opened { token, action: link.action, until, who, whole, alerts: message.content.yours_alerts, zone, now })
 }
 
-async fn obey(app: &App, token: String, request: Request<Body>) -> Result<Response, Refusal> {
+async fn obey(app: &App, token: String, request: Request<HttpBody>) -> Result<Response, Refusal> {
     let opened = open(app, token).await?;
     if let Deed::Nothing(_) = opened.deed() {
         return Ok(html(StatusCode::CONFLICT, &opened.page(None)));
@@ -137,7 +156,7 @@ impl Opened {
         for action in self.actions(&who.name, form)? {
             match app.command(&who, None, None, action).await? {
                 Reply::Done { .. } => {}
-                Reply::NotAllowed { state, allowed } => return Err(commands::conflict(state, allowed)),
+                Reply::NotAllowed { state, allowed } => return Err(commands::conflict(state, &allowed)),
                 Reply::NotFound { .. } => return Err(commands::conflict(self.incident().state.word(), &[])),
                 Reply::Invalid(refused) => return Err(refused.into()),
                 Reply::Stale { .. } | Reply::Taken(_) | Reply::Adopted => {
@@ -150,7 +169,10 @@ impl Opened {
 
     fn actions(&self, actor: &str, form: &Query) -> Result<Vec<Action>, ApiError> {
         let id = self.incident().id;
-        let typed = |word: &str, known: &[&str]| commands::action(id, word, &Fields::of_form(form, known), self.now);
+        let typed = |verb: IncidentVerb| -> Result<Action, ApiError> {
+            let command: IncidentCommand = Body::of_form::<IncidentCommand>(form, verb.word()).command(verb.word(), &[])?;
+            Ok(Action::of_incident(id, command, self.now)?)
+        };
         Ok(match self.action {
             LinkAction::Acknowledge => vec![Action::Acknowledge { id }],
             LinkAction::NotMine => {
@@ -158,9 +180,9 @@ impl Opened {
                 let text = if words.is_empty() { "not ours".to_owned() } else { format!("not ours: {words}") };
                 vec![Action::Note { id, text }]
             }
-            LinkAction::Note => vec![typed("note", &["text"])?],
+            LinkAction::Note => vec![typed(IncidentVerb::Note)?],
             LinkAction::TakeOver => vec![Action::Assign { id, to: actor.to_owned() }],
-            LinkAction::Hold => vec![typed("hold", &["reason", "for"])?],
+            LinkAction::Hold => vec![typed(IncidentVerb::Hold)?],
             LinkAction::Detach => self.here().map(|member| Action::Detach { id, alert: member.alert }).collect(),
         })
     }

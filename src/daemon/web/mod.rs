@@ -1,12 +1,15 @@
-//! What is served over HTTP: one table of endpoints, each with who may use it; the router, the guard, the list of routes and the tests come from that table.
+//! What is served over HTTP: one table of endpoints, each with who may use it and what it reads and answers; the router, the guard, the description of the API
+//! and the tests come from that table.
 
 pub mod alertmanager;
 pub mod api;
+pub mod describe;
 pub mod error;
 pub mod hooks;
 pub mod incident_page;
 pub mod link_page;
 pub mod links;
+pub mod openapi;
 pub mod ops;
 pub mod page;
 mod problem_page;
@@ -50,6 +53,7 @@ use crate::world::{Comparison, Confirmed, ImportWish, Imported, Refusal};
 use crate::writer::{Beside, Full, Lane, WriterHandle};
 
 use api::idempotency::Once;
+use describe::Described;
 use error::{ApiError, mark};
 
 /// Bytes of an actor's name that a client at the socket gives.
@@ -165,23 +169,25 @@ pub struct Endpoint {
     pub path: String,
     /// Who may use it.
     pub access: Access,
+    /// What its description says.
+    pub described: Described,
     handler: MethodRouter<App>,
 }
 
 impl Endpoint {
     /// `GET`.
     pub fn get(path: &str, access: Access, handler: MethodRouter<App>) -> Endpoint {
-        Endpoint { method: Method::GET, path: path.to_owned(), access, handler }
+        Endpoint { method: Method::GET, path: path.to_owned(), access, described: Described::default(), handler }
     }
 
     /// `POST`.
     pub fn post(path: &str, access: Access, handler: MethodRouter<App>) -> Endpoint {
-        Endpoint { method: Method::POST, path: path.to_owned(), access, handler }
+        Endpoint { method: Method::POST, path: path.to_owned(), access, described: Described::default(), handler }
     }
 
     /// `DELETE`.
     pub fn delete(path: &str, access: Access, handler: MethodRouter<App>) -> Endpoint {
-        Endpoint { method: Method::DELETE, path: path.to_owned(), access, handler }
+        Endpoint { method: Method::DELETE, path: path.to_owned(), access, described: Described::default(), handler }
     }
 }
 
@@ -205,7 +211,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 pub fn router(parts: Parts) -> Result<Router, ReadError> {
     let app = App::new(parts)?;
     let mut router = Router::new();
-    for Endpoint { method, path, access, mut handler } in endpoints() {
+    for Endpoint { method, path, access, mut handler, .. } in endpoints() {
         if method == Method::POST && path.starts_with("/api/v1/") {
             handler = handler.layer(middleware::from_fn_with_state(app.clone(), api::idempotency::once));
         }

@@ -8,6 +8,7 @@ use askama::Template;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
+use watchkeeper_engine::command::IncidentVerb;
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::{Span, Time};
 
@@ -93,7 +94,7 @@ pub struct IncidentPage {
     /// Entries before those.
     pub timeline_left_out: u64,
     /// What the reader may do, in the order of the buttons; empty for who may only look.
-    pub commands: Vec<PageCommand>,
+    pub commands: Vec<IncidentVerb>,
     /// What became of the command before this page; `None` where there was none.
     pub notice: Option<PageNotice>,
     /// When the page was made.
@@ -208,27 +209,6 @@ pub enum PageNotice {
     Done(String),
     /// It was refused, with a reason.
     Fault(String),
-}
-
-/// What a reader may do; the word is the path's last part, `/i/INC0000042/acknowledge`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageCommand {
-    /// They have it. No field.
-    Acknowledge,
-    /// They write something down: `text`.
-    Note,
-    /// Somebody has it: `to`.
-    Assign,
-    /// It waits: `reason` (one of three words) and `for` (a duration as rules write it, or empty).
-    Hold,
-    /// It no longer waits. No field.
-    Resume,
-    /// It is over: `words`.
-    Resolve,
-    /// It is not over: `words`.
-    Reopen,
-    /// It is history. No field.
-    Close,
 }
 
 /// What a form asks for beside `version` and `token`.
@@ -370,13 +350,21 @@ impl IncidentPage {
     }
 
     /// The commands whose buttons stand at the top.
-    fn first_choices(&self) -> impl Iterator<Item = &PageCommand> {
-        self.commands.iter().filter(|command| command.is_first_choice())
+    fn first_choices(&self) -> impl Iterator<Item = &IncidentVerb> {
+        self.commands.iter().filter(|verb| is_first_choice(**verb))
     }
 
     /// The others.
-    fn further_choices(&self) -> impl Iterator<Item = &PageCommand> {
-        self.commands.iter().filter(|command| !command.is_first_choice())
+    fn further_choices(&self) -> impl Iterator<Item = &IncidentVerb> {
+        self.commands.iter().filter(|verb| !is_first_choice(**verb))
+    }
+
+    fn label(&self, verb: &IncidentVerb) -> &'static str {
+        label(*verb)
+    }
+
+    fn field(&self, verb: &IncidentVerb) -> PageField {
+        field(*verb)
     }
 
     fn runbook_link(&self) -> Option<String> {
@@ -421,60 +409,40 @@ impl PageNotice {
     }
 }
 
-impl PageCommand {
-    /// Every command, in the order of the buttons.
-    pub const ALL: [PageCommand; 8] = [
-        PageCommand::Acknowledge,
-        PageCommand::Resume,
-        PageCommand::Reopen,
-        PageCommand::Note,
-        PageCommand::Assign,
-        PageCommand::Resolve,
-        PageCommand::Hold,
-        PageCommand::Close,
-    ];
-
-    /// The last part of the path it is posted to.
-    pub const fn word(self) -> &'static str {
-        match self {
-            PageCommand::Acknowledge => "acknowledge",
-            PageCommand::Note => "note",
-            PageCommand::Assign => "assign",
-            PageCommand::Hold => "hold",
-            PageCommand::Resume => "resume",
-            PageCommand::Resolve => "resolve",
-            PageCommand::Reopen => "reopen",
-            PageCommand::Close => "close",
-        }
+/// What a button says.
+const fn label(verb: IncidentVerb) -> &'static str {
+    match verb {
+        IncidentVerb::Acknowledge => "Acknowledge: I have it",
+        IncidentVerb::Note => "Add note",
+        IncidentVerb::Assign => "Assign",
+        IncidentVerb::Hold => "Hold",
+        IncidentVerb::Resume => "Resume: it no longer waits",
+        IncidentVerb::Resolve => "Resolve",
+        IncidentVerb::Reopen => "Reopen: it is not over",
+        IncidentVerb::Close => "Close: it is history",
+        IncidentVerb::Detach => "Detach",
+        IncidentVerb::Priority => "Change priority",
+        IncidentVerb::Merge => "Merge",
     }
+}
 
-    const fn label(self) -> &'static str {
-        match self {
-            PageCommand::Acknowledge => "Acknowledge: I have it",
-            PageCommand::Note => "Add note",
-            PageCommand::Assign => "Assign",
-            PageCommand::Hold => "Hold",
-            PageCommand::Resume => "Resume: it no longer waits",
-            PageCommand::Resolve => "Resolve",
-            PageCommand::Reopen => "Reopen: it is not over",
-            PageCommand::Close => "Close: it is history",
-        }
+/// What a form asks for.
+const fn field(verb: IncidentVerb) -> PageField {
+    match verb {
+        IncidentVerb::Acknowledge | IncidentVerb::Resume | IncidentVerb::Close => PageField::Nothing,
+        IncidentVerb::Note => PageField::Text("text", "Note"),
+        IncidentVerb::Assign => PageField::Line("to", "To whom", Need::Must),
+        IncidentVerb::Hold => PageField::Hold,
+        IncidentVerb::Resolve => PageField::Line("words", "What helped (one line is enough)", Need::May),
+        IncidentVerb::Reopen => PageField::Line("words", "Why", Need::May),
+        IncidentVerb::Detach => PageField::Line("alert", "Which alert", Need::Must),
+        IncidentVerb::Priority => PageField::Line("priority", "P1 to P5", Need::Must),
+        IncidentVerb::Merge => PageField::Line("children", "Which incident", Need::Must),
     }
+}
 
-    const fn is_first_choice(self) -> bool {
-        matches!(self, PageCommand::Acknowledge | PageCommand::Resume)
-    }
-
-    const fn field(self) -> PageField {
-        match self {
-            PageCommand::Acknowledge | PageCommand::Resume | PageCommand::Close => PageField::Nothing,
-            PageCommand::Note => PageField::Text("text", "Note"),
-            PageCommand::Assign => PageField::Line("to", "To whom", Need::Must),
-            PageCommand::Hold => PageField::Hold,
-            PageCommand::Resolve => PageField::Line("words", "What helped (one line is enough)", Need::May),
-            PageCommand::Reopen => PageField::Line("words", "Why", Need::May),
-        }
-    }
+const fn is_first_choice(verb: IncidentVerb) -> bool {
+    matches!(verb, IncidentVerb::Acknowledge | IncidentVerb::Resume)
 }
 
 /// What somebody wrote, on one line; a space that does not break stays one.

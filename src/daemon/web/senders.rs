@@ -6,10 +6,10 @@ use axum::body::Body;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, Request, Response, header};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use serde_json::{Map, Value, json};
 
 use watchkeeper_engine::ids::AlertId;
 
+use super::describe::{Content, Described, Parameter};
 use super::{Access, App, Endpoint};
 use crate::ingest::door::{NotHeard, Reads, Source, Visit, Who, hear};
 use crate::ingest::senders::{Api, Call, Credential, Does, Headers, Route, Seen, Sender, apis};
@@ -30,51 +30,26 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             method: route.method.clone(),
             path: format!("{prefix}{}", route.path),
             access: Access::Sender(api),
+            described: described(route),
             handler: handler(sender, api, route),
         })
     };
     routes().flat_map(of).collect()
 }
 
-/// What OpenAPI says of them: operations by path and method.
-pub(super) fn described() -> Map<String, Value> {
-    let mut paths = Map::new();
-    for (sender, _, route) in routes() {
-        for prefix in ["", HOOK] {
-            let path = format!("{prefix}{}", route.path);
-            let methods = paths.entry(path.clone()).or_insert_with(|| json!({}));
-            methods[route.method.as_str().to_lowercase()] = operation(sender, route, &path);
-        }
-    }
-    paths
-}
-
 fn routes() -> impl Iterator<Item = (&'static Sender, &'static Api, &'static Route)> {
     apis().flat_map(|(sender, api)| api.routes.iter().map(move |route| (sender, api, route)))
 }
 
-fn operation(sender: &Sender, route: &Route, path: &str) -> Value {
-    let in_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let in_path = in_path.map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
-    let in_query =
-        route.query.iter().map(|(name, says)| json!({"name": name, "in": "query", "description": says, "schema": {"type": "string"}}));
-    let refusals = [
-        (401, "No token, or one that nobody has."),
-        (403, "The token does not allow that."),
-        (503, "No room, or the daemon stops; `Retry-After` says when to try again."),
-    ];
-    let answers = route.answers.iter().chain(&refusals);
-    let responses: Map<String, Value> = answers.map(|(status, says)| (status.to_string(), json!({"description": says}))).collect();
-    let mut operation = json!({
-        "summary": route.summary,
-        "tags": [sender.name],
-        "parameters": in_path.chain(in_query).collect::<Vec<Value>>(),
-        "responses": responses,
-    });
-    if let Ok(schema) = serde_json::from_str::<Value>(route.body) {
-        operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": schema}}});
+/// What the description of the API says of a route: the sender's words, and its body where the table has a schema of it.
+fn described(route: &Route) -> Described {
+    Described {
+        summary: route.summary,
+        parameters: route.query.iter().map(|(name, says)| Parameter::text(name, says)).collect(),
+        foreign_body: route.body,
+        answers: route.answers.iter().map(|(status, _)| (*status, Content::Foreign)).collect(),
+        ..Described::default()
     }
-    operation
 }
 
 fn handler(sender: &'static Sender, api: &'static Api, route: &'static Route) -> MethodRouter<App> {

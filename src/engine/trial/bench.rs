@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::coverage::{self, RuleRef};
 use super::{compare, trace};
 use crate::cmdb::Cmdb;
+use crate::command::IncidentVerb;
 use crate::event::{Action as Order, Command as Commanded, Event, Reply, Settings, Taken, World};
 use crate::fact::Fact;
 use crate::forecast::{self, Window};
@@ -18,7 +19,7 @@ use crate::model::incident::Incident;
 use crate::model::message::{self, Message};
 use crate::policy::Policy;
 use crate::policy::capacity::TestQuery;
-use crate::policy::tests::{Action, Command, Do, Expect, Post, RuleTest, Step, TestAlert};
+use crate::policy::tests::{Action, Do, Expect, Ordered, Post, RuleTest, Step, TestAlert};
 use crate::sight;
 use crate::state::{State, fingerprint};
 use crate::step::{self, Outcome};
@@ -237,22 +238,12 @@ impl Bench {
 
     fn obey(&mut self, order: &Do) -> Result<(), String> {
         let target = order.target.value.as_str();
-        if order.command == Command::Detach {
-            return self.detach(target, &order.actor);
-        }
-        let id = self.incident(target, &order.command)?;
-        let action = match &order.command {
-            Command::Acknowledge => Order::Acknowledge { id },
-            Command::Assign { to } => Order::Assign { id, to: to.clone() },
-            Command::Note { words } => Order::Note { id, text: words.clone() },
-            Command::Hold { reason } => Order::Hold { id, reason: reason.clone(), until: None },
-            Command::Resume => Order::Resume { id },
-            Command::Resolve { words } => Order::Resolve { id, words: words.clone() },
-            Command::Reopen { words } => Order::Reopen { id, words: words.clone() },
-            Command::Close => Order::Close { id },
-            Command::Priority { to, words } => Order::SetPriority { id, priority: *to, words: words.clone() },
-            Command::Detach => return Ok(()),
+        let command = match &order.command {
+            Ordered::Detach => return self.detach(target, &order.actor),
+            Ordered::Incident(command) => command,
         };
+        let id = self.incident(target, command.verb())?;
+        let action = Order::of_incident(id, command.clone(), self.now).map_err(|refused| refused.to_string())?;
         self.command(&order.actor, action)
     }
 
@@ -269,13 +260,13 @@ impl Bench {
     }
 
     /// The incident a command means: by id, or the newest of that item, an open one where the command is for such.
-    fn incident(&self, target: &str, command: &Command) -> Result<IncidentId, String> {
+    fn incident(&self, target: &str, verb: IncidentVerb) -> Result<IncidentId, String> {
         if let Ok(id) = target.parse::<IncidentId>() {
             return Ok(id);
         }
         let on_item =
             |incident: &&Incident| incident.parent.is_none() && compare::is_item(&self.world, &incident.ci, &incident.item, target);
-        let wants_resolved = matches!(command, Command::Reopen { .. } | Command::Close);
+        let wants_resolved = matches!(verb, IncidentVerb::Reopen | IncidentVerb::Close);
         let found =
             self.state.incidents.values().filter(on_item).max_by_key(|incident| (incident.is_open() != wants_resolved, incident.id));
         found.map(|incident| incident.id).ok_or_else(|| {

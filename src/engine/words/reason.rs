@@ -1,7 +1,5 @@
 //! Why messages go out: one table, from which rules, subjects, the built-in text and the help of `send` come. The texts of mails are `templates/WORD.*`.
 
-use std::fmt;
-
 use minicbor::{Decode, Encode};
 
 /// Which rules send a reason.

@@ -1,6 +1,7 @@
 //! Problems: what keeps coming back is one problem with its outages, whatever hangs off them, and a fix is believed after a quiet time.
 
-use watchkeeper_engine::event::{Action, ProblemAct, Reply};
+use watchkeeper_engine::command::ProblemCommand;
+use watchkeeper_engine::event::{Action, Reply};
 use watchkeeper_engine::fact::Fact as AnyFact;
 use watchkeeper_engine::ids::{IncidentId, ProblemId};
 use watchkeeper_engine::model::problem::{Fact, Outage, Problem};
@@ -42,7 +43,7 @@ fn mails(sim: &mut Sim) -> Vec<String> {
     mails.iter().filter(|mail| mail.problem.is_some()).map(|mail| format!("{} {} {}", mail.to, mail.reason, mail.subject)).collect()
 }
 
-fn act(sim: &mut Sim, act: ProblemAct) -> Reply {
+fn act(sim: &mut Sim, act: ProblemCommand) -> Reply {
     sim.command(Action::Problem { id: ProblemId(1), act })
 }
 
@@ -74,12 +75,12 @@ fn commands_recurrences_and_the_quiet_time_of_a_problem_outlive_restarts() {
         sim.restart("1h");
     }
     assert_eq!(problems(&sim), ["PRB0000001 new HostDown on db-1 of 1 2 3"]);
-    let known_error = ProblemAct::KnownError { workaround: "turn it off and on".to_owned() };
+    let known_error = ProblemCommand::KnownError { workaround: "turn it off and on".to_owned() };
     assert!(matches!(act(&mut sim, known_error), Reply::Done { changed: true, .. }));
     sim.restart("1h");
     outage(&mut sim, "db-1");
     assert_eq!(problems(&sim), ["PRB0000001 known_error HostDown on db-1 of 1 2 3 4"]);
-    assert!(matches!(act(&mut sim, ProblemAct::Resolve { words: "new disk".to_owned() }), Reply::Done { changed: true, .. }));
+    assert!(matches!(act(&mut sim, ProblemCommand::Resolve { words: "new disk".to_owned() }), Reply::Done { changed: true, .. }));
     sim.restart("1h");
     sim.run("15d");
     assert_eq!(problems(&sim), [""; 0], "its quiet time is over, though the daemon was down");
@@ -135,7 +136,7 @@ fn a_problem_that_came_back_as_a_second_one_after_its_fix_says_that_the_fix_fail
     for _ in 0..3 {
         outage(&mut sim, "db-1");
     }
-    act(&mut sim, ProblemAct::Resolve { words: String::new() });
+    act(&mut sim, ProblemCommand::Resolve { words: String::new() });
     sim.run("1h");
     forget_at_a_start(&mut sim);
     sim.care = Care::Always;
@@ -201,25 +202,25 @@ fn a_fix_that_fails_reopens_its_problem_and_one_that_holds_closes_it() {
         outage(&mut sim, "db-1");
     }
     mails(&mut sim);
-    act(&mut sim, ProblemAct::Assign { to: "anna".to_owned() });
-    assert!(matches!(act(&mut sim, ProblemAct::Investigate), Reply::Done { changed: false, .. }), "who has it looks into it");
-    act(&mut sim, ProblemAct::KnownError { workaround: "restart it".to_owned() });
-    act(&mut sim, ProblemAct::Fix { words: "new disk".to_owned() });
-    act(&mut sim, ProblemAct::Resolve { words: "disk changed".to_owned() });
-    assert!(matches!(act(&mut sim, ProblemAct::Fix { words: String::new() }), Reply::NotAllowed { state: "resolved", .. }));
+    act(&mut sim, ProblemCommand::Assign { to: "anna".to_owned() });
+    assert!(matches!(act(&mut sim, ProblemCommand::Investigate {}), Reply::Done { changed: false, .. }), "who has it looks into it");
+    act(&mut sim, ProblemCommand::KnownError { workaround: "restart it".to_owned() });
+    act(&mut sim, ProblemCommand::Fix { words: "new disk".to_owned() });
+    act(&mut sim, ProblemCommand::Resolve { words: "disk changed".to_owned() });
+    assert!(matches!(act(&mut sim, ProblemCommand::Fix { words: String::new() }), Reply::NotAllowed { state: "resolved", .. }));
     sim.run("10d");
     outage(&mut sim, "db-1");
     assert_eq!(problems(&sim), ["PRB0000001 investigating HostDown on db-1 of 1 2 3 4"]);
     assert_eq!(mails(&mut sim), ["platform@example.org fix_failed Fix failed: HostDown on db-1 [PRB0000001]"]);
     outage(&mut sim, "db-1");
     assert_eq!(mails(&mut sim), [""; 0], "it is known not to be fixed");
-    act(&mut sim, ProblemAct::Resolve { words: "board changed".to_owned() });
+    act(&mut sim, ProblemCommand::Resolve { words: "board changed".to_owned() });
     sim.run("13d");
     assert_eq!(sim.state.problems[&ProblemId(1)].state, ProblemState::Resolved);
     sim.restart("2h");
     sim.run("1d");
     assert_eq!(problems(&sim), [""; 0]);
-    assert!(matches!(act(&mut sim, ProblemAct::Close { words: String::new() }), Reply::NotFound { .. }));
+    assert!(matches!(act(&mut sim, ProblemCommand::Close { words: String::new() }), Reply::NotFound { .. }));
     // What comes after that is counted anew.
     for _ in 0..3 {
         outage(&mut sim, "db-1");

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use watchkeeper_engine::event::{Action, Event, Lasts, ProblemAct};
+use watchkeeper_engine::command::ProblemCommand;
+use watchkeeper_engine::event::{Action, Event, Lasts};
 use watchkeeper_engine::ids::{AlertId, IncidentId, SilenceId};
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::model::silence::StoredMatcher;
@@ -121,13 +122,13 @@ fn perform(sim: &mut Sim, op: &Op) {
             let Some(id) = ids.get(which % ids.len().max(1)).copied() else { return };
             let words = "so it is".to_owned();
             let act = match what {
-                0 => ProblemAct::Assign { to: "bert".to_owned() },
-                1 => ProblemAct::Note { text: words },
-                2 => ProblemAct::Investigate,
-                3 => ProblemAct::KnownError { workaround: words },
-                4 => ProblemAct::Fix { words },
-                5 => ProblemAct::Close { words },
-                _ => ProblemAct::Resolve { words },
+                0 => ProblemCommand::Assign { to: "bert".to_owned() },
+                1 => ProblemCommand::Note { text: words },
+                2 => ProblemCommand::Investigate {},
+                3 => ProblemCommand::KnownError { workaround: words },
+                4 => ProblemCommand::Fix { words },
+                5 => ProblemCommand::Close { words },
+                _ => ProblemCommand::Resolve { words },
             };
             sim.command(Action::Problem { id, act });
         }

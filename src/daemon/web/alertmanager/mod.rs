@@ -15,11 +15,13 @@ use serde_json::{Value, json};
 
 use watchkeeper_engine::expr::Matcher;
 
+use super::describe::{Content, Parameter};
 use super::error::{ApiError, mark};
 use super::query::Query;
 use super::{Access, App, Endpoint};
 use crate::ingest::trust::Need;
 use crate::read::ReadError;
+use crate::view::{AlertGroup, AlertmanagerStatus, GettableAlert, PostableSilence, Receiver, SilenceMade, SilenceView};
 use crate::writer::Full;
 
 /// The one receiver that Alertmanager's clients see: whom the notify rules name is not theirs to route.
@@ -31,18 +33,51 @@ const COMPATIBLE_WITH: &str = "0.27.0";
 /// What stands where Alertmanager shows its configuration.
 const CONFIGURATION: &str = "# Watchkeeper routes by its own rules.\nroute:\n  receiver: watchkeeper\nreceivers:\n- name: watchkeeper\n";
 
+/// Parameters of lists of alerts.
+const ALERTS: [Parameter; 7] = [
+    Parameter::texts("filter", "A matcher such as `alertname=\"HostDown\"`; may be repeated."),
+    Parameter::flag("active", "Whether such alerts are listed."),
+    Parameter::flag("silenced", "Whether such alerts are listed."),
+    Parameter::flag("inhibited", "Whether such alerts are listed."),
+    Parameter::flag("unprocessed", "Whether such alerts are listed."),
+    Parameter::text("receiver", "A regular expression over the receiver's name."),
+    Parameter::texts("receiver_matchers", "Matchers over the receiver's labels; it has none."),
+];
+
+/// Parameters of the list of silences.
+const SILENCES: [Parameter; 4] = [
+    Parameter::texts("filter", "A matcher such as `alertname=\"HostDown\"`; may be repeated."),
+    Parameter::flag("active", "Whether such silences are listed."),
+    Parameter::flag("pending", "Whether such silences are listed."),
+    Parameter::flag("expired", "Whether such silences are listed."),
+];
+
 /// The endpoints, below a prefix.
 pub(super) fn endpoints(prefix: &str, access: impl Fn(Need) -> Access) -> Vec<Endpoint> {
     let at = |path: &str| format!("{prefix}/api/v2/{path}");
     vec![
-        Endpoint::get(&at("alerts"), access(Need::Read), get(alerts::list)),
-        Endpoint::get(&at("alerts/groups"), access(Need::Read), get(alerts::groups)),
-        Endpoint::get(&at("status"), access(Need::Read), get(status)),
-        Endpoint::get(&at("receivers"), access(Need::Read), get(receivers)),
-        Endpoint::get(&at("silences"), access(Need::Read), get(silences::list)),
-        Endpoint::post(&at("silences"), access(Need::Operate), post(silences::set)),
-        Endpoint::get(&at("silence/{id}"), access(Need::Read), get(silences::show)),
-        Endpoint::delete(&at("silence/{id}"), access(Need::Operate), delete(silences::expire)),
+        Endpoint::get(&at("alerts"), access(Need::Read), get(alerts::list))
+            .says("What fires.")
+            .takes(&ALERTS)
+            .answers::<Vec<GettableAlert>>(),
+        Endpoint::get(&at("alerts/groups"), access(Need::Read), get(alerts::groups))
+            .says("What fires, by alert name.")
+            .takes(&ALERTS)
+            .answers::<Vec<AlertGroup>>(),
+        Endpoint::get(&at("status"), access(Need::Read), get(status)).says("Version and uptime.").answers::<AlertmanagerStatus>(),
+        Endpoint::get(&at("receivers"), access(Need::Read), get(receivers)).says("The one receiver.").answers::<Vec<Receiver>>(),
+        Endpoint::get(&at("silences"), access(Need::Read), get(silences::list))
+            .says("Silences that operators made.")
+            .takes(&SILENCES)
+            .answers::<Vec<SilenceView>>(),
+        Endpoint::post(&at("silences"), access(Need::Operate), post(silences::set))
+            .says("Makes a silence, or changes the one that `id` names.")
+            .reads::<PostableSilence>()
+            .answers::<SilenceMade>(),
+        Endpoint::get(&at("silence/{id}"), access(Need::Read), get(silences::show)).says("One silence.").answers::<SilenceView>(),
+        Endpoint::delete(&at("silence/{id}"), access(Need::Operate), delete(silences::expire))
+            .says("Ends a silence; one that is over stays over.")
+            .gives(200, Content::Nothing),
     ]
 }
 

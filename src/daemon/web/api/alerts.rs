@@ -5,22 +5,21 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Response;
-use serde_json::{Value, json};
 
-use watchkeeper_engine::event::World;
-use watchkeeper_engine::ids::AlertId;
-use watchkeeper_engine::model::alert::Judged;
+use watchkeeper_engine::ids::{AlertId, IncidentId};
 use watchkeeper_engine::sight::item_name;
 use watchkeeper_engine::state::rows::AlertRow;
 use watchkeeper_engine::trace;
 use watchkeeper_engine::words::{AlertState, Severity};
 
 use super::paging::{LIST, Paging, split};
-use super::{no_id, pairs, record, text_or_null, time, time_or_null};
+use super::{no_id, record};
 use crate::read::live::{self, AlertNow};
-use crate::read::{Span, Wanted};
+use crate::read::{Span, Wanted, WholeIncident};
+use crate::view::{self, AlertExplained, AlertView, AttachedView, StepView};
 use crate::web::App;
 use crate::web::alertmanager::{fingerprint, shown_identity};
+use crate::web::describe::{Parameter, names};
 use crate::web::error::ApiError;
 use crate::web::query::{Query, unknown};
 
@@ -30,10 +29,22 @@ const SORTS: [&str; 2] = ["-first_seen", "first_seen"];
 /// Words of `state`: those of alerts, and two that mean several.
 const STATES: [&str; 7] = ["active", "all", "pending", "firing", "suppressed", "recorded", "cleared"];
 
+/// Parameters of the list.
+pub(super) const PARAMETERS: [Parameter; 9] = [
+    Parameter::sort(&SORTS),
+    Parameter::words("state", "`active` means all but cleared; every state unless given.", &STATES),
+    Parameter::words("severity", "Severities.", Severity::WORDS),
+    Parameter::texts("source", "Sources."),
+    Parameter::texts("name", "Names."),
+    Parameter::texts("ci", "CIs."),
+    Parameter::texts("incident", "Incidents."),
+    Parameter::texts("rule", "Correlate rules."),
+    Parameter::text("q", "A part of the name, summary or a label's value."),
+];
+
 /// `GET /api/v1/alerts`.
-pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
-    let known = [&LIST[..], &["state", "severity", "source", "name", "ci", "incident", "rule", "q"]].concat();
-    let query = Query::of(&uri, &known)?;
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<view::Page<AlertView>>, ApiError> {
+    let query = Query::of(&uri, &names(&[&LIST, &PARAMETERS]))?;
     let paging = Paging::of(&query, &SORTS)?;
     let mut states: Vec<AlertState> = Vec::new();
     for word in query.all("state") {
@@ -46,7 +57,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     }
     let severities = query.words("severity", Severity::WORDS, Severity::from_word)?;
     let texts = |name| query.all(name).map(str::to_lowercase).collect::<Vec<_>>();
-    let (sources, names, items_wanted, rules) = (texts("source"), texts("name"), texts("ci"), texts("rule"));
+    let (sources, alert_names, items_wanted, rules) = (texts("source"), texts("name"), texts("ci"), texts("rule"));
     let incidents = query.words("incident", &["INC0000042"], |text| text.parse().ok())?;
     let words = query.get("q").unwrap_or_default().to_lowercase();
     let source_names = app.records.sources().await?;
@@ -61,7 +72,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
         (states.is_empty() || states.contains(&alert.state))
             && (severities.is_empty() || severities.contains(&alert.severity))
             && among(&sources, source)
-            && among(&names, &alert.name)
+            && among(&alert_names, &alert.name)
             && among(&rules, &alert.rule)
             && among(&items_wanted, item_name(&world, &alert.ci))
             && (incidents.is_empty() || alert.incident.is_some_and(|incident| incidents.contains(&incident)))
@@ -69,7 +80,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     };
     let wanted = Wanted { span, order: paging.order(), from: paging.first_id()?, limit: paging.limit };
     let (rows, next) = split(app.records.list(wanted, keep).await?);
-    Ok(axum::Json(paging.by_ids(items(&app, &rows).await?, next)))
+    Ok(paging.by_ids(items(&app, &rows).await?, next))
 }
 
 /// `GET /api/v1/alerts/ID`.
@@ -77,48 +88,40 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
     Query::of(&uri, &[])?;
     let row = row(&app, &id).await?;
     let item = items(&app, std::slice::from_ref(&row)).await?.swap_remove(0);
-    Ok(record(row.alert.version, item))
+    Ok(record(row.alert.version, &item))
 }
 
 /// `GET /api/v1/alerts/ID/explain`: the last judgement step by step, what holds now, and how it is attached.
-pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
+pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<AlertExplained>, ApiError> {
     Query::of(&uri, &[])?;
     let row = row(&app, &id).await?;
     let attached = match row.alert.incident {
-        None => Value::Null,
-        Some(incident) => match app.records.incident(incident).await? {
-            None => json!({"incident": incident.to_string()}),
-            Some(whole) => {
-                let member = whole.members.iter().find(|member| member.alert == row.alert.id);
-                json!({
-                    "incident": incident.to_string(),
-                    "title": whole.incident.title,
-                    "state": whole.incident.state.word(),
-                    "parent": whole.incident.parent.map(|id| id.to_string()),
-                    "role": member.map_or(row.alert.role, |member| member.role).word(),
-                    "since": time_or_null(member.map(|member| member.joined_at)),
-                    "because": member.map(|member| member.because.to_string()),
-                })
-            }
-        },
+        None => None,
+        Some(incident) => Some(attached(&row, incident, app.records.incident(incident).await?.as_ref())),
     };
-    let item = items(&app, std::slice::from_ref(&row)).await?.swap_remove(0);
+    let alert = items(&app, std::slice::from_ref(&row)).await?.swap_remove(0);
     let id = row.alert.id;
     let lives = app.writer.ask(move |state, world, now| trace::explain(state, world, id, now)).await?;
     // Of one that is past its last judgement is what is left.
     let judged = lives.map_or(row.alert.judgement, |trace| trace.steps);
-    Ok(axum::Json(json!({"alert": item, "steps": steps(&judged), "attached": attached})))
+    Ok(axum::Json(AlertExplained { alert, steps: StepView::all(&judged), attached }))
 }
 
-/// The steps of a judgement.
-pub(super) fn steps(judgement: &[Judged]) -> Vec<Value> {
-    let step =
-        |step: &Judged| json!({"at": time(step.at), "what": step.what, "outcome": step.outcome, "because": text_or_null(&step.because)});
-    judgement.iter().map(step).collect()
+fn attached(row: &AlertRow, incident: IncidentId, whole: Option<&WholeIncident>) -> AttachedView {
+    let member = whole.and_then(|whole| whole.members.iter().find(|member| member.alert == row.alert.id));
+    AttachedView {
+        incident,
+        title: whole.map(|whole| whole.incident.title.clone()),
+        state: whole.map(|whole| whole.incident.state),
+        parent: whole.and_then(|whole| whole.incident.parent),
+        role: whole.map(|_| member.map_or(row.alert.role, |member| member.role)),
+        since: member.map(|member| member.joined_at),
+        because: member.map(|member| member.because.to_string()),
+    }
 }
 
 /// Alerts as lists show them, with what only the writer knows.
-pub(super) async fn items(app: &App, rows: &[AlertRow]) -> Result<Vec<Value>, ApiError> {
+pub(super) async fn items(app: &App, rows: &[AlertRow]) -> Result<Vec<AlertView>, ApiError> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -126,60 +129,8 @@ pub(super) async fn items(app: &App, rows: &[AlertRow]) -> Result<Vec<Value>, Ap
     let now: BTreeMap<AlertId, AlertNow> = live::vitals(&app.writer, &ids).await?;
     let sources = app.records.sources().await?;
     let world = app.world();
-    Ok(rows.iter().map(|row| item(&world, &sources, row, now.get(&row.alert.id))).collect())
-}
-
-fn item(world: &World, sources: &[String], row: &AlertRow, now: Option<&AlertNow>) -> Value {
-    let alert = &row.alert;
-    let vitals = now.map_or(&row.vitals, |now| &now.vitals);
-    let said = vitals.said.as_ref().unwrap_or(&alert.said);
-    let source = |no: u16| sources.get(usize::from(no)).map_or("", String::as_str).to_owned();
-    let ends_at = now.map(|now| now.ends_at).or(alert.cleared_at);
-    let says: Vec<Value> = vitals
-        .sources
-        .iter()
-        .map(|says| {
-            json!({
-                "source": source(says.source.0),
-                "starts_at": time(says.starts_at),
-                "ends_at": time(says.ends_at),
-                "ends_by_timeout": says.timeout,
-                "updated_at": time(says.updated_at),
-            })
-        })
-        .collect();
-    json!({
-        "id": alert.id.to_string(),
-        "version": alert.version,
-        "fingerprint": fingerprint::of(&shown_identity(alert)),
-        "realm": alert.realm,
-        "source": source(alert.source.0),
-        "sources": says,
-        "key": text_or_null(&alert.key),
-        "name": alert.name,
-        "severity": alert.severity.word(),
-        "state": alert.state.word(),
-        "summary": said.summary,
-        "labels": pairs(&alert.labels),
-        "annotations": pairs(&said.annotations),
-        "url": text_or_null(&said.url),
-        "value": text_or_null(&said.value),
-        "ci": item_name(world, &alert.ci),
-        "ci_known": alert.ci.known().is_some(),
-        "rule": text_or_null(&alert.rule),
-        "means": alert.means.word(),
-        "urgency": alert.urgency.word(),
-        "incident": alert.incident.map(|id| id.to_string()),
-        "role": alert.incident.map(|_| alert.role.word()),
-        "count": vitals.count,
-        "occurrence": alert.occurrence,
-        "first_seen": time(alert.first_seen),
-        "last_seen": time(vitals.last_seen),
-        "starts_at": time(alert.started_at),
-        "ends_at": time_or_null(ends_at),
-        "cleared_at": time_or_null(alert.cleared_at),
-        "muted_by": alert.muted_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
+    let view = |row: &AlertRow| AlertView::of(&world, &sources, row, now.get(&row.alert.id), fingerprint::of(&shown_identity(&row.alert)));
+    Ok(rows.iter().map(view).collect())
 }
 
 async fn row(app: &App, id: &str) -> Result<AlertRow, ApiError> {

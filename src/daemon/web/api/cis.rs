@@ -3,28 +3,43 @@
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Response;
-use serde_json::{Value, json};
 
 use watchkeeper_engine::cmdb::walk::{self, Reached};
-use watchkeeper_engine::cmdb::{Ci, Cmdb, MinUp};
+use watchkeeper_engine::cmdb::{Ci, Cmdb};
 use watchkeeper_engine::ids::{CiNo, MAIN_REALM};
+use watchkeeper_engine::model::alert::Alert;
 use watchkeeper_engine::words::{Health, Level, Means};
 
 use super::paging::{LIST, Paging};
-use super::{no_id, pairs, record, text_or_null, time};
+use super::{no_id, record};
 use crate::read::live;
+use crate::view::{CausesView, CiView, ContractView, FiringView, HitView, ImpactView, Page, ReachedView, WholeCi};
 use crate::web::App;
+use crate::web::describe::{Parameter, names};
 use crate::web::error::ApiError;
 use crate::web::query::Query;
 
 /// Items that an answer about impact or causes lists; the rest is counted.
 const REACHED_MAX: usize = 1_000;
 
+/// Orders of the list.
+const SORTS: [&str; 1] = ["id"];
+
+/// Parameters of the list.
+pub(super) const PARAMETERS: [Parameter; 7] = [
+    Parameter::sort(&SORTS),
+    Parameter::texts("class", "Classes."),
+    Parameter::texts("owner", "Teams."),
+    Parameter::texts("environment", "Environments."),
+    Parameter::words("criticality", "Criticalities.", Level::WORDS),
+    Parameter::texts("source", "Sources."),
+    Parameter::text("q", "A part of the id, an alias or the note."),
+];
+
 /// `GET /api/v1/cis`.
-pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
-    let known = [&LIST[..], &["class", "owner", "environment", "criticality", "source", "q"]].concat();
-    let query = Query::of(&uri, &known)?;
-    let paging = Paging::of(&query, &["id"])?;
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Page<CiView>>, ApiError> {
+    let query = Query::of(&uri, &names(&[&LIST, &PARAMETERS]))?;
+    let paging = Paging::of(&query, &SORTS)?;
     let criticalities = query.words("criticality", Level::WORDS, Level::from_word)?;
     let texts = |name| query.all(name).map(str::to_lowercase).collect::<Vec<_>>();
     let (classes, owners, environments, sources) = (texts("class"), texts("owner"), texts("environment"), texts("source"));
@@ -51,8 +66,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     let has_more = items.len() > paging.limit;
     items.truncate(paging.limit);
     let next = items.last().filter(|_| has_more).map(|(key, _)| key.clone());
-    let shown = items.iter().map(|(_, ci)| item(ci)).collect();
-    Ok(axum::Json(paging.by_keys(shown, next.as_deref())))
+    Ok(paging.by_keys(items.iter().map(|(_, ci)| CiView::of(ci)).collect(), next.as_deref()))
 }
 
 /// `GET /api/v1/cis/ID`: by id or alias.
@@ -62,22 +76,22 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
     let (no, ci) = find(&world.cmdb, &id)?;
     let now = live::ci(&app.writer, no).await?;
     let named = |nos: &mut dyn Iterator<Item = CiNo>| nos.map(|no| world.cmdb.id(no).to_owned()).collect::<Vec<_>>();
-    let mut json = item(ci);
-    if let Value::Object(fields) = &mut json {
-        fields.insert("health".to_owned(), now.health.word().into());
-        fields.insert("alerts".to_owned(), json!(now.alerts.iter().map(ToString::to_string).collect::<Vec<_>>()));
-        fields.insert("incidents".to_owned(), json!(now.incidents.iter().map(ToString::to_string).collect::<Vec<_>>()));
-        fields.insert("members".to_owned(), json!(named(&mut world.cmdb.members_of(no))));
-        fields.insert("groups".to_owned(), json!(named(&mut world.cmdb.groups_of(no))));
-        fields.insert("services".to_owned(), json!(named(&mut walk::carried(&world.cmdb, no).into_iter())));
-        let contract = world.cmdb.contract_covering(no);
-        fields.insert("contract".to_owned(), json!(contract.map(|contract| json!({"id": contract.id, "vendor": contract.vendor}))));
-    }
-    Ok(record(world.cmdb.version(), json))
+    let contract = world.cmdb.contract_covering(no);
+    let whole = WholeCi {
+        ci: CiView::of(ci),
+        health: now.health,
+        alerts: now.alerts,
+        incidents: now.incidents.into_iter().collect(),
+        members: named(&mut world.cmdb.members_of(no)),
+        groups: named(&mut world.cmdb.groups_of(no)),
+        services: named(&mut walk::carried(&world.cmdb, no).into_iter()),
+        contract: contract.map(|contract| ContractView { id: contract.id.clone(), vendor: contract.vendor.clone() }),
+    };
+    Ok(record(world.cmdb.version(), &whole))
 }
 
 /// `GET /api/v1/cis/ID/impact`: what would be hurt if it were down, with all else as it is.
-pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
+pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<ImpactView>, ApiError> {
     Query::of(&uri, &[])?;
     let (no, id) = {
         let world = app.world();
@@ -89,7 +103,7 @@ pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: 
         .ask(move |state, world, _| {
             let mut health = state.health(MAIN_REALM).clone();
             health.add_down(&world.cmdb, no);
-            let services: Vec<Value> = walk::impact(&world.cmdb, &health, &[(no, Means::Down)])
+            let services: Vec<HitView> = walk::impact(&world.cmdb, &health, &[(no, Means::Down)])
                 .iter()
                 .map(|hit| service(&world.cmdb, hit.service, hit.health))
                 .collect();
@@ -98,11 +112,11 @@ pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: 
         })
         .await?;
     let (services, items, total) = answer;
-    Ok(axum::Json(json!({"ci": id, "services": services, "items": items, "items_total": total})))
+    Ok(axum::Json(ImpactView { ci: id, services, items, items_total: total as u64 }))
 }
 
 /// `GET /api/v1/cis/ID/causes`: the items whose fault would reach it, nearest first, with what fires on each.
-pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
+pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<CausesView>, ApiError> {
     Query::of(&uri, &[])?;
     let (no, id) = {
         let world = app.world();
@@ -115,18 +129,18 @@ pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: 
             let reached = walk::upstream(&world.cmdb, state.health(MAIN_REALM), no);
             let mut items = way(&world.cmdb, &reached);
             for (item, reached) in items.iter_mut().zip(&reached) {
-                let alerts: Vec<Value> = state
-                    .alerts_on(reached.ci)
-                    .map(|alert| json!({"id": alert.id.to_string(), "name": alert.name, "severity": alert.severity.word(), "since": time(alert.started_at)}))
-                    .collect();
-                if let Value::Object(fields) = item {
-                    fields.insert("alerts".to_owned(), Value::Array(alerts));
-                }
+                let firing = |alert: &Alert| FiringView {
+                    id: alert.id,
+                    name: alert.name.clone(),
+                    severity: alert.severity,
+                    since: alert.started_at,
+                };
+                item.alerts = Some(state.alerts_on(reached.ci).map(firing).collect());
             }
             (items, reached.len())
         })
         .await?;
-    Ok(axum::Json(json!({"ci": id, "items": items, "items_total": total})))
+    Ok(axum::Json(CausesView { ci: id, items, items_total: total as u64 }))
 }
 
 fn find<'a>(cmdb: &'a Cmdb, id: &str) -> Result<(CiNo, &'a Ci), ApiError> {
@@ -134,41 +148,23 @@ fn find<'a>(cmdb: &'a Cmdb, id: &str) -> Result<(CiNo, &'a Ci), ApiError> {
     cmdb.ci(no).map(|ci| (no, ci)).ok_or_else(|| no_id("item", id))
 }
 
-fn item(ci: &Ci) -> Value {
-    let relations: Vec<Value> = ci.relations.iter().map(|edge| json!({"relation": edge.relation.word(), "to": edge.to})).collect();
-    let min_up = match ci.min_up {
-        MinUp::Count(count) => count.to_string(),
-        MinUp::Percent(percent) => format!("{percent}%"),
-    };
-    json!({
-        "id": ci.id,
-        "class": text_or_null(&ci.class),
-        "owner": text_or_null(&ci.owner),
-        "domain": text_or_null(&ci.domain),
-        "environment": text_or_null(&ci.environment),
-        "criticality": ci.criticality.word(),
-        "tier": text_or_null(&ci.tier),
-        "aliases": ci.aliases,
-        "labels": pairs(&ci.labels),
-        "stakeholders": ci.stakeholders,
-        "min_up": min_up,
-        "relations": relations,
-        "note": text_or_null(&ci.note),
-        "source": ci.source,
-    })
-}
-
-fn service(cmdb: &Cmdb, no: CiNo, health: Health) -> Value {
+fn service(cmdb: &Cmdb, no: CiNo, health: Health) -> HitView {
     let ci = cmdb.ci(no);
-    json!({
-        "id": cmdb.id(no),
-        "tier": ci.map_or(Value::Null, |ci| text_or_null(&ci.tier)),
-        "criticality": ci.map(|ci| ci.criticality.word()),
-        "health": health.word(),
-    })
+    HitView {
+        id: cmdb.id(no).to_owned(),
+        tier: ci.map(|ci| ci.tier.clone()).filter(|tier| !tier.is_empty()),
+        criticality: ci.map(|ci| ci.criticality),
+        health,
+    }
 }
 
-fn way(cmdb: &Cmdb, reached: &[Reached]) -> Vec<Value> {
-    let item = |reached: &Reached| json!({"ci": cmdb.id(reached.ci), "hops": reached.hops, "from": cmdb.id(reached.from), "relation": reached.relation.word()});
+fn way(cmdb: &Cmdb, reached: &[Reached]) -> Vec<ReachedView> {
+    let item = |reached: &Reached| ReachedView {
+        ci: cmdb.id(reached.ci).to_owned(),
+        hops: u64::from(reached.hops),
+        from: cmdb.id(reached.from).to_owned(),
+        relation: reached.relation,
+        alerts: None,
+    };
     reached.iter().take(REACHED_MAX).map(item).collect()
 }

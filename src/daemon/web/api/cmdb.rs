@@ -6,21 +6,30 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
 
-use watchkeeper_engine::cmdb::diff::{Diff, DiffRow};
+use watchkeeper_engine::cmdb::diff::Diff;
 use watchkeeper_engine::cmdb::files::FILES;
 use watchkeeper_engine::limits::SOURCE_BYTES_MAX;
 
 use crate::diagnostics::{Colour, Findings, Format};
 use crate::ingest::http::read_body;
+use crate::view::{CmdbSource, CmdbSources, DiffRowView, DiffView, ImportedView};
 use crate::web::App;
+use crate::web::describe::{Parameter, names};
 use crate::web::error::ApiError;
 use crate::web::query::{Query, Switch, unknown};
 use crate::world::{Confirmed, IMPORTS_MAX, Import, ImportFormat, ImportWish, Imported, Refusal, Run};
 
 /// Formats of an import.
 const FORMATS: [&str; 2] = ["yaml", "csv"];
+
+/// Parameters of an import.
+pub(super) const PARAMETERS: [Parameter; 4] = [
+    Parameter::text("source", "The name of the source, such as netbox; `files` is the folder of CMDB files."),
+    Parameter::word("format", "How the body is written: YAML as in CMDB files, or CSV with a CI a row.", &FORMATS),
+    Parameter::flag("dry_run", "Only says what would change."),
+    Parameter::flag("confirm", "Allows a loss: more than a fifth of the CIs of a source, or all that it brought."),
+];
 
 /// Lines of a difference that an answer about an import lists; the rest is counted.
 const ROWS_SHOWN: usize = 1_000;
@@ -29,29 +38,26 @@ const ROWS_SHOWN: usize = 1_000;
 pub(super) async fn diff(State(app): State<App>, uri: Uri) -> Result<Response, ApiError> {
     Query::of(&uri, &[])?;
     Ok(match app.files.compare().await {
-        Ok(comparison) => {
-            let items: Vec<Value> = comparison.diff.rows().into_iter().map(row).collect();
-            axum::Json(json!({ "summary": comparison.diff.summary(), "items": items, "next": null })).into_response()
-        }
-        Err(findings) => (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(findings.json())).into_response(),
+        Ok(comparison) => axum::Json(DiffView::of(&comparison.diff)).into_response(),
+        Err(findings) => (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(findings.view())).into_response(),
     })
 }
 
 /// `GET /api/v1/cmdb/sources`: who brought the items, and how many.
-pub(super) async fn sources(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
+pub(super) async fn sources(State(app): State<App>, uri: Uri) -> Result<axum::Json<CmdbSources>, ApiError> {
     Query::of(&uri, &[])?;
     let world = app.world();
-    let mut sources: BTreeMap<&str, usize> = BTreeMap::from([(FILES, 0)]);
+    let mut sources: BTreeMap<&str, u64> = BTreeMap::from([(FILES, 0)]);
     for ci in world.cmdb.items() {
         *sources.entry(ci.source.as_str()).or_default() += 1;
     }
-    let items: Vec<Value> = sources.into_iter().map(|(source, items)| json!({ "source": source, "items": items })).collect();
-    Ok(axum::Json(json!({ "version": world.cmdb.version(), "items": items, "next": null })))
+    let source = |(source, items): (&str, u64)| CmdbSource { source: source.to_owned(), items };
+    Ok(axum::Json(CmdbSources { version: world.cmdb.version(), items: sources.into_iter().map(source).collect(), next: None }))
 }
 
 /// `POST /api/v1/cmdb/import`: the body is all that a source holds, and replaces what it brought before.
-pub(super) async fn import(State(app): State<App>, uri: Uri, request: Request<Body>) -> Result<axum::Json<Value>, ApiError> {
-    let query = Query::of(&uri, &["source", "format", "dry_run", "confirm"])?;
+pub(super) async fn import(State(app): State<App>, uri: Uri, request: Request<Body>) -> Result<axum::Json<ImportedView>, ApiError> {
+    let query = Query::of(&uri, &names(&[&PARAMETERS]))?;
     let format = match query.get("format").unwrap_or(FORMATS[0]) {
         "yaml" => ImportFormat::Yaml,
         "csv" => ImportFormat::Csv,
@@ -76,19 +82,19 @@ pub(super) async fn import(State(app): State<App>, uri: Uri, request: Request<Bo
     }
 }
 
-fn answer(source: &str, run: Run, imported: &Imported) -> Value {
+fn answer(source: &str, run: Run, imported: &Imported) -> ImportedView {
     let (items, left_out) = rows(&imported.diff);
-    json!({
-        "source": source,
-        "dry_run": run == Run::Dry,
-        "changed": imported.changed,
-        "version": imported.cmdb,
-        "summary": imported.diff.summary(),
-        "items": items,
-        "left_out": left_out,
-        "unconfirmed": imported.unconfirmed.as_ref().map(ToString::to_string),
-        "warnings": imported.warnings.json()["findings"],
-    })
+    ImportedView {
+        source: source.to_owned(),
+        dry_run: run == Run::Dry,
+        changed: imported.changed,
+        version: imported.cmdb,
+        summary: imported.diff.summary(),
+        items,
+        left_out,
+        unconfirmed: imported.unconfirmed.as_ref().map(ToString::to_string),
+        warnings: imported.warnings.view().findings,
+    }
 }
 
 fn refused(refusal: &Refusal) -> ApiError {
@@ -99,7 +105,7 @@ fn refused(refusal: &Refusal) -> ApiError {
             ApiError::new(StatusCode::CONFLICT, format!("{loss}: with confirm=true, or --confirm on the command line; nothing was changed"))
                 .with("confirm", "confirm=true")
                 .with("summary", diff.summary())
-                .with("items", items)
+                .with("items", super::json(&items))
                 .with("left_out", left_out)
         }
         Refusal::TooManySources => {
@@ -113,19 +119,15 @@ fn refused(refusal: &Refusal) -> ApiError {
 fn faulty(findings: &Findings) -> ApiError {
     let drawn = findings.render(Format::Text, Colour::Plain);
     let detail = format!("{drawn}{}; nothing was changed", findings.counted());
-    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with("findings", findings.json()["findings"].clone())
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with("findings", super::json(&findings.view().findings))
 }
 
 fn wrong_name(expected: &str) -> ApiError {
     ApiError::bad(format!("source: expected {expected}")).with("place", "source").with("expected", expected)
 }
 
-fn rows(diff: &Diff) -> (Vec<Value>, usize) {
+fn rows(diff: &Diff) -> (Vec<DiffRowView>, u64) {
     let rows = diff.rows();
-    let left_out = rows.len().saturating_sub(ROWS_SHOWN);
-    (rows.into_iter().take(ROWS_SHOWN).map(row).collect(), left_out)
-}
-
-fn row(row: DiffRow) -> Value {
-    json!({ "kind": row.kind, "what": row.what, "id": row.id, "details": row.details })
+    let left_out = rows.len().saturating_sub(ROWS_SHOWN) as u64;
+    (rows.into_iter().take(ROWS_SHOWN).map(DiffRowView::of).collect(), left_out)
 }

@@ -14,14 +14,14 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
-use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{text_or_null, time};
 use crate::events::{Cursor, Events, Happened, NoEvents};
 use crate::ingest::connections::Phase;
 use crate::ingest::http::Caller;
+use crate::view::{EventView, Page};
 use crate::web::App;
+use crate::web::describe::{Parameter, Takes, names};
 use crate::web::error::ApiError;
 use crate::web::query::Query;
 use crate::writer::Full;
@@ -38,6 +38,13 @@ const WAIT_MAX: usize = 55;
 /// How often a stream on which nothing happens says where it is.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// Parameters of the list.
+pub(super) const PARAMETERS: [Parameter; 3] = [
+    Parameter::text("after", "The cursor: an event's id, or the `next` of an answer. What happens from now on unless given."),
+    Parameter { name: "limit", about: "Events of one answer at most.", takes: Takes::Number(LIMIT_MAX) },
+    Parameter::text("wait", "Seconds to wait for something to happen: 0 to 55, 25 unless given."),
+];
+
 /// `GET /api/v1/events`.
 pub(super) async fn events(
     State(app): State<App>,
@@ -45,7 +52,7 @@ pub(super) async fn events(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let query = Query::of(&uri, &["after", "limit", "wait"])?;
+    let query = Query::of(&uri, &names(&[&PARAMETERS]))?;
     let limit = query.number("limit", 1..=LIMIT_MAX, LIMIT_MAX)?;
     let wait = query.number("wait", 0..=WAIT_MAX, WAIT_DEFAULT)?;
     // A browser that connects again says where it was in a header, and its address still says where it began.
@@ -71,20 +78,7 @@ pub(super) async fn events(
 }
 
 fn page(events: &[Happened], next: Cursor) -> Response {
-    let items: Vec<Value> = events.iter().map(item).collect();
-    axum::Json(json!({"items": items, "next": next.to_string()})).into_response()
-}
-
-fn item(event: &Happened) -> Value {
-    json!({
-        "id": event.cursor.to_string(),
-        "at": time(event.at),
-        "kind": event.kind,
-        "subject": event.subject,
-        "what": event.what,
-        "because": text_or_null(&event.because),
-        "actor": event.actor,
-    })
+    axum::Json(Page { items: events.iter().map(EventView::of).collect(), next: Some(next.to_string()) }).into_response()
 }
 
 fn stream(app: &App, after: Cursor, caller: Option<Extension<Caller>>, reader: OwnedSemaphorePermit) -> Response {
@@ -127,7 +121,7 @@ impl Tail {
                 let mut text: String = part
                     .events
                     .iter()
-                    .map(|event| format!("id: {}\nevent: {}\ndata: {}\n\n", event.cursor, event.kind, item(event)))
+                    .map(|event| format!("id: {}\nevent: {}\ndata: {}\n\n", event.cursor, event.kind, super::json(&EventView::of(event))))
                     .collect();
                 text.push_str(&cursor(part.next));
                 self.after = part.next;

@@ -3,64 +3,71 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, Uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use watchkeeper_engine::event::World;
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::trace::trace;
 
-use super::alerts::steps;
 use super::paging::{LIST, Paging};
-use super::{pairs, time};
 use crate::ingest::http::read_body;
 use crate::ingest::json::{Moment, Pairs, of_serde, text};
 use crate::ingest::senders::{Door, alertmanager_api};
-use crate::read::live::{self, Unmatched};
+use crate::read::live;
+use crate::view::{FindingsView, Page, PostableAlert, StepView, TrialView, TriedView, UnmatchedView};
 use crate::web::App;
+use crate::web::describe::{Parameter, names};
 use crate::web::error::ApiError;
 use crate::web::query::Query;
 
+/// Orders of the list of unmatched values.
+const SORTS: [&str; 1] = ["value"];
+
+/// The order of that list.
+pub(super) const SORT: [Parameter; 1] = [Parameter::sort(&SORTS)];
+
 /// `GET /api/v1/unmatched`: values that no item has as id or alias, with what fires.
-pub(super) async fn unmatched(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, ApiError> {
-    let query = Query::of(&uri, &LIST)?;
-    let paging = Paging::of(&query, &["value"])?;
+pub(super) async fn unmatched(State(app): State<App>, uri: Uri) -> Result<axum::Json<Page<UnmatchedView>>, ApiError> {
+    let query = Query::of(&uri, &names(&[&LIST, &SORT]))?;
+    let paging = Paging::of(&query, &SORTS)?;
     let from = paging.after_key()?.map(|key| String::from_utf8_lossy(&key).into_owned());
     let (values, next) = live::unmatched(&app.writer, from, paging.limit).await?;
-    Ok(axum::Json(paging.by_keys(values.iter().map(value).collect(), next.as_ref().map(String::as_bytes))))
+    Ok(paging.by_keys(values.iter().map(UnmatchedView::of).collect(), next.as_ref().map(String::as_bytes)))
 }
 
-fn value(unmatched: &Unmatched) -> Value {
-    let examples: Vec<Value> = unmatched
-        .examples
-        .iter()
-        .map(|alert| {
-            json!({
-                "id": alert.id.to_string(),
-                "name": alert.name,
-                "source": alert.source,
-                "severity": alert.severity.word(),
-                "labels": pairs(&alert.labels),
-                "since": time(alert.started_at),
-            })
-        })
-        .collect();
-    json!({"value": unmatched.value, "alerts": unmatched.alerts, "examples": examples})
+/// What may be tried.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only described: each kind is read by its own reader")]
+pub(super) enum Tried {
+    /// One as people write it.
+    Named(Imagined),
+    /// One as Prometheus sends it.
+    Sent(PostableAlert),
+    /// A list of the first kind.
+    AllNamed(Vec<Imagined>),
+    /// A list of the second kind.
+    AllSent(Vec<PostableAlert>),
 }
 
 /// An alert as people write one: as in `fire` of a rule test.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
-struct Imagined {
+#[schemars(rename = "Fire")]
+pub(super) struct Imagined {
     name: String,
     #[serde(default)]
     severity: String,
     #[serde(default)]
     summary: String,
     #[serde(default)]
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
     labels: Pairs,
     #[serde(default)]
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
     annotations: Pairs,
     #[serde(default)]
     source: String,
@@ -73,20 +80,21 @@ struct Imagined {
     #[serde(default)]
     value: String,
     #[serde(default)]
+    #[schemars(with = "Option<watchkeeper_engine::time::Time>")]
     starts_at: Moment,
 }
 
 /// `POST /api/v1/try`: the trace of an alert that has not happened. The body is one as in `fire` of a rule test, one as Prometheus sends it, or a list of those.
-pub(super) async fn try_alert(State(app): State<App>, request: Request<Body>) -> Result<axum::Json<Value>, ApiError> {
+pub(super) async fn try_alert(State(app): State<App>, request: Request<Body>) -> Result<axum::Json<TrialView>, ApiError> {
     let body = read_body(request, app.config.limits.body_bytes, &app.bytes_in_flight).await?;
     let inputs = imagined(&body.bytes, &app.world())?;
     let mut traces = Vec::with_capacity(inputs.len());
     for input in inputs {
         let name = input.name.clone();
         let judgement = app.writer.ask(move |state, world, now| trace(state, world, &input, now)).await?;
-        traces.push(json!({"name": name, "steps": steps(&judgement.steps)}));
+        traces.push(TriedView { name, steps: StepView::all(&judgement.steps) });
     }
-    Ok(axum::Json(json!({"alerts": traces})))
+    Ok(axum::Json(TrialView { alerts: traces }))
 }
 
 /// Alerts that one request may try: each is a question to the writer.
@@ -155,10 +163,10 @@ fn fired(text: &str, world: &World) -> Result<AlertInput, ApiError> {
 }
 
 /// `POST /api/v1/check`: reads rules, templates and CMDB as they are on disk and says what a reload would find.
-pub(super) async fn check(State(app): State<App>) -> axum::Json<Value> {
+pub(super) async fn check(State(app): State<App>) -> axum::Json<FindingsView> {
     let findings = match app.files.compare().await {
         Ok(comparison) => comparison.warnings,
         Err(findings) => findings,
     };
-    axum::Json(findings.json())
+    axum::Json(findings.view())
 }

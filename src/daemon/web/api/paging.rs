@@ -1,8 +1,8 @@
 //! Lists: how many, from where, in which order.
 
-use serde_json::{Value, json};
-
 use crate::read::{Order, Page};
+use crate::view;
+use crate::web::describe::{Parameter, Takes};
 use crate::web::error::ApiError;
 use crate::web::query::{Query, unknown};
 
@@ -12,8 +12,11 @@ const LIMIT_DEFAULT: usize = 100;
 /// Records of one part of a list at most.
 const LIMIT_MAX: usize = 1_000;
 
-/// Parameters that every list knows.
-pub(super) const LIST: [&str; 3] = ["limit", "cursor", "sort"];
+/// Parameters that every list knows, beside its order.
+pub(super) const LIST: [Parameter; 2] = [
+    Parameter { name: "limit", about: "Records of one part: 1 to 1000, 100 unless given.", takes: Takes::Number(LIMIT_MAX) },
+    Parameter::text("cursor", "The `next` of the part before."),
+];
 
 /// Which part of a list is wanted, and in which order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,17 +63,17 @@ impl Paging {
     }
 
     /// A part of a list by ids.
-    pub(super) fn by_ids(&self, items: Vec<Value>, next: Option<u64>) -> Value {
-        json!({"items": items, "next": next.map(|id| format!("{}.{id}", self.sort))})
+    pub(super) fn by_ids<T>(&self, items: Vec<T>, next: Option<u64>) -> axum::Json<view::Page<T>> {
+        axum::Json(view::Page { items, next: next.map(|id| format!("{}.{id}", self.sort)) })
     }
 
     /// A part of a list by keys.
-    pub(super) fn by_keys(&self, items: Vec<Value>, next: Option<&[u8]>) -> Value {
-        json!({"items": items, "next": next.map(|key| format!("{}.{}", self.sort, hex(key)))})
+    pub(super) fn by_keys<T>(&self, items: Vec<T>, next: Option<&[u8]>) -> axum::Json<view::Page<T>> {
+        axum::Json(view::Page { items, next: next.map(|key| format!("{}.{}", self.sort, hex(key))) })
     }
 }
 
-/// The items of a part and the rest of it, so that they can be turned into JSON between.
+/// The items of a part and the rest of it, so that they can be made views of between.
 pub(super) fn split<T, C>(page: Page<T, C>) -> (Vec<T>, Option<C>) {
     (page.items, page.next)
 }

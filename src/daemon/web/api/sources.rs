@@ -2,10 +2,10 @@
 
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
-use serde_json::{Value, json};
 
 use crate::ingest::kafka::Accepted;
 use crate::ingest::trust::Principal;
+use crate::view::AcceptedView;
 use crate::web::App;
 use crate::web::error::ApiError;
 use crate::web::query::unknown;
@@ -15,7 +15,7 @@ pub(super) async fn accept(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path(name): Path<String>,
-) -> Result<axum::Json<Value>, ApiError> {
+) -> Result<axum::Json<AcceptedView>, ApiError> {
     let topics: Vec<&str> = app.kafka.iter().flat_map(|kafka| kafka.topics()).map(String::as_str).collect();
     let told = app.kafka.as_ref().and_then(|kafka| kafka.accept(&name, &who.name));
     let told = told.ok_or_else(|| ApiError { status: StatusCode::NOT_FOUND, ..unknown("Kafka topic", &name, &topics) })?;
@@ -24,5 +24,5 @@ pub(super) async fn accept(
         Accepted::Holds => None,
         Accepted::Busy => return Err(Full::Busy.into()),
     };
-    Ok(axum::Json(json!({"source": name, "changed": changed.is_some(), "cluster": changed})))
+    Ok(axum::Json(AcceptedView { source: name, changed: changed.is_some(), cluster: changed }))
 }

@@ -1,6 +1,7 @@
 //! What an operator can want of an incident.
 
 use super::{Answer, Asked, Decision, Subject, Then, bad_text, invalid, too_long};
+use crate::command::IncidentVerb;
 use crate::event::Report;
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId, Shard};
@@ -10,12 +11,6 @@ use crate::model::incident::{self, Incident};
 use crate::text::{Because, one_line};
 use crate::time::Time;
 use crate::words::{HOLD_REASONS, IncidentState, Priority, Reason};
-
-const OPEN: &[&str] = &["acknowledge", "assign", "note", "hold", "resolve", "priority", "detach", "merge"];
-const ON_HOLD: &[&str] = &["assign", "note", "hold", "resume", "resolve", "priority", "detach", "merge"];
-const RESOLVED: &[&str] = &["note", "reopen", "close"];
-const CHILD: &[&str] = &["note"];
-const MERGING: &[&str] = &["acknowledge", "assign", "note", "hold", "resume", "priority"];
 
 /// They have it.
 pub(super) fn acknowledge(asked: Asked<'_>, id: IncidentId) -> Decision {
@@ -254,21 +249,17 @@ fn on(asked: Asked<'_>, id: IncidentId, then: impl FnOnce(&Incident) -> Answer) 
 }
 
 fn not_allowed(incident: &Incident) -> Answer {
+    let words = |verbs: &[IncidentVerb]| verbs.iter().map(|verb| verb.word()).collect();
     if incident.parent.is_some() {
-        return Answer::NotAllowed { state: "child", allowed: CHILD };
+        return Answer::NotAllowed { state: "child", allowed: words(IncidentVerb::OF_A_CHILD) };
     }
-    let allowed = match incident.state {
-        IncidentState::OnHold => ON_HOLD,
-        IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress => OPEN,
-        IncidentState::Resolved => RESOLVED,
-        IncidentState::Closed => &[],
-    };
-    Answer::NotAllowed { state: incident.state.word(), allowed }
+    Answer::NotAllowed { state: incident.state.word(), allowed: words(IncidentVerb::allowed_in(incident.state)) }
 }
 
 /// Others are still being merged into it.
 fn merging() -> Answer {
-    Answer::NotAllowed { state: "merging", allowed: MERGING }
+    let allowed = IncidentVerb::WHILE_MERGING.iter().map(|verb| verb.word()).collect();
+    Answer::NotAllowed { state: "merging", allowed }
 }
 
 fn moved(id: IncidentId, to: IncidentState, because: Because) -> Fact {

@@ -56,7 +56,7 @@ pub enum Answer {
         /// Where it is.
         state: &'static str,
         /// What is allowed there.
-        allowed: &'static [&'static str],
+        allowed: Vec<&'static str>,
     },
     /// The command is wrong in itself.
     Invalid(Refused),

@@ -1,29 +1,26 @@
 //! What an operator can want of a problem.
 
 use super::{Answer, Asked, Decision, Subject, bad_text, too_long};
-use crate::event::ProblemAct;
+use crate::command::{ProblemCommand, ProblemVerb};
 use crate::fact::Fact;
 use crate::ids::ProblemId;
 use crate::model::problem::{self, Problem};
 use crate::words::ProblemState;
 
-const OPEN: &[&str] = &["assign", "note", "investigate", "known_error", "fix", "resolve", "close"];
-const RESOLVED: &[&str] = &["note", "investigate", "close"];
-
 /// Decides what they want of it.
-pub(super) fn decide(asked: Asked<'_>, id: ProblemId, act: &ProblemAct) -> Decision {
+pub(super) fn decide(asked: Asked<'_>, id: ProblemId, act: &ProblemCommand) -> Decision {
     let answer = match asked.state.problems.get(&id) {
         None => Answer::NotFound,
         Some(problem) => match act {
-            ProblemAct::Assign { to } => assign(asked, problem, to),
-            ProblemAct::Note { text } => {
+            ProblemCommand::Assign { to } => assign(asked, problem, to),
+            ProblemCommand::Note { text } => {
                 bad_text("text", text).unwrap_or_else(|| does([problem::Fact::Noted { id, because: asked.said(text) }]))
             }
-            ProblemAct::Investigate => investigate(asked, problem),
-            ProblemAct::KnownError { workaround } => known_error(asked, problem, workaround),
-            ProblemAct::Fix { words } => fix(asked, problem, words),
-            ProblemAct::Resolve { words } => resolve(asked, problem, words),
-            ProblemAct::Close { words } => {
+            ProblemCommand::Investigate {} => investigate(asked, problem),
+            ProblemCommand::KnownError { workaround } => known_error(asked, problem, workaround),
+            ProblemCommand::Fix { words } => fix(asked, problem, words),
+            ProblemCommand::Resolve { words } => resolve(asked, problem, words),
+            ProblemCommand::Close { words } => {
                 too_long("words", words).unwrap_or_else(|| does([problem::Fact::Closed { id, because: asked.said(words) }]))
             }
         },
@@ -113,10 +110,6 @@ fn does(facts: impl IntoIterator<Item = problem::Fact>) -> Answer {
 }
 
 fn not_allowed(problem: &Problem) -> Answer {
-    let allowed = match problem.state {
-        ProblemState::New | ProblemState::Investigating | ProblemState::KnownError | ProblemState::FixInProgress => OPEN,
-        ProblemState::Resolved => RESOLVED,
-        ProblemState::Closed => &[],
-    };
+    let allowed = ProblemVerb::allowed_in(problem.state).iter().map(|verb| verb.word()).collect();
     Answer::NotAllowed { state: problem.state.word(), allowed }
 }

@@ -9,10 +9,11 @@ use super::capacity::{self, TestQuery};
 use super::rules::{DISABLED, NAME, NOTE, Names, Scope, is_disabled};
 use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use crate::cmdb::files::read_inline;
+use crate::command::{IncidentCommand, IncidentVerb};
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes};
 use crate::text::Labels;
 use crate::time::{Span, Time};
-use crate::words::{HOLD_REASONS, Priority};
+use crate::words::HOLD_REASONS;
 pub use expect::{AlertExpectation, Expect, IncidentExpectation, MailExpectation, ProblemExpectation, SlaExpectation};
 use expect::{EXPECT, expect};
 
@@ -99,7 +100,7 @@ pub struct Post {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Do {
     /// What.
-    pub command: Command,
+    pub command: Ordered,
     /// The CI whose open incident it is about, or an incident's id.
     pub target: Spanned<String>,
     /// Who. Default `operator`.
@@ -108,47 +109,11 @@ pub struct Do {
 
 /// What an operator does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// They have it.
-    Acknowledge,
-    /// Somebody has it.
-    Assign {
-        /// Who.
-        to: String,
-    },
-    /// They write something down.
-    Note {
-        /// What.
-        words: String,
-    },
-    /// It waits.
-    Hold {
-        /// Why: `waiting_for_customer`, `waiting_for_vendor` or `waiting_for_change`.
-        reason: String,
-    },
-    /// It no longer waits.
-    Resume,
-    /// It is over.
-    Resolve {
-        /// What helped; may be empty.
-        words: String,
-    },
-    /// It is not over.
-    Reopen {
-        /// Why; may be empty.
-        words: String,
-    },
-    /// It is history.
-    Close,
+pub enum Ordered {
+    /// A command to the incident.
+    Incident(IncidentCommand),
     /// The alerts of the target CI leave the incident they joined.
     Detach,
-    /// Its priority is another.
-    Priority {
-        /// Which.
-        to: Priority,
-        /// Why; may be empty.
-        words: String,
-    },
 }
 
 static ALERT: Shape = Shape {
@@ -176,8 +141,6 @@ static POST: Shape = Shape {
     ],
     later: &[],
 };
-
-const COMMANDS: &[&str] = &["acknowledge", "assign", "note", "hold", "resume", "resolve", "reopen", "close", "detach", "priority"];
 
 static DO: Shape = Shape {
     what: "`do`",
@@ -353,58 +316,52 @@ fn post<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Post> {
 
 fn command<'a>(reading: &Reading<'a>, node: &'a Node) -> Option<Do> {
     let keys = reading.keys(node, &DO)?;
-    let mut named = COMMANDS.iter().copied().filter(|command| keys.node(command).is_some());
-    let Some(name) = named.next() else {
+    let mut named =
+        IncidentVerb::ALL.iter().copied().filter(|verb| DO.names().any(|known| known == verb.word()) && keys.node(verb.word()).is_some());
+    let Some(verb) = named.next() else {
         if keys.entries().iter().all(|entry| DO.names().any(|known| known == entry.key)) {
-            reading.wrong(node, &format!("a command: one of {}", COMMANDS.join(", ")));
+            let known: Vec<&str> = IncidentVerb::WORDS.iter().copied().filter(|word| DO.names().any(|known| known == *word)).collect();
+            reading.wrong(node, &format!("a command: one of {}", known.join(", ")));
         }
         return None;
     };
+    let name = verb.word();
     if let Some(second) = named.next() {
-        let error =
-            Diagnostic::error(reading.file(), &keys.place_of(second), format!("one command a step, and this one has `{name}` already"));
+        let place = keys.place_of(second.word());
+        let error = Diagnostic::error(reading.file(), &place, format!("one command a step, and this one has `{name}` already"));
         reading.report(error.help("make two steps of it"));
     }
     let words = || keys.get::<String>("words").unwrap_or_default();
     let needs = |key: &str| {
         let error = Diagnostic::error(reading.file(), &keys.place_of(name), format!("`{name}` needs `{key}`"));
         reading.report(error.help(format!("write {{{name}: sw-1, {key}: …}}")));
+        None
     };
-    let command = match name {
-        "acknowledge" => Command::Acknowledge,
-        "assign" => match keys.get("to") {
-            Some(to) => Command::Assign { to },
-            None => {
-                return {
-                    needs("to");
-                    None
-                };
-            }
+    let command = match verb {
+        IncidentVerb::Acknowledge => Ordered::Incident(IncidentCommand::Acknowledge {}),
+        IncidentVerb::Assign => match keys.get("to") {
+            Some(to) => Ordered::Incident(IncidentCommand::Assign { to }),
+            None => return needs("to"),
         },
-        "note" => Command::Note { words: words() },
-        "hold" => match keys.node("reason") {
-            Some(reason) => Command::Hold { reason: reading.word(reason, "reason to hold", HOLD_REASONS)?.to_owned() },
-            None => {
-                return {
-                    needs("reason");
-                    None
-                };
+        IncidentVerb::Note => Ordered::Incident(IncidentCommand::Note { text: words() }),
+        IncidentVerb::Hold => match keys.node("reason") {
+            Some(reason) => {
+                let reason = reading.word(reason, "reason to hold", HOLD_REASONS)?.to_owned();
+                Ordered::Incident(IncidentCommand::Hold { reason, until: None, lasts: None })
             }
+            None => return needs("reason"),
         },
-        "resume" => Command::Resume,
-        "resolve" => Command::Resolve { words: words() },
-        "reopen" => Command::Reopen { words: words() },
-        "close" => Command::Close,
-        "detach" => Command::Detach,
-        _ => match keys.node("to") {
-            Some(_) => Command::Priority { to: keys.get("to")?, words: words() },
-            None => {
-                return {
-                    needs("to");
-                    None
-                };
-            }
+        IncidentVerb::Resume => Ordered::Incident(IncidentCommand::Resume {}),
+        IncidentVerb::Resolve => Ordered::Incident(IncidentCommand::Resolve { words: words() }),
+        IncidentVerb::Reopen => Ordered::Incident(IncidentCommand::Reopen { words: words() }),
+        IncidentVerb::Close => Ordered::Incident(IncidentCommand::Close {}),
+        IncidentVerb::Detach => Ordered::Detach,
+        IncidentVerb::Priority => match keys.node("to") {
+            Some(_) => Ordered::Incident(IncidentCommand::Priority { priority: keys.get("to")?, words: words() }),
+            None => return needs("to"),
         },
+        // Its key is one of those that come later, which was said already.
+        IncidentVerb::Merge => return None,
     };
     Some(Do { command, target: keys.get(name)?, actor: keys.get("as").unwrap_or_else(|| "operator".to_owned()) })
 }

@@ -1,0 +1,301 @@
+//! An incident.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use watchkeeper_engine::ids::{AlertId, IncidentId, ProblemId, TermsId};
+use watchkeeper_engine::model::alert::CiRef;
+use watchkeeper_engine::model::incident::Incident;
+use watchkeeper_engine::model::incident::clock::{LiveTerms, Promise};
+use watchkeeper_engine::time::Time;
+use watchkeeper_engine::words::{ClockState, Health, IncidentState, Level, Priority, Reason, SlaKind, SlaTarget};
+
+use super::{EntryView, MemberView, StepView, given};
+use crate::read::live::IncidentNow;
+
+/// An incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Incident")]
+pub struct IncidentView {
+    /// Its id.
+    pub id: IncidentId,
+    /// The version that commands compare with `If-Match`.
+    pub version: u64,
+    /// Its state.
+    pub state: IncidentState,
+    /// Its priority.
+    pub priority: Priority,
+    /// Whether an operator set the priority.
+    pub priority_by_hand: bool,
+    /// Its impact.
+    pub impact: Level,
+    /// Its urgency.
+    pub urgency: Level,
+    /// What is wrong, in a sentence.
+    pub title: String,
+    /// The realm it belongs to.
+    pub realm: String,
+    /// The CI at fault.
+    pub ci: String,
+    /// Whether the CMDB knows that CI.
+    pub ci_known: bool,
+    /// The affected services, worst first.
+    pub services: Vec<ServiceView>,
+    /// The team that owns the cause.
+    pub team: Option<String>,
+    /// The assignee; null until somebody acknowledges.
+    pub assignee: Option<String>,
+    /// The rule that opened it.
+    pub rule: String,
+    /// What its alerts share.
+    pub group: String,
+    /// Why it is an incident of its own, or why that is its cause.
+    pub because: String,
+    /// The incident whose child it is.
+    pub parent: Option<IncidentId>,
+    /// Its children.
+    pub children: Vec<IncidentId>,
+    /// The earlier incident that came back as this one.
+    pub recurrence_of: Option<IncidentId>,
+    /// The alert that is its cause.
+    pub cause: Option<CauseView>,
+    /// How many symptoms it has.
+    pub symptoms: u64,
+    /// How many alerts it has.
+    pub alert_count: u32,
+    /// Whether all its alerts are muted.
+    pub muted: bool,
+    /// Whether it is a major incident.
+    pub major: bool,
+    /// How often it was reopened.
+    pub reopened: u32,
+    /// What it waits for; null where it does not.
+    pub hold: Option<HoldView>,
+    /// The problem that it is an outage of.
+    pub problem: Option<ProblemId>,
+    /// Where to read what to do.
+    pub runbook: Option<String>,
+    /// When its earliest alert began.
+    pub began_at: Time,
+    /// When it was opened.
+    pub opened_at: Time,
+    /// When it was first acknowledged.
+    pub acknowledged_at: Option<Time>,
+    /// When it was resolved.
+    pub resolved_at: Option<Time>,
+    /// Who resolved it; null where it resolved itself.
+    pub resolved_by: Option<String>,
+    /// How it was fixed.
+    pub resolution: Option<String>,
+    /// When it was closed.
+    pub closed_at: Option<Time>,
+    /// When it last changed.
+    pub updated_at: Time,
+    /// Its page.
+    pub url: String,
+    /// Where the targets of its SLAs stand.
+    pub sla: Vec<SlaView>,
+}
+
+/// An incident with its alerts and its timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WholeIncident {
+    /// The incident.
+    #[serde(flatten)]
+    pub incident: IncidentView,
+    /// Its alerts, those that left among them.
+    pub alerts: Vec<MemberView>,
+    /// Its timeline, oldest first.
+    pub timeline: Vec<EntryView>,
+    /// Entries of the whole timeline.
+    pub timeline_total: u32,
+    /// Who was notified.
+    pub told: Vec<ToldView>,
+}
+
+/// Why an incident is what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentExplained {
+    /// The incident.
+    pub incident: IncidentView,
+    /// How it came to be what it is and what comes next by itself; of one that is closed, its timeline.
+    pub steps: Vec<StepView>,
+}
+
+/// A service that an incident affects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Service")]
+pub struct ServiceView {
+    /// Its id.
+    pub id: String,
+    /// Its tier.
+    pub tier: Option<String>,
+    /// How it is.
+    pub health: Health,
+}
+
+/// The cause of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Cause")]
+pub struct CauseView {
+    /// The alert.
+    pub alert: AlertId,
+    /// Its CI.
+    pub ci: String,
+    /// Why it is the cause.
+    pub because: String,
+}
+
+/// What an incident waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Hold")]
+pub struct HoldView {
+    /// For what.
+    pub reason: String,
+    /// Until when at most.
+    pub until: Option<Time>,
+}
+
+/// Somebody who was notified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Told")]
+pub struct ToldView {
+    /// The address.
+    pub address: String,
+    /// Why.
+    pub reason: Reason,
+    /// When.
+    pub at: Time,
+    /// By which rule.
+    pub rule: String,
+}
+
+/// Where a target of an SLA stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Sla")]
+pub struct SlaView {
+    /// The SLA.
+    pub name: String,
+    /// Its kind.
+    pub kind: SlaKind,
+    /// The service it is about.
+    pub service: Option<String>,
+    /// What is to be done in time.
+    pub target: SlaTarget,
+    /// Whether its clock runs, waits, was met or breached.
+    pub state: ClockState,
+    /// The time that it allows.
+    pub allowed: String,
+    /// The calendar that counts; empty for all hours.
+    pub calendar: String,
+    /// The used share, in percent.
+    pub percent: u32,
+    /// When its clock started.
+    pub started_at: Time,
+    /// Until when; null while it waits.
+    pub deadline: Option<Time>,
+    /// The used time, by its calendar.
+    pub used_seconds: i64,
+    /// The time left, by its calendar.
+    pub left_seconds: i64,
+    /// Whether its clock waits.
+    pub paused: bool,
+    /// What did not count, by its calendar.
+    pub paused_seconds: i64,
+    /// When it was met or ended.
+    pub ended_at: Option<Time>,
+    /// When it was breached.
+    pub breached_at: Option<Time>,
+}
+
+impl IncidentView {
+    /// Of a record, with what it has as things stand and where its targets stand.
+    pub fn of(incident: &Incident, now: &IncidentNow, sla: Vec<SlaView>, url: String) -> IncidentView {
+        let service = |hit: &watchkeeper_engine::model::incident::ServiceHit| ServiceView {
+            id: hit.id.clone(),
+            tier: given(&hit.tier),
+            health: hit.health,
+        };
+        let cause = incident.cause.map(|alert| CauseView { alert, ci: incident.item.clone(), because: incident.because.to_string() });
+        IncidentView {
+            id: incident.id,
+            version: incident.version,
+            state: incident.state,
+            priority: incident.priority,
+            priority_by_hand: incident.priority_by_hand,
+            impact: incident.impact,
+            urgency: incident.urgency,
+            title: incident.title.clone(),
+            realm: incident.realm.to_string(),
+            ci: incident.item.clone(),
+            ci_known: matches!(incident.ci, CiRef::Known(_)),
+            services: incident.services.iter().map(service).collect(),
+            team: given(&incident.team),
+            assignee: given(&incident.assignee),
+            rule: incident.rule.clone(),
+            group: incident.group.clone(),
+            because: incident.because.to_string(),
+            parent: incident.parent,
+            children: now.children.clone(),
+            recurrence_of: incident.recurrence_of,
+            cause,
+            symptoms: now.symptoms as u64,
+            alert_count: incident.alert_count,
+            muted: incident.muted,
+            major: false,
+            reopened: incident.reopened,
+            hold: given(&incident.hold_reason).map(|reason| HoldView { reason, until: incident.hold_until }),
+            problem: incident.problem,
+            runbook: given(&incident.runbook),
+            began_at: incident.began_at,
+            opened_at: incident.opened_at,
+            acknowledged_at: incident.acknowledged_at,
+            resolved_at: incident.resolved_at,
+            resolved_by: given(&incident.resolved_by),
+            resolution: given(&incident.resolution),
+            closed_at: incident.closed_at,
+            updated_at: incident.updated_at,
+            url,
+            sla,
+        }
+    }
+}
+
+impl SlaView {
+    /// Every target of an incident at `now`.
+    pub fn all(incident: &Incident, terms: &BTreeMap<TermsId, LiveTerms>, now: Time) -> Vec<SlaView> {
+        incident.promises(terms, now).iter().map(SlaView::of).collect()
+    }
+
+    fn of(promise: &Promise<'_>) -> SlaView {
+        let (clock, standing) = (promise.clock, &promise.standing);
+        SlaView {
+            name: clock.name.clone(),
+            kind: clock.kind,
+            service: given(&clock.service),
+            target: promise.target,
+            state: standing.state,
+            allowed: standing.allowance.to_string(),
+            calendar: promise.terms.record.calendar.clone(),
+            percent: standing.percent,
+            started_at: standing.start,
+            deadline: standing.deadline,
+            used_seconds: standing.used.0 / 1_000,
+            left_seconds: standing.left.0 / 1_000,
+            paused: standing.state == ClockState::Paused,
+            paused_seconds: standing.paused.0 / 1_000,
+            ended_at: standing.ended,
+            breached_at: clock.breached_at(promise.target),
+        }
+    }
+}
+
+impl ToldView {
+    /// Everybody who was notified of an incident.
+    pub fn all(incident: &Incident) -> Vec<ToldView> {
+        let told = incident.told.iter();
+        told.map(|told| ToldView { address: told.address.clone(), reason: told.reason, at: told.at, rule: told.rule.clone() }).collect()
+    }
+}

@@ -1,0 +1,80 @@
+//! What has no CI, and what would become of an alert that has not happened.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use watchkeeper_engine::ids::AlertId;
+use watchkeeper_engine::time::Time;
+use watchkeeper_engine::words::Severity;
+
+use super::{StepView, pairs};
+use crate::read::live::Unmatched;
+
+/// A value that no CI has as id or alias.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Unmatched")]
+pub struct UnmatchedView {
+    /// The value.
+    pub value: String,
+    /// How many alerts fire with it.
+    pub alerts: u64,
+    /// The first of them.
+    pub examples: Vec<UnmatchedAlertView>,
+}
+
+/// An alert that matches no CI.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UnmatchedAlert")]
+pub struct UnmatchedAlertView {
+    /// Its id.
+    pub id: AlertId,
+    /// Its name.
+    pub name: String,
+    /// Its source.
+    pub source: String,
+    /// How bad its source says it is.
+    pub severity: Severity,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Since when it fires.
+    pub since: Time,
+}
+
+/// What would become of alerts that have not happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Trial")]
+pub struct TrialView {
+    /// Each alert.
+    pub alerts: Vec<TriedView>,
+}
+
+/// What would become of one alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Tried")]
+pub struct TriedView {
+    /// Its name.
+    pub name: String,
+    /// How it would be judged, step by step.
+    pub steps: Vec<StepView>,
+}
+
+impl UnmatchedView {
+    /// Of a value.
+    pub fn of(unmatched: &Unmatched) -> UnmatchedView {
+        let example = |alert: &crate::read::live::UnmatchedAlert| UnmatchedAlertView {
+            id: alert.id,
+            name: alert.name.clone(),
+            source: alert.source.clone(),
+            severity: alert.severity,
+            labels: pairs(&alert.labels),
+            since: alert.started_at,
+        };
+        UnmatchedView {
+            value: unmatched.value.clone(),
+            alerts: unmatched.alerts as u64,
+            examples: unmatched.examples.iter().map(example).collect(),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The outward shapes, one type a record: the API answers them, its description is made of them, and the command line reads them back.
+//!
+//! Each is made of the record by a function of its own, here and nowhere else. Knows the records, neither the doors nor the store.
+
+mod alert;
+mod alertmanager;
+mod ci;
+mod command;
+mod dead_letter;
+mod event;
+mod files;
+mod forecast;
+mod incident;
+mod judged;
+mod message;
+mod problem;
+mod schedule;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use watchkeeper_engine::model::alert::Judged;
+use watchkeeper_engine::model::incident::Entry;
+use watchkeeper_engine::text::Labels;
+use watchkeeper_engine::time::Time;
+
+pub use alert::{AlertExplained, AlertView, AttachedView, MemberView, SaysView};
+pub use alertmanager::{
+    AlertGroup, AlertmanagerStatus, GettableAlert, MatcherView, PostableAlert, PostableSilence, Receiver, SilenceMade, SilenceView,
+};
+pub use ci::{CausesView, CiView, ContractView, FiringView, HitView, ImpactView, ReachedView, RelationView, WholeCi};
+pub use command::{BatchView, OutcomeView};
+pub use dead_letter::{DeadLetterView, FaultView, OriginView, UnderstoodView, WholeDeadLetter};
+pub use event::EventView;
+pub use files::{
+    AcceptedView, CmdbSource, CmdbSources, DiffRowView, DiffView, FindingView, FindingsView, ImportedView, RuleView, RulesView,
+};
+pub use forecast::{ForecastState, ForecastView};
+pub use incident::{CauseView, HoldView, IncidentExplained, IncidentView, ServiceView, SlaView, ToldView, WholeIncident};
+pub use judged::{TrialView, TriedView, UnmatchedAlertView, UnmatchedView};
+pub use message::{MessageView, WholeMessage};
+pub use problem::{OutageView, ProblemView, WholeProblem};
+pub use schedule::{ClockView, ConfirmedView, DoubtView, RunView, ScheduleView};
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
+pub struct Page<T> {
+    /// The records of this part.
+    pub items: Vec<T>,
+    /// The cursor of the next part; null where there is none.
+    pub next: Option<String>,
+}
+
+/// A step of a judgement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Step")]
+pub struct StepView {
+    /// When it was judged.
+    pub at: Time,
+    /// What was judged: `source`, `severity`, `identified`, `rule`, `muted`, `attached`, ….
+    pub what: String,
+    /// With which outcome.
+    pub outcome: String,
+    /// Why; null where the outcome says it.
+    pub because: Option<String>,
+}
+
+/// An entry of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Entry")]
+pub struct EntryView {
+    /// When.
+    pub at: Time,
+    /// What.
+    pub what: String,
+    /// Why; null where nothing is to be said.
+    pub because: Option<String>,
+    /// Who.
+    pub actor: String,
+}
+
+impl StepView {
+    /// The steps of a judgement.
+    pub fn all(judgement: &[Judged]) -> Vec<StepView> {
+        let step =
+            |step: &Judged| StepView { at: step.at, what: step.what.clone(), outcome: step.outcome.clone(), because: given(&step.because) };
+        judgement.iter().map(step).collect()
+    }
+}
+
+impl EntryView {
+    /// The entries of a timeline.
+    pub fn all(timeline: &[Entry]) -> Vec<EntryView> {
+        let entry = |entry: &Entry| EntryView {
+            at: entry.at,
+            what: entry.what.clone(),
+            because: given(&entry.because),
+            actor: entry.actor.clone(),
+        };
+        timeline.iter().map(entry).collect()
+    }
+}
+
+/// A text that is not empty.
+fn given(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn pairs(labels: &Labels) -> BTreeMap<String, String> {
+    labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
