@@ -34,6 +34,14 @@ macro_rules! words {
             }
         }
 
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::words::NotAWord;
+
+            fn from_str(text: &str) -> Result<$name, $crate::words::NotAWord> {
+                $name::from_word(text).ok_or($crate::words::NotAWord { known: $name::WORDS })
+            }
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.word())
@@ -63,6 +71,14 @@ macro_rules! words {
 }
 
 pub(crate) use words;
+
+/// A text that is none of some words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of {}", known.join(", "))]
+pub struct NotAWord {
+    /// Those words.
+    pub known: &'static [&'static str],
+}
 
 mod reason;
 

@@ -59,7 +59,7 @@ fn a_command_that_its_state_refuses_says_what_is_allowed_and_ends_with_1() {
     let nothing = folder.cli(&["incident", "show", "INC0000099"]);
     assert_eq!((nothing.code(), nothing.err().trim()), (1, "there is no incident \"INC0000099\""));
     let format = folder.cli(&["incident", "hold", "INC0000001", "lunch"]);
-    assert_eq!(format.code(), 1);
+    assert_eq!(format.code(), 64);
     assert!(format.err().contains("waiting_for_customer"), "{}", format.err());
 }
 
@@ -77,10 +77,46 @@ fn lists_and_records_are_printed_as_the_api_answers_them_on_demand() {
     assert_eq!(folder.cli(&["cmdb", "show", "SW-1", "--output", "json"]).json()["health"], "down");
     assert!(folder.cli(&["mail", "list", "--output", "json"]).json()["items"].is_array());
     assert_eq!(folder.cli(&["schedules", "--output", "json"]).json()["items"][0]["next"].as_array().unwrap().len(), 3);
-    assert!(folder.cli(&["clock", "show"]).well().contains("Z: believed"));
+    assert!(folder.cli(&["clock", "show", "--utc"]).well().contains("UTC: believed"));
     assert!(folder.cli(&["clock", "confirm"]).well().contains("nothing was doubted"));
     let schedules = folder.cli(&["schedules"]).well();
     assert!(schedules.contains("morning (UTC)") && schedules.contains("0 8 * * *") && schedules.contains("never"), "{schedules}");
+}
+
+#[test]
+fn a_name_that_the_cmdb_does_not_know_is_taken_with_a_warning() {
+    let folder = Folder::new();
+    let _daemon = folder.start();
+    folder.cli(&ALERT).well();
+    let assigned = folder.cli(&["incident", "assign", "INC0000001", "networc"]);
+    assert_eq!(assigned.code(), 0, "{}", assigned.err());
+    assert!(assigned.err().contains("warning: networc is neither a person nor a team of the CMDB"), "{}", assigned.err());
+    assert!(assigned.err().contains("did you mean net?"), "{}", assigned.err());
+    let opened = folder.cli(&["incident", "open", "dark", "--ci", "sw-11"]);
+    assert!(opened.err().contains("no CI has the id or alias sw-11; did you mean sw-1?"), "{}", opened.err());
+    assert_eq!(folder.cli(&["incident", "open", "dark", "--ci", "SW-1"]).err(), "");
+}
+
+#[test]
+fn lists_are_narrowed_and_empty_ones_say_what_there_is_none_of() {
+    let folder = Folder::new();
+    let _daemon = folder.start();
+    assert_eq!(folder.cli(&["problem", "list"]).well(), "no open problems\n");
+    assert_eq!(folder.cli(&["incident", "list"]).well(), "no open incidents\n");
+    assert_eq!(folder.cli(&["alert", "list"]).well(), "no active alerts\n");
+    folder.cli(&ALERT).well();
+    folder.cli(&["send", "alertname=DiskFull", "instance=db-1", "severity=warning"]).well();
+    for (filter, name) in [(["--ci", "db-1"], "DiskFull"), (["--name", "DeviceDown"], "DeviceDown")] {
+        let list = folder.cli(&[&["alert", "list"][..], &filter].concat()).well();
+        assert!(list.lines().count() == 2 && list.contains(name), "{filter:?}: {list}");
+    }
+    let list = folder.cli(&["incident", "list"]).well();
+    let urgent: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert!(!urgent.is_empty() && urgent.is_sorted(), "{list}");
+    assert_eq!(folder.cli(&["incident", "list", "--sort", "prio"]).code(), 1);
+    assert_eq!(folder.cli(&["incident", "list", "--ci", "nothing"]).well(), "no incident matches\n");
+    assert!(folder.cli(&["explain", "PRB1"]).err().contains("there is no problem"));
+    assert!(folder.cli(&["completion", "bash"]).well().contains("_watchkeeper"));
 }
 
 #[test]
@@ -94,7 +130,7 @@ fn a_silence_is_made_listed_and_ended() {
     assert!(list.contains(&id) && list.contains("instance=~\"sw-.*\"") && list.contains("new firmware"), "{list}");
     assert!(folder.cli(&ALERT).well().contains("is suppressed"));
     folder.cli(&["silence", "expire", &id]).well();
-    assert!(folder.cli(&["silence", "list"]).well().contains("no silence holds"));
+    assert!(folder.cli(&["silence", "list"]).well().contains("no active silences"));
     let wrong = folder.cli(&["silence", "add", "DeviceDown", "--for", "2h", "--comment", "x"]);
     assert_eq!(wrong.code(), 64);
     assert!(wrong.err().contains("write NAME=VALUE"), "{}", wrong.err());

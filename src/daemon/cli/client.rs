@@ -8,8 +8,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use watchkeeper_engine::text::one_line;
 
+use super::tell;
 use crate::app::Failure;
 use crate::config::{self, read_secret};
+use crate::web::api::WARNING;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,18 +25,21 @@ const NO_SERVER: u8 = 69;
 /// Which daemon, and how its answers are written.
 #[derive(Debug, Args)]
 pub(super) struct Reach {
-    /// The configuration: of the daemon to run, or whose socket is asked.
+    /// The configuration of the daemon to run or to ask [default: daemon.toml]
     #[arg(long, global = true, env = "WATCHKEEPER_CONFIG", default_value = DEFAULT_CONFIG)]
     pub(super) config: PathBuf,
-    /// Asks the daemon at this address, such as https://watch.example.org, and not over the socket.
+    /// Ask the daemon at this address, such as https://watch.example.org, and not over its socket
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
-    /// The file that holds the token for --server.
+    /// The file with the token for --server
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// How lists and records are written.
+    /// How lists and records are written: table or json
     #[arg(long, global = true, value_enum, default_value = "table")]
     pub(super) output: Output,
+    /// Show times in UTC, not in the zone of this terminal
+    #[arg(long, global = true)]
+    pub(super) utc: bool,
 }
 
 /// The configuration where nobody names one.
@@ -173,14 +178,17 @@ impl Client {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
-        let (status, text) = self
+        let (status, warning, text) = self
             .runtime
             .block_on(async {
                 let response = request.send().await?;
-                let status = response.status();
-                Ok::<_, reqwest::Error>((status, response.text().await?))
+                let warning = response.headers().get(WARNING).and_then(|value| value.to_str().ok()).map(one_line);
+                Ok::<_, reqwest::Error>((response.status(), warning, response.text().await?))
             })
             .map_err(|error| self.unreachable(&error))?;
+        if let Some(warning) = warning {
+            tell(&format!("warning: {warning}"));
+        }
         if status.is_success() { Ok(text) } else { Err(refusal(status, &text)) }
     }
 

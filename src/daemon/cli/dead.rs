@@ -1,103 +1,95 @@
 //! `dead-letter …`: inputs that were refused or set aside, and what came in.
 
 use clap::Subcommand;
-use serde_json::{Value, json};
-use watchkeeper_engine::time::Time;
+use serde_json::json;
+use watchkeeper_engine::text::one_line;
 
 use super::client::{Client, Output, part};
-use super::table::{ago, items, line, more, plain, table, text};
-use super::{json_text, print};
+use super::table::{Reader, line, listed, maybe, plain, show};
 use crate::app::Failure;
+use crate::view::{DeadLetterView, Page, WholeDeadLetter};
 
 /// What is done with dead letters.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Lists them, the newest first.
+    /// List dead letters, the newest first
     List {
-        /// Only those of this source.
+        /// Only those of this source
         #[arg(long)]
         source: Option<String>,
-        /// How many: 1 to 1000.
+        /// How many: 1 to 1000
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
-    /// Reads one again, by the formats now in force.
+    /// Read a dead letter again, by the formats in force
     Redrive {
-        /// Such as DLT0000042.
+        /// Such as DLT0000042
         id: String,
     },
-    /// Shows one with every fault and what came in.
+    /// Show a dead letter with every fault and what came in
     Show {
-        /// Such as DLT0000042.
+        /// Such as DLT0000042
         id: String,
     },
 }
 
 /// `dead-letter …`.
-pub(super) fn run(client: &Client, output: Output, verb: Verb, now: Time) -> Result<(), Failure> {
+pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) -> Result<(), Failure> {
     match verb {
         Verb::List { source, limit } => {
+            let nothing = if source.is_none() { "nothing was refused or set aside" } else { "no dead letter matches" };
             let mut query = vec![("limit", limit.to_string())];
             query.extend(source.map(|source| ("source", source)));
-            let list = client.get("/api/v1/dead-letters", &query)?;
-            let row = |letter: &Value| {
+            let row = |letter: &DeadLetterView| {
                 vec![
-                    text(letter, "id"),
-                    ago(letter, "received_at", now),
-                    text(letter, "source"),
+                    letter.id.to_string(),
+                    reader.ago(letter.received_at),
+                    letter.source.clone(),
                     came(letter),
-                    text(letter, "size"),
-                    text(letter, "reason"),
+                    letter.size.to_string(),
+                    maybe(letter.reason.as_ref()),
                 ]
             };
-            print(&match output {
-                Output::Json => json_text(&list),
-                Output::Table => {
-                    let columns = ["id", "received", "source", "by", "bytes", "reason"];
-                    table(&columns, items(&list).iter().map(row).collect(), "nothing was refused or set aside") + more(&list)
-                }
-            });
+            let columns = ["id", "received", "source", "by", "bytes", "reason"];
+            show(output, client.get("/api/v1/dead-letters", &query)?, |list: &Page<DeadLetterView>| listed(&columns, list, row, nothing))
         }
         Verb::Redrive { id } => {
-            let letter = client.post(&format!("/api/v1/dead-letters/{}/redrive", part(&id)), &json!({}))?;
-            print(&if output == Output::Json { json_text(&letter) } else { format!("{id} was taken\n") });
+            let answer = client.post(&format!("/api/v1/dead-letters/{}/redrive", part(&id)), &json!({}))?;
+            show(output, answer, |WholeDeadLetter { letter, .. }| format!("{} was taken\n", letter.id))
         }
         Verb::Show { id } => {
-            let letter = client.get(&format!("/api/v1/dead-letters/{}", part(&id)), &[])?;
-            print(&if output == Output::Json { json_text(&letter) } else { shown(&letter) });
+            let answer = client.get(&format!("/api/v1/dead-letters/{}", part(&id)), &[])?;
+            show(output, answer, |letter| shown(letter, reader))
         }
     }
-    Ok(())
 }
 
-fn shown(letter: &Value) -> String {
-    let faults = letter["faults"].as_array().into_iter().flatten();
-    let faults: String =
-        faults.map(|fault| line("fault", &format!("{}: expected {}", text(fault, "place"), text(fault, "expected")))).collect();
-    let more = match letter["more_faults"].as_u64() {
-        None | Some(0) => String::new(),
-        Some(more) => line("", &format!("and {more} more")),
+fn shown(whole: &WholeDeadLetter, reader: &Reader) -> String {
+    let letter = &whole.letter;
+    let faults = letter.faults.iter().map(|fault| line("fault", &format!("{}: expected {}", fault.place, fault.expected)));
+    let more = if letter.more_faults == 0 { String::new() } else { line("", &format!("and {} more", letter.more_faults)) };
+    let (kind, content) = match &whole.text {
+        Some(text) => ("text", text.as_str()),
+        None => ("base64", whole.base64.as_deref().unwrap_or_default()),
     };
-    let (kind, content) = if letter["text"].is_string() { ("text", text(letter, "text")) } else { ("base64", text(letter, "base64")) };
-    let understood = if letter["understood"].is_null() { String::new() } else { plain(&letter["understood"]) };
-    let size = text(letter, "size") + if letter["cut"] == true { ", of which the first 256 KiB are kept" } else { "" };
-    format!("{} of {}\n", text(letter, "id"), text(letter, "source"))
-        + &line("received", &text(letter, "received_at"))
+    let understood = whole.understood.as_ref().and_then(|understood| serde_json::to_value(understood).ok());
+    let cut = if whole.cut { ", of which the first 256 KiB are kept" } else { "" };
+    format!("{} of {}\n", letter.id, one_line(&letter.source))
+        + &line("received", &reader.at(letter.received_at))
         + &line("by", &came(letter))
-        + &faults
+        + &faults.collect::<String>()
         + &more
-        + &line("bytes", &size)
-        + &line("tried again", &text(letter, "redriven_at"))
-        + &line("understood", &understood)
-        + &line(kind, &content)
+        + &line("bytes", &format!("{}{cut}", letter.size))
+        + &line("tried again", &reader.maybe_at(letter.redriven_at))
+        + &line("understood", &understood.as_ref().map_or_else(String::new, plain))
+        + &line(kind, content)
 }
 
 /// By which way it came: a path, or a place in a topic.
-fn came(letter: &Value) -> String {
-    let origin = &letter["origin"];
-    match letter["door"].as_str() {
-        Some("kafka") => format!("{}/{}@{}", text(origin, "topic"), text(origin, "partition"), text(origin, "offset")),
-        Some("writer") => "set aside".to_owned(),
-        Some(_) | None => text(origin, "path"),
+fn came(letter: &DeadLetterView) -> String {
+    let origin = &letter.origin;
+    match (&origin.topic, origin.partition, origin.offset) {
+        (Some(topic), Some(partition), Some(offset)) => format!("{topic}/{partition}@{offset}"),
+        _ => origin.path.clone().unwrap_or_else(|| "set aside".to_owned()),
     }
 }

@@ -156,7 +156,11 @@ fn files((config, file): &Read, found: &mut Vec<Found>) {
         Ok(built) => {
             match built.warnings.found.len() {
                 0 => notes.well("rules, templates and CMDB files: no fault"),
-                count => notes.note(State::Doubtful, format!("rules, templates and CMDB files: {count} warnings"), help),
+                count => notes.note(
+                    State::Doubtful,
+                    format!("rules, templates and CMDB files: {count} warning{}", if count == 1 { "" } else { "s" }),
+                    help,
+                ),
             }
             built.world
         }

@@ -1,79 +1,75 @@
-//! `forecast …`: where the series of capacity rules are going.
+//! `forecast list`: where the series of capacity rules are going.
 
 use clap::Subcommand;
-use serde_json::Value;
-use watchkeeper_engine::time::Time;
 
 use super::client::{Client, Output};
-use super::table::{ago, at, items, more, table, text};
-use super::{json_text, print};
+use super::table::{Reader, listed, maybe, show, words};
 use crate::app::Failure;
+use crate::view::{ForecastView, Page};
 
 /// What is done with forecasts.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Lists them, by rule and series.
+    /// List forecasts, by rule and series
     List {
-        /// Only those of this rule.
+        /// Capacity rules
         #[arg(long)]
         rule: Option<String>,
-        /// Only these: across, crossing, never or no_data.
+        /// Where they are going: across, crossing, never or no_data
         #[arg(long)]
         state: Option<String>,
-        /// How many: 1 to 1000.
+        /// How many: 1 to 1000
         #[arg(long, default_value_t = 100)]
         limit: u32,
     },
 }
 
 /// `forecast …`.
-pub(super) fn run(client: &Client, output: Output, verb: Verb, now: Time) -> Result<(), Failure> {
+pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) -> Result<(), Failure> {
     let Verb::List { rule, state, limit } = verb;
+    let nothing = if rule.is_none() && state.is_none() { "no capacity rules" } else { "no forecast matches" };
     let mut query = vec![("limit", limit.to_string())];
-    query.extend(rule.map(|rule| ("rule", rule)));
-    query.extend(state.map(|state| ("state", state)));
-    let list = client.get("/api/v1/forecasts", &query)?;
-    let row = |item: &Value| {
+    query.extend([("rule", rule), ("state", state)].into_iter().filter_map(|(name, value)| Some((name, value?))));
+    let row = |forecast: &ForecastView| {
         vec![
-            text(item, "rule"),
-            text(item, "series"),
-            text(item, "state"),
-            figure(&item["value"]),
-            figure(&item["per_day"]),
-            format!("{} {}", text(item, "side"), figure(&item["limit"])),
-            when(item, now),
-            if item["firing"] == true { "firing".to_owned() } else { String::new() },
+            forecast.rule.clone(),
+            maybe(forecast.series.as_ref()),
+            words(forecast.state.word()),
+            figure(forecast.value),
+            figure(forecast.per_day),
+            format!("{} {}", forecast.side, figure(Some(forecast.limit))),
+            when(forecast, reader),
+            if forecast.firing { "firing".to_owned() } else { String::new() },
         ]
     };
-    print(&match output {
-        Output::Json => json_text(&list),
-        Output::Table => {
-            let columns = ["rule", "series", "state", "value", "a day", "limit", "when or why", "alert"];
-            table(&columns, items(&list).iter().map(row).collect(), "no rule asks for capacity") + &errors(&list) + more(&list)
-        }
-    });
-    Ok(())
+    let columns = ["rule", "series", "state", "value", "a day", "limit", "when or why", "alert"];
+    show(output, client.get("/api/v1/forecasts", &query)?, |list: &Page<ForecastView>| {
+        listed(&columns, list, row, nothing) + &errors(&list.items)
+    })
 }
 
-fn figure(number: &Value) -> String {
-    number.as_f64().map_or_else(String::new, |number| {
+fn figure(number: Option<f64>) -> String {
+    number.map_or_else(String::new, |number| {
         let text = format!("{number:.3}");
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     })
 }
 
 /// When it crosses, or why nobody can say.
-fn when(item: &Value, now: Time) -> String {
-    if item["crosses_at"].is_null() { text(item, "why") } else { format!("{} ({})", at(item, "crosses_at"), ago(item, "crosses_at", now)) }
+fn when(forecast: &ForecastView, reader: &Reader) -> String {
+    match forecast.crosses_at {
+        None => maybe(forecast.why.as_ref()),
+        Some(at) => format!("{} ({})", reader.at(at), reader.ago(at)),
+    }
 }
 
 /// A line for each rule whose last question had no answer.
-fn errors(list: &Value) -> String {
-    let mut lines: Vec<String> = items(list)
-        .iter()
-        .filter(|item| !item["error"].is_null())
-        .map(|item| format!("{}: the last question had no answer: {}\n", text(item, "rule"), text(item, "error")))
-        .collect();
+fn errors(forecasts: &[ForecastView]) -> String {
+    let line = |forecast: &ForecastView| {
+        let error = forecast.error.as_ref()?;
+        Some(format!("{}: the last question had no answer: {}\n", forecast.rule, watchkeeper_engine::text::one_line(error)))
+    };
+    let mut lines: Vec<String> = forecasts.iter().filter_map(line).collect();
     lines.dedup();
     lines.concat()
 }

@@ -1,138 +1,146 @@
-//! `incident …`: lists, records, and what an operator does to one.
+//! `incident …`: lists, records, and the commands to one.
 
 use clap::Subcommand;
-use serde_json::{Value, json};
-use watchkeeper_engine::time::Time;
+use serde_json::Value;
+use watchkeeper_engine::command::{IncidentCommand, OpenIncident};
+use watchkeeper_engine::ids::{AlertId, IncidentId};
+use watchkeeper_engine::text::one_line;
+use watchkeeper_engine::time::{Span, Time};
+use watchkeeper_engine::words::{HOLD_REASONS, Level, Priority};
 
 use super::client::{Client, Output, part};
-use super::table::{ago, at, items, line, more, plain, table, text};
-use super::{json_text, print};
+use super::table::{Reader, joined, line, listed, maybe, show, table, words};
 use crate::app::Failure;
+use crate::view::{IncidentView, MemberView, Page, SlaView, WholeIncident};
 
 /// What is done with incidents.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Lists incidents, the newest first.
+    /// List incidents, the most urgent first
     List {
-        /// `open`, `all`, or states: new acknowledged in_progress on_hold resolved closed.
+        /// `open`, `all`, or states: new acknowledged in_progress on_hold resolved closed
         #[arg(long, default_value = "open")]
         state: String,
-        /// Priorities, such as P1,P2.
+        /// Priorities, such as P1,P2
         #[arg(long)]
         priority: Option<String>,
-        /// Items.
+        /// CIs at fault
         #[arg(long)]
         ci: Option<String>,
-        /// Teams that own the item.
+        /// Teams that own them
         #[arg(long)]
         owner: Option<String>,
-        /// Services that are hurt.
+        /// Affected services
         #[arg(long)]
         service: Option<String>,
-        /// Words in the title, the item or the resolution.
+        /// Words in the title, the CI or the resolution
         #[arg(long)]
         q: Option<String>,
-        /// How many: 1 to 1000.
+        /// The order: priority, opened_at or updated_at; `-` before a word turns it around
+        #[arg(long, default_value = "priority", allow_hyphen_values = true)]
+        sort: String,
+        /// How many: 1 to 1000
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
-    /// Shows one: what it hurts, its alerts, its timeline.
+    /// Show an incident: what it affects, its alerts, its timeline
     Show {
-        /// Such as INC0000042.
+        /// Such as INC0000042
         id: String,
     },
-    /// Opens one for a fault that no alert tells of: somebody phones.
+    /// Open an incident for a fault that no alert tells of, such as a phone call
     Open {
-        /// What is wrong, in a sentence.
+        /// What is wrong, in a sentence
         #[arg(required = true)]
         title: Vec<String>,
-        /// The item, by its id or an alias.
+        /// The CI, by its id or an alias
         #[arg(long)]
         ci: String,
-        /// P1 to P5; by the item's criticality unless given.
+        /// P1 to P5; by the CI's criticality unless given
         #[arg(long, conflicts_with_all = ["impact", "urgency"])]
-        priority: Option<String>,
-        /// high, medium or low.
+        priority: Option<Priority>,
+        /// high, medium or low
         #[arg(long, requires = "urgency")]
-        impact: Option<String>,
-        /// high, medium or low.
+        impact: Option<Level>,
+        /// high, medium or low
         #[arg(long, requires = "impact")]
-        urgency: Option<String>,
-        /// What else they said.
+        urgency: Option<Level>,
+        /// What else was said
         #[arg(long)]
         words: Option<String>,
     },
-    /// Others are the same fault: they become its children.
+    /// Merge other incidents into an incident, as its children
     Merge {
         #[command(flatten)]
         id: Id,
-        /// The others, such as INC0000043.
+        /// The other incidents, such as INC0000043
         #[arg(required = true)]
-        children: Vec<String>,
+        children: Vec<IncidentId>,
     },
-    /// You have it.
+    /// Acknowledge an incident (you become its assignee)
     #[command(visible_alias = "acknowledge")]
     Ack(Id),
-    /// Somebody has it.
+    /// Assign an incident to a person or a team
     Assign {
         #[command(flatten)]
         id: Id,
-        /// Who.
+        /// Person or team
         to: String,
     },
-    /// Writes something down.
+    /// Add a note to an incident's timeline
     Note {
         #[command(flatten)]
         id: Id,
-        /// What.
+        /// Text of the note
         #[arg(required = true)]
         text: Vec<String>,
     },
-    /// It waits.
+    /// Put an incident on hold
     Hold {
         #[command(flatten)]
         id: Id,
-        /// waiting_for_customer, waiting_for_vendor or waiting_for_change.
+        /// What it waits for: waiting_for_customer, waiting_for_vendor or waiting_for_change
+        #[arg(value_parser = HOLD_REASONS.to_vec())]
         reason: String,
-        /// For how long at most, such as 2h.
-        #[arg(long = "for", value_name = "DURATION")]
-        for_: Option<String>,
-        /// Until when at most, RFC 3339.
-        #[arg(long, conflicts_with = "for_")]
-        until: Option<String>,
+        /// For how long at most, such as 2h
+        #[arg(long = "for", value_name = "DURATION", value_parser = Span::parse)]
+        lasts: Option<Span>,
+        /// Until when at most, RFC 3339
+        #[arg(long, conflicts_with = "lasts", value_parser = moment)]
+        until: Option<Time>,
     },
-    /// It no longer waits.
+    /// Resume work on an incident that is on hold
     Resume(Id),
-    /// It is over.
+    /// Resolve an incident
     Resolve {
         #[command(flatten)]
         id: Id,
-        /// What helped.
+        /// How it was fixed
         words: Vec<String>,
     },
-    /// It is not over.
+    /// Reopen a resolved incident
     Reopen {
         #[command(flatten)]
         id: Id,
-        /// Why.
+        /// Why
         words: Vec<String>,
     },
-    /// It is history.
+    /// Close a resolved incident
     Close(Id),
-    /// An alert does not belong there.
+    /// Detach an alert that does not belong to an incident
     Detach {
         #[command(flatten)]
         id: Id,
-        /// Such as ALR0000007.
-        alert: String,
+        /// Such as ALR0000007
+        alert: AlertId,
     },
-    /// Its priority is another.
+    /// Change an incident's priority
     Priority {
         #[command(flatten)]
         id: Id,
-        /// P1 to P5.
-        priority: String,
-        /// Why.
+        /// P1 to P5
+        priority: Priority,
+        /// Why
         words: Vec<String>,
     },
 }
@@ -140,162 +148,208 @@ pub(super) enum Verb {
 /// The incident of a command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Id {
-    /// Such as INC0000042.
+    /// Such as INC0000042
     id: String,
-    /// Only if it is still at this version.
+    /// Only if it is still at this version
     #[arg(long, value_name = "VERSION")]
     if_version: Option<u64>,
 }
 
 /// Does it.
-pub(super) fn run(client: &Client, output: Output, verb: Verb, now: Time) -> Result<(), Failure> {
-    let joined = |words: Vec<String>| words.join(" ");
-    match verb {
-        Verb::List { state, priority, ci, owner, service, q, limit } => {
+pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) -> Result<(), Failure> {
+    let one_text = |words: Vec<String>| words.join(" ");
+    let (id, command) = match verb {
+        Verb::List { state, priority, ci, owner, service, q, sort, limit } => {
             let given = [("priority", priority), ("ci", ci), ("owner", owner), ("service", service), ("q", q)];
-            let all_open = state == "open" && given.iter().all(|(_, value)| value.is_none());
-            let mut query = vec![("state", state), ("limit", limit.to_string())];
+            let is_all_open = state == "open" && given.iter().all(|(_, value)| value.is_none());
+            let mut query = vec![("state", state), ("sort", sort), ("limit", limit.to_string())];
             query.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));
-            let list = client.get("/api/v1/incidents", &query)?;
-            print(&if output == Output::Json {
-                json_text(&list)
-            } else {
-                listed(&list, if all_open { "no incident is open" } else { "no such incident" }, now)
-            });
-            Ok(())
+            let nothing = if is_all_open { "no open incidents" } else { "no incident matches" };
+            return show(output, client.get("/api/v1/incidents", &query)?, |list| table_of(list, nothing, reader));
         }
         Verb::Show { id } => {
-            let record = client.get(&format!("/api/v1/incidents/{}", part(&id)), &[])?;
-            print(&if output == Output::Json { json_text(&record) } else { shown(&record, now) });
-            Ok(())
+            return show(output, client.get(&format!("/api/v1/incidents/{}", part(&id)), &[])?, |incident| shown(incident, reader));
         }
         Verb::Open { title, ci, priority, impact, urgency, words } => {
-            let mut body = json!({ "title": joined(title), "ci": ci });
-            for (name, value) in [("priority", priority), ("impact", impact), ("urgency", urgency), ("words", words)] {
-                if let Some(value) = value {
-                    body[name] = value.into();
-                }
-            }
-            said(output, &client.post("/api/v1/incidents", &body)?);
-            Ok(())
+            let open = OpenIncident { title: one_text(title), ci, priority, impact, urgency, words: words.unwrap_or_default() };
+            return said(output, client.post("/api/v1/incidents", &body(&open))?);
         }
-        Verb::Merge { id, children } => command(client, output, &id, "merge", &json!({ "children": children })),
-        Verb::Ack(id) => command(client, output, &id, "acknowledge", &json!({})),
-        Verb::Assign { id, to } => command(client, output, &id, "assign", &json!({ "to": to })),
-        Verb::Note { id, text } => command(client, output, &id, "note", &json!({ "text": joined(text) })),
-        Verb::Hold { id, reason, for_, until } => {
-            let mut body = json!({ "reason": reason });
-            for (name, value) in [("for", for_), ("until", until)] {
-                if let Some(value) = value {
-                    body[name] = value.into();
-                }
-            }
-            command(client, output, &id, "hold", &body)
-        }
-        Verb::Resume(id) => command(client, output, &id, "resume", &json!({})),
-        Verb::Resolve { id, words } => command(client, output, &id, "resolve", &json!({ "words": joined(words) })),
-        Verb::Reopen { id, words } => command(client, output, &id, "reopen", &json!({ "words": joined(words) })),
-        Verb::Close(id) => command(client, output, &id, "close", &json!({})),
-        Verb::Detach { id, alert } => command(client, output, &id, "detach", &json!({ "alert": alert })),
-        Verb::Priority { id, priority, words } => {
-            command(client, output, &id, "priority", &json!({ "priority": priority, "words": joined(words) }))
-        }
-    }
+        Verb::Merge { id, children } => (id, IncidentCommand::Merge { children }),
+        Verb::Ack(id) => (id, IncidentCommand::Acknowledge {}),
+        Verb::Assign { id, to } => (id, IncidentCommand::Assign { to }),
+        Verb::Note { id, text } => (id, IncidentCommand::Note { text: one_text(text) }),
+        Verb::Hold { id, reason, lasts, until } => (id, IncidentCommand::Hold { reason, until, lasts }),
+        Verb::Resume(id) => (id, IncidentCommand::Resume {}),
+        Verb::Resolve { id, words } => (id, IncidentCommand::Resolve { words: one_text(words) }),
+        Verb::Reopen { id, words } => (id, IncidentCommand::Reopen { words: one_text(words) }),
+        Verb::Close(id) => (id, IncidentCommand::Close {}),
+        Verb::Detach { id, alert } => (id, IncidentCommand::Detach { alert }),
+        Verb::Priority { id, priority, words } => (id, IncidentCommand::Priority { priority, words: one_text(words) }),
+    };
+    let word = command.verb().word();
+    let path = format!("/api/v1/incidents/{}/{word}", part(&id.id));
+    said(output, client.command(&path, &body(&command)[word], id.if_version)?)
 }
 
-fn command(client: &Client, output: Output, id: &Id, word: &str, body: &Value) -> Result<(), Failure> {
-    said(output, &client.command(&format!("/api/v1/incidents/{}/{word}", part(&id.id)), body, id.if_version)?);
-    Ok(())
+/// A command or a report as the API reads it.
+pub(super) fn body<T: serde::Serialize>(given: &T) -> Value {
+    serde_json::to_value(given).expect("texts and numbers have a JSON form")
 }
 
-/// Says how an incident, or a problem, is after a command.
-pub(super) fn said(output: Output, record: &Value) {
-    print(&match output {
-        Output::Json => json_text(record),
-        Output::Table => {
-            let (id, priority, holder) = (text(record, "id"), text(record, "priority"), text(record, "assignee"));
-            let named = if priority.is_empty() { id } else { format!("{id} {priority}") };
-            let has_it = if holder.is_empty() { String::new() } else { format!(", {holder} has it") };
-            let state = text(record, "state").replace('_', " ");
-            format!("{named} is {state}{has_it}: {}\n", text(record, "title"))
-        }
-    });
+/// A moment as people type it.
+pub(super) fn moment(text: &str) -> Result<Time, String> {
+    Time::parse_rfc3339(text).ok_or_else(|| "write 2026-03-27T16:50:00+01:00 or 2026-03-27T15:50:00Z".to_owned())
 }
 
-fn listed(list: &Value, none: &str, now: Time) -> String {
-    let row = |item: &Value| {
-        let services: Vec<String> = item["services"].as_array().into_iter().flatten().map(|hit| text(hit, "id")).collect();
+/// Says how an incident is after a command.
+fn said(output: Output, answer: Value) -> Result<(), Failure> {
+    show(output, answer, |IncidentView { id, priority, state, assignee, title, .. }| {
+        let assignee = assignee.as_deref().map_or_else(String::new, |assignee| format!(", assigned to {assignee}"));
+        format!("{id} {priority} is {}{}: {}\n", words(state), one_line(&assignee), one_line(title))
+    })
+}
+
+fn table_of(list: &Page<IncidentView>, nothing: &str, reader: &Reader) -> String {
+    let row = |incident: &IncidentView| {
+        let services: Vec<&str> = incident.services.iter().map(|service| service.id.as_str()).collect();
         vec![
-            text(item, "id"),
-            text(item, "priority"),
-            text(item, "state").replace('_', " "),
-            ago(item, "opened_at", now),
-            text(item, "ci"),
-            text(item, "title"),
+            incident.id.to_string(),
+            incident.priority.to_string(),
+            words(incident.state),
+            reader.ago(incident.opened_at),
+            incident.ci.clone(),
+            incident.title.clone(),
             services.join(", "),
-            text(item, "alert_count"),
-            text(item, "team"),
-            text(item, "assignee"),
+            alerts(incident),
+            maybe(incident.team.as_ref()),
+            maybe(incident.assignee.as_ref()),
         ]
     };
-    let columns = ["id", "prio", "state", "since", "item", "title", "hurts", "alerts", "team", "assignee"];
-    table(&columns, items(list).iter().map(row).collect(), none) + more(list)
+    let columns = ["id", "prio", "state", "since", "ci", "title", "affected", "alerts", "team", "assignee"];
+    listed(&columns, list, row, nothing)
 }
 
-/// `gold resolution running, 75 % used, by 2026-11-24 07:02`.
-fn clocks(record: &Value) -> String {
-    let one = |promise: &Value| {
-        let by = at(promise, "deadline");
-        let by = if by.is_empty() { by } else { format!(", by {by}") };
-        format!("{} {} {}, {} % used{by}", text(promise, "name"), text(promise, "target"), text(promise, "state"), text(promise, "percent"))
-    };
-    record["sla"].as_array().into_iter().flatten().map(one).collect::<Vec<_>>().join("; ")
+fn alerts(incident: &IncidentView) -> String {
+    incident.alert_count.to_string()
 }
 
-fn shown(record: &Value, now: Time) -> String {
-    let mut out = format!(
-        "{} {} {}: {}\n",
-        text(record, "id"),
-        text(record, "priority"),
-        text(record, "state").replace('_', " ").to_uppercase(),
-        text(record, "title")
-    );
-    let hurts = record["services"].as_array().into_iter().flatten();
-    let hurts: Vec<String> = hurts.map(|hit| format!("{}: {}", text(hit, "id"), text(hit, "health").replace('_', " "))).collect();
-    let hold = &record["hold"];
+/// `gold resolution: running, 75 % used, by 2026-11-24 07:02:00 CET`.
+fn target(sla: &SlaView, reader: &Reader) -> String {
+    let by = sla.deadline.map_or_else(String::new, |at| format!(", by {}", reader.at(at)));
+    format!("{} {}: {}, {} % used{by}", sla.name, sla.target, sla.state, sla.percent)
+}
+
+fn shown(whole: &WholeIncident, reader: &Reader) -> String {
+    let WholeIncident { incident, alerts, timeline, .. } = whole;
+    let affected: Vec<String> = incident.services.iter().map(|service| format!("{}: {}", service.id, words(service.health))).collect();
+    let targets: Vec<String> = incident.sla.iter().map(|sla| target(sla, reader)).collect();
+    let hold = incident.hold.as_ref().map_or_else(String::new, |hold| {
+        let until = hold.until.map_or_else(String::new, |until| format!(", until {} at most", reader.at(until)));
+        format!("{}{until}", words(&hold.reason))
+    });
+    let state = words(incident.state).to_uppercase();
+    let mut out = format!("{} {} {state}: {}\n", incident.id, incident.priority, one_line(&incident.title));
     for (name, value) in [
-        ("item", text(record, "ci")),
-        ("since", format!("{} ({} ago)", at(record, "opened_at"), ago(record, "opened_at", now))),
-        ("holder", text(record, "assignee")),
-        ("team", text(record, "team")),
-        ("hurts", hurts.join(", ")),
-        ("because", text(record, "because")),
-        ("clocks", clocks(record)),
-        ("rule", text(record, "rule")),
-        ("runbook", text(record, "runbook")),
-        ("parent", text(record, "parent")),
-        ("children", text(record, "children")),
-        ("before", text(record, "recurrence_of")),
-        ("problem", text(record, "problem")),
-        ("on hold", text(hold, "reason").replace('_', " ")),
-        ("resolved", at(record, "resolved_at")),
-        ("by", text(record, "resolved_by")),
-        ("words", text(record, "resolution")),
-        ("version", text(record, "version")),
-        ("page", text(record, "url")),
+        ("ci", incident.ci.clone()),
+        ("since", format!("{} ({} ago)", reader.at(incident.opened_at), reader.ago(incident.opened_at))),
+        ("assignee", maybe(incident.assignee.as_ref())),
+        ("team", maybe(incident.team.as_ref())),
+        ("affected", affected.join(", ")),
+        ("because", incident.because.clone()),
+        ("SLA", targets.join("; ")),
+        ("rule", incident.rule.clone()),
+        ("runbook", maybe(incident.runbook.as_ref())),
+        ("parent", maybe(incident.parent.as_ref())),
+        ("children", joined(&incident.children)),
+        ("recurrence of", maybe(incident.recurrence_of.as_ref())),
+        ("problem", maybe(incident.problem.as_ref())),
+        ("on hold", hold),
+        ("resolved", reader.maybe_at(incident.resolved_at)),
+        ("resolved by", maybe(incident.resolved_by.as_ref())),
+        ("resolution", maybe(incident.resolution.as_ref())),
+        ("version", incident.version.to_string()),
+        ("page", incident.url.clone()),
     ] {
         out += &line(name, &value);
     }
-    let alert = |alert: &Value| {
-        vec![text(alert, "id"), text(alert, "state"), text(alert, "role"), text(alert, "name"), text(alert, "ci"), text(alert, "because")]
+    let row = |alert: &MemberView| {
+        vec![
+            alert.id.to_string(),
+            alert.state.to_string(),
+            alert.role.to_string(),
+            alert.name.clone(),
+            alert.ci.clone(),
+            alert.because.clone(),
+        ]
     };
-    let alerts = record["alerts"].as_array().into_iter().flatten().map(alert).collect();
-    out += &format!("\n{}", table(&["alert", "state", "role", "name", "item", "because"], alerts, "no alerts"));
-    out.push('\n');
-    for entry in record["timeline"].as_array().into_iter().flatten() {
-        let because = plain(&entry["because"]);
-        let because = if because.is_empty() { because } else { format!(" ({because})") };
-        out += &format!("{}  {}: {}{because}\n", at(entry, "at"), text(entry, "actor"), text(entry, "what"));
+    let rows = alerts.iter().map(row).collect();
+    out += &format!("\n{}\n", table(&["alert", "state", "role", "name", "ci", "because"], rows, "no alerts"));
+    out + &reader.timeline(timeline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::read;
+
+    fn incident() -> Value {
+        serde_json::from_str(r#"{
+            "id": "INC0000007", "version": 4, "state": "on_hold", "priority": "P2", "priority_by_hand": false, "impact": "high", "urgency": "medium",
+            "title": "db-1 does not answer", "realm": "main", "ci": "db-1", "ci_known": true,
+            "services": [{"id": "shop", "tier": "gold", "health": "at_risk"}], "team": "dba", "assignee": "anna", "rule": "any", "group": "db-1",
+            "because": "no upstream alert is firing", "parent": null, "children": [], "recurrence_of": null, "cause": null, "symptoms": 0,
+            "alert_count": 3, "muted": false, "major": false, "reopened": 0,
+            "hold": {"reason": "waiting_for_vendor", "until": "2026-11-24T06:00:00.000Z"}, "problem": null, "runbook": null,
+            "began_at": "2026-11-24T02:59:00.000Z", "opened_at": "2026-11-24T03:00:00.000Z", "acknowledged_at": null, "resolved_at": null,
+            "resolved_by": null, "resolution": null, "closed_at": null, "updated_at": "2026-11-24T03:00:00.000Z", "url": "http://w/i/INC0000007",
+            "sla": [], "alerts": [], "timeline": [{"at": "2026-11-24T03:00:00.000Z", "what": "opened", "because": null, "actor": "watchkeeper"}],
+            "timeline_total": 1, "told": []
+        }"#)
+        .expect("it is JSON")
     }
-    out
+
+    fn reader() -> Reader {
+        Reader::utc(Time::parse_rfc3339("2026-11-24T04:00:00Z").expect("it is a time"))
+    }
+
+    #[test]
+    fn an_incident_reads_as_an_operator_speaks() {
+        let whole: WholeIncident = read(incident()).expect("it is one");
+        insta::assert_snapshot!(shown(&whole, &reader()), @r"
+        INC0000007 P2 ON HOLD: db-1 does not answer
+        ci            db-1
+        since         2026-11-24 03:00:00 UTC (1 h ago)
+        assignee      anna
+        team          dba
+        affected      shop: at risk
+        because       no upstream alert is firing
+        rule          any
+        on hold       waiting for vendor, until 2026-11-24 06:00:00 UTC at most
+        version       4
+        page          http://w/i/INC0000007
+
+        no alerts
+
+        2026-11-24 03:00:00 UTC  watchkeeper: opened
+        ");
+    }
+
+    #[test]
+    fn a_list_of_incidents_says_what_is_urgent_and_an_empty_one_what_is_not_there() {
+        let list: Page<IncidentView> = read(serde_json::json!({ "items": [incident()], "next": null })).expect("it is one");
+        let drawn = table_of(&list, "no open incidents", &reader());
+        let columns: Vec<&str> = drawn.lines().next().unwrap_or_default().split_whitespace().collect();
+        assert_eq!(columns, ["ID", "PRIO", "STATE", "SINCE", "CI", "TITLE", "AFFECTED", "ALERTS", "TEAM", "ASSIGNEE"]);
+        assert!(drawn.contains("INC0000007") && drawn.contains("on hold") && drawn.contains("1 h"), "{drawn}");
+        let nothing = Page::<IncidentView> { items: Vec::new(), next: None };
+        assert_eq!(table_of(&nothing, "no open incidents", &reader()), "no open incidents\n");
+    }
+
+    #[test]
+    fn what_a_daemon_of_another_version_answers_is_named_with_its_place() {
+        let mut other = incident();
+        other["state"] = "asleep".into();
+        let failure = read::<WholeIncident>(other).expect_err("no such state");
+        assert!(failure.text.contains("asleep") && failure.text.contains("another version"), "{}", failure.text);
+    }
 }

@@ -1,19 +1,20 @@
-//! `kafka …`: what an operator says about the topics that are read.
+//! `kafka …`: the Kafka topics that are read.
 
 use clap::Subcommand;
 use serde_json::json;
+use watchkeeper_engine::text::one_line;
 
 use super::client::{Client, Output, part};
-use super::table::text;
-use super::{json_text, print};
+use super::table::show;
 use crate::app::Failure;
+use crate::view::AcceptedView;
 
 /// What is done with topics.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Says that the cluster that answers is the one a topic is meant to be read from: it is read from its earliest record on.
+    /// Accept the cluster that answers as the one a topic is read from, from its earliest record on
     Accept {
-        /// The topic.
+        /// The topic
         topic: String,
     },
 }
@@ -22,10 +23,8 @@ pub(super) enum Verb {
 pub(super) fn run(client: &Client, output: Output, verb: Verb) -> Result<(), Failure> {
     let Verb::Accept { topic } = verb;
     let answer = client.post(&format!("/api/v1/sources/{}/accept", part(&topic)), &json!({}))?;
-    print(&match output {
-        Output::Json => json_text(&answer),
-        Output::Table if answer["changed"] == true => format!("{topic} is read from cluster {} from now on\n", text(&answer, "cluster")),
-        Output::Table => format!("{topic} is not stopped for another cluster; nothing changed\n"),
-    });
-    Ok(())
+    show(output, answer, |AcceptedView { cluster, .. }| match cluster {
+        Some(cluster) => format!("{topic} is read from cluster {} from now on\n", one_line(cluster)),
+        None => format!("{topic} is not stopped for another cluster; nothing changed\n"),
+    })
 }

@@ -1,82 +1,83 @@
-//! `problem …`: what keeps coming back: lists, records, and what an operator does to one.
+//! `problem …`: what keeps coming back: lists, records, and the commands to one.
 
 use clap::Subcommand;
-use serde_json::{Value, json};
-use watchkeeper_engine::time::Time;
+use serde_json::Value;
+use watchkeeper_engine::command::ProblemCommand;
+use watchkeeper_engine::text::one_line;
 
 use super::client::{Client, Output, part};
-use super::incident::said;
-use super::table::{ago, at, items, line, more, plain, table, text};
-use super::{json_text, print};
+use super::incident::body;
+use super::table::{Reader, line, listed, maybe, show, table, words};
 use crate::app::Failure;
+use crate::view::{OutageView, Page, ProblemView, WholeProblem};
 
 /// What is done with problems.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Lists problems, the newest first.
+    /// List problems, the newest first
     List {
-        /// `open`, `all`, or a state: new investigating known_error fix_in_progress resolved closed.
+        /// `open`, `all`, or states: new investigating known_error fix_in_progress resolved closed
         #[arg(long, default_value = "open")]
         state: String,
-        /// Items.
+        /// CIs at fault
         #[arg(long)]
         ci: Option<String>,
-        /// Teams that own the item.
+        /// Teams that own them
         #[arg(long)]
         owner: Option<String>,
-        /// How many: 1 to 1000.
+        /// How many: 1 to 1000
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
-    /// Shows one: its outages, what helped, its timeline.
+    /// Show a problem: its outages, its workaround, its timeline
     Show {
-        /// Such as PRB0000004.
+        /// Such as PRB0000004
         id: String,
     },
-    /// Somebody has it.
+    /// Assign a problem to a person or a team
     Assign {
         #[command(flatten)]
         id: Id,
-        /// Who.
+        /// Person or team
         to: String,
     },
-    /// Writes something down.
+    /// Add a note to a problem's timeline
     Note {
         #[command(flatten)]
         id: Id,
-        /// What.
+        /// Text of the note
         #[arg(required = true)]
         text: Vec<String>,
     },
-    /// You look for its cause.
+    /// Start looking for a problem's cause
     Investigate(Id),
-    /// Its cause is known, and what helps until it is gone.
+    /// Record that a problem's cause is known, with a workaround
     KnownError {
         #[command(flatten)]
         id: Id,
-        /// What helps.
+        /// The workaround: what helps until the cause is gone
         #[arg(required = true)]
         workaround: Vec<String>,
     },
-    /// The fix is under way.
+    /// Record that the fix of a problem is under way
     Fix {
         #[command(flatten)]
         id: Id,
-        /// Which.
+        /// Which fix
         words: Vec<String>,
     },
-    /// It is fixed: it closes after a quiet time, or reopens as a fix that failed.
+    /// Resolve a problem: it closes after a quiet time, or reopens as a fix that failed
     Resolve {
         #[command(flatten)]
         id: Id,
-        /// By what.
+        /// How it was fixed
         words: Vec<String>,
     },
-    /// It is history, fixed or not.
+    /// Close a problem, fixed or not
     Close {
         #[command(flatten)]
         id: Id,
-        /// Why.
+        /// Why
         words: Vec<String>,
     },
 }
@@ -84,90 +85,91 @@ pub(super) enum Verb {
 /// The problem of a command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Id {
-    /// Such as PRB0000004.
+    /// Such as PRB0000004
     id: String,
-    /// Only if it is still at this version.
+    /// Only if it is still at this version
     #[arg(long, value_name = "VERSION")]
     if_version: Option<u64>,
 }
 
 /// Does it.
-pub(super) fn run(client: &Client, output: Output, verb: Verb, now: Time) -> Result<(), Failure> {
-    let joined = |words: Vec<String>| words.join(" ");
-    match verb {
+pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) -> Result<(), Failure> {
+    let one_text = |words: Vec<String>| words.join(" ");
+    let (id, command) = match verb {
         Verb::List { state, ci, owner, limit } => {
+            let is_all_open = state == "open" && ci.is_none() && owner.is_none();
             let mut query = vec![("state", state), ("limit", limit.to_string())];
             query.extend([("ci", ci), ("owner", owner)].into_iter().filter_map(|(name, value)| Some((name, value?))));
-            let list = client.get("/api/v1/problems", &query)?;
-            print(&if output == Output::Json { json_text(&list) } else { listed(&list, now) });
-            Ok(())
+            let nothing = if is_all_open { "no open problems" } else { "no problem matches" };
+            return show(output, client.get("/api/v1/problems", &query)?, |list| table_of(list, nothing, reader));
         }
         Verb::Show { id } => {
-            let record = client.get(&format!("/api/v1/problems/{}", part(&id)), &[])?;
-            print(&if output == Output::Json { json_text(&record) } else { shown(&record, now) });
-            Ok(())
+            return show(output, client.get(&format!("/api/v1/problems/{}", part(&id)), &[])?, |problem| shown(problem, reader));
         }
-        Verb::Assign { id, to } => command(client, output, &id, "assign", &json!({ "to": to })),
-        Verb::Note { id, text } => command(client, output, &id, "note", &json!({ "text": joined(text) })),
-        Verb::Investigate(id) => command(client, output, &id, "investigate", &json!({})),
-        Verb::KnownError { id, workaround } => command(client, output, &id, "known_error", &json!({ "workaround": joined(workaround) })),
-        Verb::Fix { id, words } => command(client, output, &id, "fix", &json!({ "words": joined(words) })),
-        Verb::Resolve { id, words } => command(client, output, &id, "resolve", &json!({ "words": joined(words) })),
-        Verb::Close { id, words } => command(client, output, &id, "close", &json!({ "words": joined(words) })),
-    }
+        Verb::Assign { id, to } => (id, ProblemCommand::Assign { to }),
+        Verb::Note { id, text } => (id, ProblemCommand::Note { text: one_text(text) }),
+        Verb::Investigate(id) => (id, ProblemCommand::Investigate {}),
+        Verb::KnownError { id, workaround } => (id, ProblemCommand::KnownError { workaround: one_text(workaround) }),
+        Verb::Fix { id, words } => (id, ProblemCommand::Fix { words: one_text(words) }),
+        Verb::Resolve { id, words } => (id, ProblemCommand::Resolve { words: one_text(words) }),
+        Verb::Close { id, words } => (id, ProblemCommand::Close { words: one_text(words) }),
+    };
+    let word = command.verb().word();
+    let path = format!("/api/v1/problems/{}/{word}", part(&id.id));
+    said(output, client.command(&path, &body(&command)[word], id.if_version)?)
 }
 
-fn command(client: &Client, output: Output, id: &Id, word: &str, body: &Value) -> Result<(), Failure> {
-    said(output, &client.command(&format!("/api/v1/problems/{}/{word}", part(&id.id)), body, id.if_version)?);
-    Ok(())
+/// Says how a problem is after a command.
+fn said(output: Output, answer: Value) -> Result<(), Failure> {
+    show(output, answer, |ProblemView { id, state, assignee, title, .. }| {
+        let assignee = assignee.as_deref().map_or_else(String::new, |assignee| format!(", assigned to {assignee}"));
+        format!("{id} is {}{}: {}\n", words(state), one_line(&assignee), one_line(title))
+    })
 }
 
-fn listed(list: &Value, now: Time) -> String {
-    let row = |item: &Value| {
+fn table_of(list: &Page<ProblemView>, nothing: &str, reader: &Reader) -> String {
+    let row = |problem: &ProblemView| {
         vec![
-            text(item, "id"),
-            text(item, "state").replace('_', " "),
-            ago(item, "opened_at", now),
-            text(item, "title"),
-            text(item, "incident_count"),
-            text(item, "fixes_failed"),
-            text(item, "team"),
-            text(item, "assignee"),
+            problem.id.to_string(),
+            words(problem.state),
+            reader.ago(problem.opened_at),
+            problem.title.clone(),
+            problem.incident_count.to_string(),
+            problem.fixes_failed.to_string(),
+            maybe(problem.team.as_ref()),
+            maybe(problem.assignee.as_ref()),
         ]
     };
-    let columns = ["id", "state", "since", "title", "outages", "failed fixes", "team", "assignee"];
-    table(&columns, items(list).iter().map(row).collect(), "no such problem") + more(list)
+    listed(&["id", "state", "since", "title", "outages", "failed fixes", "team", "assignee"], list, row, nothing)
 }
 
-fn shown(record: &Value, now: Time) -> String {
-    let state = text(record, "state").replace('_', " ").to_uppercase();
-    let mut out = format!("{} {state}: {}\n", text(record, "id"), text(record, "title"));
+/// A problem with its outages and its timeline.
+pub(super) fn shown(whole: &WholeProblem, reader: &Reader) -> String {
+    let WholeProblem { problem, outages, timeline, .. } = whole;
+    let mut out = format!("{} {}: {}\n", problem.id, words(problem.state).to_uppercase(), one_line(&problem.title));
     for (name, value) in [
-        ("item", text(record, "ci")),
-        ("since", format!("{} ({} ago)", at(record, "opened_at"), ago(record, "opened_at", now))),
-        ("holder", text(record, "assignee")),
-        ("team", text(record, "team")),
-        ("outages", text(record, "incident_count")),
-        ("because", text(record, "because")),
-        ("same", text(record, "same")),
-        ("rule", text(record, "rule")),
-        ("until fixed", text(record, "workaround")),
-        ("resolved", at(record, "resolved_at")),
-        ("by", text(record, "resolved_by")),
-        ("words", text(record, "resolution")),
-        ("closes", at(record, "closes_at")),
-        ("version", text(record, "version")),
-        ("page", text(record, "url")),
+        ("ci", problem.ci.clone()),
+        ("since", format!("{} ({} ago)", reader.at(problem.opened_at), reader.ago(problem.opened_at))),
+        ("assignee", maybe(problem.assignee.as_ref())),
+        ("team", maybe(problem.team.as_ref())),
+        ("outages", problem.incident_count.to_string()),
+        ("because", problem.because.clone()),
+        ("in common", problem.same.clone()),
+        ("rule", problem.rule.clone()),
+        ("workaround", maybe(problem.workaround.as_ref())),
+        ("resolved", reader.maybe_at(problem.resolved_at)),
+        ("resolved by", maybe(problem.resolved_by.as_ref())),
+        ("resolution", maybe(problem.resolution.as_ref())),
+        ("closes", reader.maybe_at(problem.closes_at)),
+        ("version", problem.version.to_string()),
+        ("page", problem.url.clone()),
     ] {
         out += &line(name, &value);
     }
-    let outage = |outage: &Value| vec![text(outage, "incident"), at(outage, "at"), at(outage, "ended_at"), text(outage, "words")];
-    let outages = record["outages"].as_array().into_iter().flatten().map(outage).collect();
-    out += &format!("\n{}\n", table(&["outage", "began", "ended", "what helped"], outages, "no outages"));
-    for entry in record["timeline"].as_array().into_iter().flatten() {
-        let because = plain(&entry["because"]);
-        let because = if because.is_empty() { because } else { format!(" ({because})") };
-        out += &format!("{}  {}: {}{because}\n", at(entry, "at"), text(entry, "actor"), text(entry, "what"));
-    }
-    out
+    let row = |outage: &OutageView| {
+        vec![outage.incident.to_string(), reader.at(outage.at), reader.maybe_at(outage.ended_at), maybe(outage.words.as_ref())]
+    };
+    let rows = outages.iter().map(row).collect();
+    out += &format!("\n{}\n", table(&["outage", "began", "ended", "how it was fixed"], rows, "no outages"));
+    out + &reader.timeline(timeline)
 }

@@ -1,39 +1,36 @@
 //! `schedules`: what comes again by the clock.
 
-use serde_json::Value;
-
 use super::client::{Client, Output};
-use super::table::{at, items, table, text};
-use super::{json_text, print};
+use super::table::{Reader, listed, show};
 use crate::app::Failure;
+use crate::view::{Page, RunView, ScheduleView};
 
 /// `schedules`.
-pub(super) fn schedules(client: &Client, output: Output) -> Result<(), Failure> {
-    let list = client.get("/api/v1/schedules", &[])?;
-    let row = |item: &Value| {
-        let next = item["next"].as_array().into_iter().flatten().map(|next| at(&serde_json::json!({ "at": next }), "at"));
+pub(super) fn schedules(client: &Client, output: Output, reader: &Reader) -> Result<(), Failure> {
+    let row = |schedule: &ScheduleView| {
+        let next: Vec<String> = schedule.next.iter().map(|at| reader.at(*at)).collect();
         vec![
-            text(item, "kind"),
-            text(item, "name"),
-            text(item, "cron"),
-            text(item, "zone"),
-            last(&item["last_run"]),
-            next.collect::<Vec<_>>().join("\n"),
+            schedule.kind.clone(),
+            schedule.name.clone(),
+            schedule.cron.clone(),
+            schedule.zone.clone(),
+            last(schedule.last_run.as_ref(), reader),
+            next.join("\n"),
         ]
     };
     let columns = ["kind", "name", "cron", "zone", "last run", "next runs"];
-    print(&match output {
-        Output::Json => json_text(&list),
-        Output::Table => table(&columns, items(&list).iter().map(row).collect(), "nothing comes again by the clock"),
-    });
-    Ok(())
+    show(output, client.get("/api/v1/schedules", &[])?, |list: &Page<ScheduleView>| {
+        listed(&columns, list, row, "nothing comes again by the clock")
+    })
 }
 
 /// When it last ran, and for which instants where it was late.
-fn last(run: &Value) -> String {
-    match run["instants"].as_u64() {
+fn last(run: Option<&RunView>, reader: &Reader) -> String {
+    match run {
         None => "never".to_owned(),
-        Some(1) => at(run, "at"),
-        Some(instants) => format!("{} for {instants} from {} to {}", at(run, "at"), at(run, "first"), at(run, "last")),
+        Some(run) if run.instants == 1 => reader.at(run.at),
+        Some(run) => {
+            format!("{} for {} from {} to {}", reader.at(run.at), run.instants, reader.at(run.first), reader.at(run.last))
+        }
     }
 }

@@ -1,73 +1,78 @@
 //! `silence …`: what is recorded without being told, as Alertmanager's API keeps it.
 
 use clap::Subcommand;
-use serde_json::{Value, json};
 use watchkeeper_engine::source::nearest;
 use watchkeeper_engine::time::{Span, Time};
 
 use super::client::{Client, Output, part};
-use super::table::{ago, table, text};
-use super::{json_text, print};
+use super::incident::body;
+use super::print;
+use super::table::{Reader, show, table};
 use crate::app::Failure;
+use crate::view::{MatcherView, PostableSilence, SilenceMade, SilenceView};
 
 /// What is done with silences.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Makes one: all matchers must hold, as in `alertname="DiskFull" site=~"ber.*"`.
+    /// Silence alerts that match: all matchers must hold, as in `alertname="DiskFull" site=~"ber.*"`
     Add {
-        /// NAME=VALUE, NAME!=VALUE, NAME=~REGEX or NAME!~REGEX; quotes around the value may be left out.
+        /// NAME=VALUE, NAME!=VALUE, NAME=~REGEX or NAME!~REGEX; quotes around the value may be left out
         #[arg(required = true)]
         matchers: Vec<String>,
-        /// For how long, such as 2h.
+        /// For how long, such as 2h
         #[arg(long = "for", value_name = "DURATION", required_unless_present = "until")]
         for_: Option<String>,
-        /// Until when, RFC 3339.
+        /// Until when, RFC 3339
         #[arg(long, conflicts_with = "for_")]
         until: Option<String>,
-        /// From when, RFC 3339; now unless given.
+        /// From when, RFC 3339; now unless given
         #[arg(long)]
         from: Option<String>,
-        /// Why: whoever wonders reads it.
+        /// Why
         #[arg(long)]
         comment: String,
     },
-    /// Lists those that hold or will hold.
+    /// List silences that are active or pending
     List {
-        /// Also those that are over.
+        /// Also expired ones
         #[arg(long)]
         expired: bool,
     },
-    /// Ends one at once.
+    /// End a silence at once
     Expire {
-        /// Its id, as `silence list` shows it.
+        /// Its id, as `silence list` shows it
         id: String,
     },
 }
 
 /// Does it.
-pub(super) fn run(client: &Client, output: Output, verb: Verb, now: Time) -> Result<(), Failure> {
+pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) -> Result<(), Failure> {
     match verb {
         Verb::Add { matchers, for_, until, from, comment } => {
-            let matchers: Vec<Value> = matchers.iter().map(|text| matcher(text)).collect::<Result<_, _>>()?;
-            let starts_at = from.as_deref().map_or(Ok(now), moment)?;
+            let matchers: Vec<MatcherView> = matchers.iter().map(|text| matcher(text)).collect::<Result<_, _>>()?;
+            let starts_at = from.as_deref().map_or(Ok(reader.now), moment)?;
             let ends_at = match (&for_, &until) {
                 (Some(span), _) => starts_at + Span::parse(span).map_err(|fault| usage(fault.to_string()))?,
                 (None, Some(until)) => moment(until)?,
                 (None, None) => return Err(usage("say how long: --for 2h, or --until with a moment".to_owned())),
             };
-            let body = json!({
-                "matchers": matchers, "startsAt": starts_at.rfc3339(), "endsAt": ends_at.rfc3339(), "comment": comment,
-                "createdBy": std::env::var("USER").unwrap_or_default(),
-            });
-            let made = client.post("/api/v2/silences", &body)?;
-            print(&match output {
-                Output::Json => json_text(&made),
-                Output::Table => format!("silence {} holds until {}\n", text(&made, "silenceID"), ends_at.rfc3339()),
-            });
+            let silence = PostableSilence {
+                id: None,
+                matchers,
+                starts_at: Some(starts_at),
+                ends_at,
+                created_by: std::env::var("USER").unwrap_or_default(),
+                comment,
+            };
+            show(output, client.post("/api/v2/silences", &body(&silence))?, |SilenceMade { silence_id }| {
+                format!("silence {silence_id} holds until {}\n", reader.at(ends_at))
+            })?;
         }
         Verb::List { expired } => {
-            let list = client.get("/api/v2/silences", &[("expired", expired.to_string())])?;
-            print(&if output == Output::Json { json_text(&list) } else { listed(&list, now) });
+            let nothing = if expired { "no silences" } else { "no active silences" };
+            show(output, client.get("/api/v2/silences", &[("expired", expired.to_string())])?, |list: &Vec<SilenceView>| {
+                listed(list, nothing, reader)
+            })?;
         }
         Verb::Expire { id } => {
             client.delete(&format!("/api/v2/silence/{}", part(&id)))?;
@@ -77,34 +82,32 @@ pub(super) fn run(client: &Client, output: Output, verb: Verb, now: Time) -> Res
     Ok(())
 }
 
-fn listed(list: &Value, now: Time) -> String {
-    let row = |silence: &Value| {
+fn listed(list: &[SilenceView], nothing: &str, reader: &Reader) -> String {
+    let row = |silence: &SilenceView| {
         vec![
-            text(silence, "id"),
-            text(&silence["status"], "state"),
-            ago(silence, "endsAt", now),
-            silence["matchers"].as_array().into_iter().flatten().map(shown).collect::<Vec<_>>().join(" "),
-            text(silence, "createdBy"),
-            text(silence, "comment"),
+            silence.id.clone(),
+            silence.status.state.clone(),
+            reader.ago(silence.ends_at),
+            silence.matchers.iter().map(shown).collect::<Vec<_>>().join(" "),
+            silence.created_by.clone(),
+            silence.comment.clone(),
         ]
     };
-    let rows = list.as_array().into_iter().flatten().map(row).collect();
-    table(&["id", "state", "ends", "matchers", "by", "comment"], rows, "no silence holds")
+    table(&["id", "state", "ends", "matchers", "by", "comment"], list.iter().map(row).collect(), nothing)
 }
 
-fn shown(matcher: &Value) -> String {
-    let flag = |name: &str, default: bool| matcher[name].as_bool().unwrap_or(default);
-    let operator = match (flag("isEqual", true), flag("isRegex", false)) {
+fn shown(matcher: &MatcherView) -> String {
+    let operator = match (matcher.is_equal, matcher.is_regex) {
         (true, false) => "=",
         (true, true) => "=~",
         (false, false) => "!=",
         (false, true) => "!~",
     };
-    format!("{}{operator}\"{}\"", text(matcher, "name"), text(matcher, "value"))
+    format!("{}{operator}\"{}\"", matcher.name, matcher.value)
 }
 
 /// A matcher as people type it; the daemon checks the name and the regex.
-fn matcher(given: &str) -> Result<Value, Failure> {
+fn matcher(given: &str) -> Result<MatcherView, Failure> {
     let at = given.find(['=', '!']).ok_or_else(|| no_matcher(given))?;
     let (name, rest) = given.split_at(at);
     let operators = [("=~", true, true), ("!~", false, true), ("!=", false, false), ("=", true, false)];
@@ -114,7 +117,7 @@ fn matcher(given: &str) -> Result<Value, Failure> {
     if name.trim().is_empty() {
         return Err(no_matcher(given));
     }
-    Ok(json!({ "name": name.trim(), "value": bare, "isRegex": is_regex, "isEqual": is_equal }))
+    Ok(MatcherView { name: name.trim().to_owned(), value: bare.to_owned(), is_regex, is_equal })
 }
 
 fn no_matcher(given: &str) -> Failure {
@@ -137,7 +140,7 @@ mod tests {
 
     #[test]
     fn matchers_are_read_with_and_without_quotes() {
-        let of = |text: &str| matcher(text).map(|value| shown(&value)).map_err(|failure| failure.code);
+        let of = |text: &str| matcher(text).map(|matcher| shown(&matcher)).map_err(|failure| failure.code);
         assert_eq!(of("alertname=DiskFull"), Ok("alertname=\"DiskFull\"".to_owned()));
         assert_eq!(of("site=~\"ber.*\""), Ok("site=~\"ber.*\"".to_owned()));
         assert_eq!(of("site!~ber"), Ok("site!~\"ber\"".to_owned()));

@@ -7,8 +7,10 @@ use axum::response::Response;
 use serde_json::json;
 
 use watchkeeper_engine::command::{IncidentCommand, IncidentVerb, OpenIncident};
-use watchkeeper_engine::event::{Action, Reply, Report};
+use watchkeeper_engine::event::{Action, Reply, Report, World};
 use watchkeeper_engine::ids::IncidentId;
+use watchkeeper_engine::source::nearest;
+use watchkeeper_engine::text::one_line;
 
 use super::body::Body;
 use super::idempotency::Once;
@@ -31,9 +33,51 @@ pub(super) async fn incident(
     let verb = IncidentVerb::from_word(&command).ok_or_else(|| no_command(&command, IncidentVerb::WORDS))?;
     let expected = expected(&headers)?;
     let command: IncidentCommand = Body::read(&app, request).await?.command(verb.word(), &[])?;
+    let doubt = match &command {
+        IncidentCommand::Assign { to } => unknown_assignee(&app.world(), to),
+        IncidentCommand::Acknowledge {}
+        | IncidentCommand::Note { .. }
+        | IncidentCommand::Hold { .. }
+        | IncidentCommand::Resume {}
+        | IncidentCommand::Resolve { .. }
+        | IncidentCommand::Reopen { .. }
+        | IncidentCommand::Close {}
+        | IncidentCommand::Detach { .. }
+        | IncidentCommand::Priority { .. }
+        | IncidentCommand::Merge { .. } => None,
+    };
     let action = Action::of_incident(number, command, app.now())?;
     let reply = app.command(&who, once.as_deref(), expected, action).await?;
-    answer(&app, &id, verb, reply).await
+    Ok(doubted(answer(&app, &id, verb, reply).await?, doubt))
+}
+
+/// A header that says what is odd about what was done.
+pub const WARNING: &str = "x-watchkeeper-warning";
+
+fn doubted(mut response: Response, doubt: Option<String>) -> Response {
+    if let Some(value) = doubt.and_then(|doubt| HeaderValue::from_str(&one_line(&doubt)).ok()) {
+        response.headers_mut().insert(WARNING, value);
+    }
+    response
+}
+
+/// An assignee whom the CMDB does not know, where it knows people or teams at all: nobody is notified of such a one.
+pub(super) fn unknown_assignee(world: &World, to: &str) -> Option<String> {
+    let inventory = world.cmdb.inventory();
+    let known: Vec<&str> =
+        inventory.people.values().map(|person| person.id.as_str()).chain(inventory.teams.values().map(|team| team.id.as_str())).collect();
+    let is_known = known.is_empty() || known.iter().any(|known| known.eq_ignore_ascii_case(to));
+    (!is_known).then(|| format!("{to} is neither a person nor a team of the CMDB{}", nearest_of(to, &known)))
+}
+
+/// A CI that the CMDB does not know.
+fn unknown_ci(world: &World, ci: &str) -> Option<String> {
+    let known: Vec<&str> = world.cmdb.items().map(|ci| ci.id.as_str()).collect();
+    (!known.is_empty() && world.cmdb.find(ci).is_none()).then(|| format!("no CI has the id or alias {ci}{}", nearest_of(ci, &known)))
+}
+
+fn nearest_of(given: &str, known: &[&str]) -> String {
+    nearest(given, known.iter().copied()).map_or_else(String::new, |near| format!("; did you mean {near}?"))
 }
 
 /// A command of a path that is none; 404 with the nearest known one.
@@ -49,6 +93,7 @@ pub(super) async fn open(
     request: Request<HttpBody>,
 ) -> Result<Response, ApiError> {
     let report = Report::try_from(Body::read(&app, request).await?.typed::<OpenIncident>()?)?;
+    let doubt = unknown_ci(&app.world(), &report.ci);
     match app.command(&who, once.as_deref(), None, Action::ReportIncident { report }).await? {
         Reply::Done { id, .. } => {
             let whole = whole(&app, &id).await?;
@@ -56,7 +101,7 @@ pub(super) async fn open(
             *response.status_mut() = StatusCode::CREATED;
             let place = HeaderValue::from_str(&format!("/api/v1/incidents/{id}")).expect("an id is a header");
             response.headers_mut().insert(header::LOCATION, place);
-            Ok(response)
+            Ok(doubted(response, doubt))
         }
         Reply::Invalid(refused) => Err(refused.into()),
         Reply::NotFound { .. } | Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Taken(_) | Reply::Adopted => {

@@ -40,6 +40,8 @@ use crate::view::{
 };
 use paging::LIST;
 
+pub use commands::WARNING;
+
 /// The endpoints of this folder.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let read = Access::Listener(Need::Read);
