@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watchkeeper_engine::block::Block;
+use watchkeeper_engine::expr::Dearest;
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::state::rows::Row;
 
@@ -38,6 +39,8 @@ pub struct Measured {
     pub letters: usize,
     /// Dead letters that went for want of room.
     pub letters_dropped: u64,
+    /// The dearest rule, where conditions were given up because all together had cost too much.
+    pub dearest: Option<Dearest>,
     /// How long it took to write.
     pub took: Duration,
 }

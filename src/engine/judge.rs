@@ -9,8 +9,9 @@ use crate::decide::rate;
 use crate::decide::rule;
 use crate::decide::suppress::{self, Suppressed};
 use crate::event::World;
-use crate::expr::View;
+use crate::expr::{Budget, Dearest, View};
 use crate::ids::IncidentId;
+use crate::limits;
 use crate::model::alert::{Alert, CiRef};
 use crate::model::incident::Incident;
 use crate::policy::correlate::Correlate;
@@ -38,6 +39,8 @@ pub struct Matched<'a> {
     pub identified: Identified,
     /// Its rule, and what that says of it.
     pub rule: rule::Matched<'a>,
+    /// The dearest rule of the batch, where not all conditions were looked at because together they had cost too much.
+    pub given_up: Option<Dearest>,
     /// Until when it must keep firing before it is judged; `None`: it is judged at once.
     pub pending_until: Option<Time>,
 }
@@ -45,9 +48,12 @@ pub struct Matched<'a> {
 /// Ties an alert to its CI and rule. `began` is when it began to fire, where it only just did: then it waits for the rule's `for`.
 pub fn matched<'a>(state: &State, world: &'a World, view: View<'_>, began: Option<Time>, now: Time) -> Matched<'a> {
     let identified = identify::identify(world, &view);
-    let rule = rule::matched(world, &sight::with_ci(view, state, world, &identified.ci));
+    let view = sight::with_ci(view, state, world, &identified.ci);
+    let before = view.budget.map_or(0, Budget::refused);
+    let rule = rule::matched(world, &view);
+    let given_up = view.budget.filter(|budget| budget.refused() > before).and_then(Budget::dearest);
     let pending_until = began.map(|began| began + rule.rule.hold_for).filter(|until| *until > now);
-    Matched { identified, rule, pending_until }
+    Matched { identified, rule, given_up, pending_until }
 }
 
 impl Matched<'_> {
@@ -60,11 +66,16 @@ impl Matched<'_> {
         Step { what, outcome: sight::item_name(world, &self.identified.ci).to_owned(), because: self.identified.because.clone() }
     }
 
-    /// Its rule, and how long it has to keep firing.
+    /// Its rule, whether all conditions were looked at for it, and how long it has to keep firing.
     pub fn rule_steps(&self) -> Vec<Step> {
         let rule::Matched { rule, means, explains, urgency } = &self.rule;
         let because = format!("means {means}, explains {explains}, urgency {urgency}");
         let mut steps = vec![Step { what: "rule", outcome: rule.name.clone(), because }];
+        if let Some(dearest) = &self.given_up {
+            let (max, rule) = (limits::BATCH_ELEMENTS_MAX, &dearest.rule);
+            let because = format!("conditions of a batch look at {max} elements in sum; the dearest rule is {rule}");
+            steps.push(Step { what: "conditions", outcome: "not all looked at".to_owned(), because });
+        }
         if self.pending_until.is_some() {
             let because = Because::Waits { hold: rule.hold_for }.to_string();
             steps.push(Step { what: "pending", outcome: rule.hold_for.words(), because });

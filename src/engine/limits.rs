@@ -100,6 +100,12 @@ pub const REGEX_BYTES_MAX: usize = 1 << 20;
 pub const NESTED_LOOPS_MAX: usize = 2;
 /// Elements that one evaluation visits in `exists` and `all`; beyond it the evaluation fails, and does not match.
 pub const ELEMENTS_MAX: u32 = 100_000;
+/// Elements of one evaluation that cost nothing of the batch's budget: nearly every list that people write is shorter.
+pub const ELEMENTS_FREE: u32 = 16;
+/// Elements that all conditions of one batch visit in `exists` and `all`, beyond the free ones: about 25 ms of the writer, half of what a batch may take.
+pub const BATCH_ELEMENTS_MAX: u32 = 250_000;
+/// Elements that one evaluation may visit by its text alone before `check` warns of it: a hundred alerts would use up the batch's budget.
+pub const ELEMENTS_WARNED: u64 = 2_500;
 /// Bytes that `+` may join; a longer text fails the evaluation.
 pub const TEXT_RESULT_BYTES_MAX: usize = 65_536;
 /// Steps of its last judgements that an alert's row keeps; the oldest go first. A judgement has six, so this is the last five or so.

@@ -29,6 +29,7 @@ pub fn alert<'a>(state: &'a State, cell: &'a AlertCell, now: Time) -> View<'a> {
             starts_at: alert.started_at,
         },
         at: now,
+        budget: Some(&state.budget),
         realm: &alert.realm,
         ..View::default()
     }

@@ -45,6 +45,7 @@ impl Shop {
 
     fn view(&self) -> View<'_> {
         View {
+            budget: None,
             alert: AlertView {
                 name: "HostDown",
                 source: "prom",

@@ -255,3 +255,33 @@ fn the_last_friday_has_one_spelling() {
         assert!(fault.contains(spelling), "{fault}");
     }
 }
+
+/// Every key stands on the page of the CMDB files, in the table of its section, and no other.
+#[test]
+fn the_page_of_the_cmdb_files_knows_exactly_the_keys_that_are_read() {
+    let page = include_str!("../../cmdb/README.md");
+    let schema = files::schema();
+    let keys = |of: &serde_json::Value| -> Vec<String> {
+        let mut keys: Vec<String> = of["properties"].as_object().expect("an object").keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    let items = |section: &str| schema["properties"][section]["items"].clone();
+    let sections = ["people", "teams", "items", "contracts"];
+    assert_eq!(keys(&schema), {
+        let mut known = sections.to_vec();
+        known.sort_unstable();
+        known
+    });
+    let relations = items("items")["properties"]["relations"]["items"].clone();
+    for (section, shape) in sections.map(|section| (section, items(section))).into_iter().chain([("relations", relations)]) {
+        let table = page.split(&format!("\n## {section}\n")).nth(1).unwrap_or_else(|| panic!("a part on {section}"));
+        let rows = table.split("\n## ").next().unwrap_or_default().lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let mut told: Vec<String> = rows.map(str::to_owned).collect();
+        told.sort();
+        assert_eq!(told, keys(&shape), "{section}");
+    }
+    let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let found = files::check_sources(&source(&[SourceFile::new("cmdb/a.yaml", example)]), &Inventory::default(), Default::default()).found;
+    assert!(found.is_empty(), "{found:#?}");
+}

@@ -3,6 +3,7 @@
 mod capacity;
 mod chains;
 mod clocks;
+mod costs;
 mod deadlines;
 mod jobs;
 mod life;

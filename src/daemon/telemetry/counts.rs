@@ -19,6 +19,9 @@ pub(super) fn count(metrics: &Metrics, committed: &Committed) {
     metrics.batch_events.observe(measured.events as f64);
     metrics.block_bytes.inc_by(measured.block_bytes as u64);
     metrics.dead_letters_dropped.inc_by(measured.letters_dropped);
+    if let Some(dearest) = &measured.dearest {
+        metrics.conditions_given_up.with_label_values(&[&dearest.rule]).inc_by(u64::from(dearest.refused));
+    }
     for waited in &measured.waited {
         metrics.acknowledgement_seconds.observe(waited.as_secs_f64());
     }

@@ -25,6 +25,8 @@ const REFUSALS_WITHIN: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     refusals: Refusals,
+    /// When it was last said that conditions are too dear.
+    dearest_at: Option<Instant>,
 }
 
 /// Refused alerts by source: a few are shown, the others counted. A broken sender is worth a line, not eight thousand.
@@ -72,6 +74,15 @@ impl Refusals {
 impl Lines {
     /// Says what a commit did.
     pub(super) fn say(&mut self, committed: &Committed) {
+        let is_news = |at: Instant| at.elapsed() >= REFUSALS_WITHIN;
+        if let (Some(dearest), true) = (&committed.measured.dearest, self.dearest_at.is_none_or(is_news)) {
+            self.dearest_at = Some(Instant::now());
+            let (rule, elements, refused) = (one_line(&dearest.rule), dearest.elements, dearest.refused);
+            warn!(
+                rule,
+                elements, refused, "Conditions were given up because those of a batch had cost too much; this rule is the dearest."
+            );
+        }
         for fact in committed.facts() {
             if let Fact::Alert(alert::Fact::Rejected { source, refused }) = fact {
                 self.refusals.say(source, &refused.to_string(), Instant::now());

@@ -69,6 +69,8 @@ pub struct Metrics {
     pub reloads: IntCounterVec,
     /// Dead letters that are kept.
     pub dead_letters: IntGauge,
+    /// Conditions that were not looked at to their end because those of a batch had cost too much, by the dearest rule.
+    pub conditions_given_up: IntCounterVec,
     /// Dead letters that went for want of room.
     pub dead_letters_dropped: IntCounter,
     /// The offset after the last record that was taken of each Kafka partition.
@@ -134,6 +136,11 @@ impl Metrics {
             reload_success: gauge("watchkeeper_reload_last_success", "Whether the last reload succeeded."),
             reloads: counters("watchkeeper_reloads_total", "Reloads by outcome.", &["outcome"]),
             dead_letters: gauge("watchkeeper_dead_letters", "Inputs that were refused or set aside and are kept."),
+            conditions_given_up: counters(
+                "watchkeeper_conditions_given_up_total",
+                "Conditions that were given up because those of a batch had cost too much, by the dearest rule.",
+                &["rule"],
+            ),
             dead_letters_dropped: counter("watchkeeper_dead_letters_dropped_total", "Dead letters that went because there were too many."),
             kafka_position: gauges(
                 "watchkeeper_kafka_position_offset",

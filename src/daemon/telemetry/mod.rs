@@ -177,6 +177,7 @@ mod tests {
             block_bytes: 10,
             letters: usize::try_from(seq).unwrap_or(0),
             letters_dropped: 0,
+            dearest: None,
             took: Duration::from_millis(1),
         };
         Arc::new(Committed { block, touched: BTreeSet::new(), published, measured })

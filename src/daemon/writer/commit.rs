@@ -50,6 +50,7 @@ impl Writer {
             block_bytes,
             letters: self.letters.len(),
             letters_dropped,
+            dearest: parts.state.budget.dearest(),
             took: began.elapsed(),
         };
 

@@ -57,6 +57,11 @@ impl Expr {
         &self.0.text
     }
 
+    /// How many elements an evaluation may visit, by its text alone.
+    pub fn elements(&self) -> u64 {
+        self.0.ir.elements()
+    }
+
     pub(super) fn ir(&self) -> &Ir {
         &self.0.ir
     }
@@ -111,6 +116,8 @@ fn compile(section: Section, text: &str, fits: impl Fn(Type) -> bool, expected: 
 pub struct Condition {
     matchers: Vec<Matcher>,
     exprs: Vec<Expr>,
+    /// Whose it is, for the account of what conditions cost.
+    rule: Arc<str>,
 }
 
 /// Whether a condition holds of a view. Parts count through the matchers, then the expressions.
@@ -142,7 +149,12 @@ impl Held {
 impl Condition {
     /// All of these must hold.
     pub fn new(matchers: Vec<Matcher>, exprs: Vec<Expr>) -> Condition {
-        Condition { matchers, exprs }
+        Condition { matchers, exprs, rule: Arc::from("") }
+    }
+
+    /// The same as that of a rule, by its section and name.
+    pub fn of(self, section: &str, name: &str) -> Condition {
+        Condition { rule: Arc::from(format!("{section} {name}")), ..self }
     }
 
     /// A condition that always holds.
@@ -187,8 +199,18 @@ impl Condition {
         &self.exprs
     }
 
-    /// Whether every part holds; allocates only for a failure.
+    /// Whether every part holds; allocates only for a failure and for what is dear.
     pub fn holds(&self, view: &View<'_>) -> Held {
+        let Some(budget) = view.budget else { return self.judged(view) };
+        let before = budget.left();
+        let held = self.judged(view);
+        if budget.left() < before {
+            budget.note(&self.rule, before - budget.left());
+        }
+        held
+    }
+
+    fn judged(&self, view: &View<'_>) -> Held {
         if let Some(part) = self.matchers.iter().position(|matcher| !matcher.holds(&view.alert)) {
             return Held::No { part };
         }

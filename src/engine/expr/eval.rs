@@ -283,6 +283,11 @@ impl Ir {
                 Some(left) => scope.left.set(left),
                 None => return Err(self.fault(format!("it looks at more than {} elements", limits::ELEMENTS_MAX))),
             }
+            let is_free = limits::ELEMENTS_MAX - scope.left.get() <= limits::ELEMENTS_FREE;
+            if !is_free && scope.view.budget.is_some_and(|budget| !budget.take()) {
+                let max = limits::BATCH_ELEMENTS_MAX;
+                return Err(self.fault(format!("the conditions of this batch have looked at {max} elements, and no more are looked at")));
+            }
             body.test(&Scope { view: scope.view, outer: Some((element, scope)), left: scope.left })
         })
     }
@@ -443,6 +448,18 @@ fn part_of<'a>(text: Cow<'a, str>, part: fn(&str) -> &str) -> Cow<'a, str> {
 }
 
 impl Ir {
+    /// How many elements an evaluation may visit, by the text alone: lists as long as they are written, others as if they had ten elements.
+    pub(super) fn elements(&self) -> u64 {
+        const OF_OTHERS: u64 = 10;
+        match &self.op {
+            Op::Each { over, body, .. } => {
+                let count = if let Op::List(items) = &over.op { items.len() as u64 } else { OF_OTHERS };
+                over.elements().saturating_add(count.saturating_mul(body.elements().saturating_add(1)))
+            }
+            _ => self.parts().fold(0, |sum, part| sum.saturating_add(part.elements())),
+        }
+    }
+
     /// The parts directly below, in order of place.
     pub(super) fn parts(&self) -> Box<dyn Iterator<Item = &Ir> + '_> {
         match &self.op {

@@ -9,6 +9,7 @@
     reason = "most matches over trees and values look for one kind of thirty; those that lower and evaluate name them all"
 )]
 
+mod budget;
 mod calls;
 mod check;
 mod condition;
@@ -27,6 +28,7 @@ mod view;
 
 use std::ops::Range;
 
+pub use budget::{Budget, Dearest};
 pub use condition::{Condition, Expr, Held};
 pub use dynamic::{DynExpr, Message};
 pub use eval::RunFault;

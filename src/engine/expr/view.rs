@@ -1,5 +1,6 @@
 //! What a condition may look at: borrowed views of an alert, its CI, the most critical service it carries, and the incident.
 
+use super::budget::Budget;
 use crate::text::Labels;
 use crate::time::{Span, Time};
 use crate::words::{Health, IncidentState, Level, Priority, Severity, SlaKind, SlaTarget};
@@ -19,6 +20,8 @@ pub struct View<'a> {
     pub sla: SlaView<'a>,
     /// The moment judged.
     pub at: Time,
+    /// What all conditions of the batch may look at; `None` outside of one, such as for `try`.
+    pub budget: Option<&'a Budget>,
     /// The realm whose alerts say what is down.
     pub realm: &'a str,
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::{Condition, Path, TextTemplate};
 use crate::expr::{Expr, Fault, Matcher, Section};
+use crate::limits;
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Spanned, Style, Takes, nearest};
 
 /// `name`.
@@ -100,9 +101,26 @@ pub(super) fn condition<'a>(keys: &Keys<'a, '_>, section: Section, scope: &Scope
     let when = keys.get::<OneOrMany<&Node>>("when").map(|when| when.0).unwrap_or_default();
     let exprs = scope.when.iter().copied().chain(when).filter_map(|node| {
         let text = expression_text(reading, node)?;
-        compiled(reading, node, "this condition", Expr::compile(section, text))
+        let expr = compiled(reading, node, "this condition", Expr::compile(section, text))?;
+        warn_of_cost(reading, node, &expr);
+        Some(expr)
     });
-    Condition::new(matchers, exprs.collect())
+    let name = keys.get::<&str>("name").unwrap_or_default();
+    Condition::new(matchers, exprs.collect()).of(section.key, name)
+}
+
+/// A condition that looks at many elements for each alert, by its text alone.
+fn warn_of_cost(reading: &Reading<'_>, node: &Node, expr: &Expr) {
+    let elements = expr.elements();
+    if elements > limits::ELEMENTS_WARNED {
+        let message = format!("this condition may look at {elements} elements for each alert");
+        let warning = Diagnostic::warning(reading.file(), &reading.first_line(node), message);
+        let max = limits::BATCH_ELEMENTS_MAX;
+        let help = format!(
+            "all conditions together look at {max} for a batch of alerts, and then do not match; ask with `in [...]`, which looks nothing through"
+        );
+        reading.report(warning.help(help));
+    }
 }
 
 /// A text-valued expression, such as `from`.

@@ -34,6 +34,7 @@ pub use terms::TermsKept;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cmdb::Cmdb;
+use crate::expr::Budget;
 use crate::fact::Fact;
 use crate::ids::StoreId;
 use crate::model::system::Counters;
@@ -83,6 +84,8 @@ macro_rules! parts {
             /// The counters.
             pub counters: Counters,
             $($(#[$doc])* pub $part: $Part,)*
+            /// What the conditions of this batch may still look at.
+            pub budget: Budget,
             /// The time of the batch before this one: what a start takes for the moment it went down.
             pub(crate) last_before: Time,
             timers: BTreeSet<(Time, Timer)>,
@@ -94,6 +97,7 @@ macro_rules! parts {
                 State {
                     counters: Counters::new(store),
                     $($part: <$Part>::default(),)*
+                    budget: Budget::default(),
                     last_before: Time::default(),
                     timers: BTreeSet::new(),
                 }
@@ -150,6 +154,7 @@ parts! {
 impl State {
     /// Opens the next batch: its sequence and time.
     pub fn begin_batch(&mut self, now: Time, touched: &mut BTreeSet<Row>) {
+        self.budget.renew();
         self.counters.seq += 1;
         self.cursors.spent = 0;
         self.last_before = self.counters.last_now;
