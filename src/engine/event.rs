@@ -12,6 +12,7 @@ use crate::model::capacity::Answer;
 use crate::model::message::Message;
 use crate::model::silence::StoredMatcher;
 use crate::policy::Policy;
+use crate::text::Labels;
 use crate::time::Time;
 use crate::words::{Level, Priority};
 
@@ -217,6 +218,10 @@ pub enum Action {
         /// Why.
         #[n(4)]
         comment: String,
+        /// What a client keeps with it.
+        #[n(5)]
+        #[cbor(default)]
+        annotations: Labels,
     },
     /// A silence ends.
     #[n(11)]

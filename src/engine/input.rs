@@ -156,7 +156,7 @@ impl AlertInput {
             return refuse("endsAt", format!("a time not before startsAt {starts}, this is {ends}"));
         }
         let annotations = self.annotations.iter().take(limits::ANNOTATIONS_MAX);
-        self.annotations = Labels::new(
+        self.annotations = Labels::with_empty(
             annotations.map(|(name, value)| (cut(name, limits::LABEL_NAME_BYTES_MAX), cut(value, limits::ANNOTATION_BYTES_MAX))),
         );
         self.name = one_line(&self.name);

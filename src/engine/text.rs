@@ -23,6 +23,12 @@ impl Labels {
         Labels(pairs)
     }
 
+    /// The same with empty values kept: annotations, which a sender may empty.
+    pub fn with_empty(pairs: impl IntoIterator<Item = (String, String)>) -> Labels {
+        let pairs: std::collections::BTreeMap<String, String> = pairs.into_iter().collect();
+        Labels(pairs.into_iter().collect())
+    }
+
     /// The value of `name`; empty where there is none.
     pub fn get(&self, name: &str) -> &str {
         match self.0.binary_search_by(|(known, _)| known.as_str().cmp(name)) {

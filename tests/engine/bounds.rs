@@ -16,6 +16,7 @@ use watchkeeper_engine::model::silence::StoredMatcher;
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::encode;
 use watchkeeper_engine::step::{self, Outcome};
+use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{AlertState, IncidentState, Role};
 
@@ -275,7 +276,14 @@ fn a_steady_stream_of_silences_starves_no_alert() {
         let matcher =
             StoredMatcher { name: "instance".to_owned(), value: format!("h{}|h{batches}", many - 1), is_regex: true, is_equal: true };
         let (starts_at, ends_at) = (sim.now, sim.now + d("8h"));
-        let action = Action::SetSilence { id: None, matchers: vec![matcher], starts_at, ends_at, comment: String::new() };
+        let action = Action::SetSilence {
+            id: None,
+            matchers: vec![matcher],
+            starts_at,
+            ends_at,
+            comment: String::new(),
+            annotations: Labels::default(),
+        };
         let mut out = Outcome::default();
         sim.state.begin_batch(sim.now, &mut out.touched);
         step::due(&mut sim.state, &sim.world, sim.now, &mut out);
@@ -296,7 +304,14 @@ fn a_narrow_silence_judges_what_has_its_label_and_nothing_else() {
     let made = sim.facts.len();
     let matcher = StoredMatcher { name: "instance".to_owned(), value: "h2999".to_owned(), is_regex: false, is_equal: true };
     let (starts_at, ends_at) = (sim.now, sim.now + d("1h"));
-    sim.command(Action::SetSilence { id: None, matchers: vec![matcher], starts_at, ends_at, comment: String::new() });
+    sim.command(Action::SetSilence {
+        id: None,
+        matchers: vec![matcher],
+        starts_at,
+        ends_at,
+        comment: String::new(),
+        annotations: Labels::default(),
+    });
     assert_eq!(sim.state.worked_on(), 1, "one alert of three thousand");
     assert!(sim.state.cursors.is_empty(), "and at once");
     assert!(sim.facts.len() > made);

@@ -19,6 +19,7 @@ use watchkeeper_engine::input::Refused;
 use watchkeeper_engine::model::silence::StoredMatcher;
 use watchkeeper_engine::model::{alert, incident, problem};
 use watchkeeper_engine::state::rows::{Row, Table, decode, encode};
+use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::Span;
 
 use crate::sim::{Sim, alert};
@@ -129,7 +130,14 @@ fn rare_facts_and_rows_are_stored_too() {
     let mut sim = Sim::new(rules, "items: [{id: a}]");
     let matcher = StoredMatcher { name: "alertname".to_owned(), value: "Noise".to_owned(), is_regex: false, is_equal: true };
     let (starts_at, ends_at) = (sim.now, sim.now + Span::hours(1));
-    sim.command(Action::SetSilence { id: None, matchers: vec![matcher], starts_at, ends_at, comment: String::new() });
+    sim.command(Action::SetSilence {
+        id: None,
+        matchers: vec![matcher],
+        starts_at,
+        ends_at,
+        comment: String::new(),
+        annotations: Labels::default(),
+    });
     sim.run("7d");
     sim.fire(alert("Down", "a"));
     sim.fire(alert("Down", "c"));

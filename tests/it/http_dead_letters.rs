@@ -119,7 +119,7 @@ async fn whoever_only_reads_sees_the_reasons_and_not_the_bodies() {
 async fn an_input_that_stopped_the_daemon_twice_is_kept_once_and_shown_as_it_was_understood() {
     let ends = Time::parse_rfc3339("2027-01-01T00:00:00Z");
     let labels = Labels::from([("alertname", "Poison"), ("instance", "db-1")]);
-    let input = AlertInput { labels, ends_at: ends, ..AlertInput::named("default", "Poison") };
+    let input = AlertInput { labels, starts_at: ends, ends_at: ends, ..AlertInput::named("default", "Poison") };
     let hash: String = Sha256::digest(encode(&input))[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     let dir = tempfile::tempdir().unwrap();
     let known = vec![SuspectInput { hash: hash.clone(), what: "alert".to_owned(), times: 2 }];

@@ -128,6 +128,8 @@ fn an_input_that_stopped_the_daemon_twice_is_set_aside_and_the_rest_of_its_reque
     let folder = Folder::new();
     let poison = AlertInput {
         labels: Labels::from([("alertname", "Poison")]),
+        // Without a start it begins at its end, as Alertmanager has it.
+        starts_at: Some(Time::parse_rfc3339("2100-01-01T00:00:00Z").unwrap()),
         ends_at: Some(Time::parse_rfc3339("2100-01-01T00:00:00Z").unwrap()),
         ..AlertInput::named("default", "Poison")
     };

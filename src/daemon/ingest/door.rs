@@ -199,13 +199,14 @@ pub async fn hear<T>(
             (body, who)
         }
     };
+    let now = Some(hall.now);
     let (route, id) = (visit.route, Arc::<str>::from(visit.id));
     let parse = {
         let (source, world, bytes) = (source.clone(), hall.world, body.bytes.clone());
         let (headers, uri, id) = (headers.clone(), uri.clone(), id.clone());
         move || {
             let query = uri.query().unwrap_or_default();
-            parse(&source, &world, &Call { route, id: &id, query, headers: &|| shown(&headers), body: &bytes })
+            parse(&source, &world, &Call { route, id: &id, query, headers: &|| shown(&headers), body: &bytes, now })
         }
     };
     let parsed = if body.bytes.len() > PARSE_INLINE_BYTES_MAX {
@@ -225,7 +226,7 @@ pub async fn hear<T>(
         Err(other) => return Err(other),
     };
     let query = uri.query().unwrap_or_default();
-    let answer = answer(&Call { route, id: &id, query, headers: &|| shown(&headers), body: &body.bytes }, &heard);
+    let answer = answer(&Call { route, id: &id, query, headers: &|| shown(&headers), body: &body.bytes, now }, &heard);
     // The bytes count as in flight until the commit.
     drop(body);
     Ok(answer)

@@ -30,6 +30,10 @@ pub struct Pairs(pub Vec<(String, String)>);
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Moment(pub Given);
 
+/// The same as Alertmanager takes it: see [`loose_moment`].
+#[derive(Debug, Default, Clone, Copy)]
+pub struct LooseMoment(pub Given);
+
 /// The text of a body: UTF-8, bounded in depth and values.
 ///
 /// # Errors
@@ -113,6 +117,15 @@ pub fn moment(text: &str) -> Option<Given> {
     }
 }
 
+/// The time of a text as Alertmanager takes it: also without a zone, which is UTC then, without seconds, or a day.
+pub fn loose_moment(text: &str) -> Option<Given> {
+    moment(text).or_else(|| {
+        let text = text.replacen(' ', "T", 1);
+        let bare = text.strip_suffix('Z').unwrap_or(&text);
+        ["Z", ":00Z", "T00:00:00Z"].iter().find_map(|rest| moment(&format!("{bare}{rest}")))
+    })
+}
+
 /// A refusal.
 pub fn refused(place: &str, expected: impl Into<String>) -> Refused {
     Refused { place: place.to_owned(), expected: expected.into() }
@@ -186,22 +199,31 @@ impl<'de> Deserialize<'de> for Pairs {
 
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Moment;
+        deserializer.deserialize_any(TimeText(moment)).map(Moment)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a time such as 2026-11-24T03:02:00Z")
-            }
+impl<'de> Deserialize<'de> for LooseMoment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<LooseMoment, D::Error> {
+        deserializer.deserialize_any(TimeText(loose_moment)).map(LooseMoment)
+    }
+}
 
-            fn visit_unit<E>(self) -> Result<Moment, E> {
-                Ok(Moment(None))
-            }
+/// Reads the text of a time.
+struct TimeText(fn(&str) -> Option<Given>);
 
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Moment, E> {
-                moment(text).map(Moment).ok_or_else(|| E::custom("no time of RFC 3339"))
-            }
-        }
-        deserializer.deserialize_any(Text)
+impl Visitor<'_> for TimeText {
+    type Value = Given;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time such as 2026-11-24T03:02:00Z")
+    }
+
+    fn visit_unit<E>(self) -> Result<Given, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Given, E> {
+        (self.0)(text).ok_or_else(|| E::custom("no time of RFC 3339"))
     }
 }

@@ -218,7 +218,9 @@ pub fn router(parts: Parts) -> Result<Router, ReadError> {
         let guarded = middleware::from_fn_with_state(Guarded { app: app.clone(), access, path: path.as_str().into() }, guard);
         router = router.route(&path, handler.layer(guarded));
     }
-    Ok(router.fallback(no_such_path).method_not_allowed_fallback(no_such_method).with_state(app))
+    let router = router.fallback(no_such_path).method_not_allowed_fallback(no_such_method).with_state(app);
+    // What changes a request's path stands before the router that looks at it.
+    Ok(Router::new().fallback_service(router).layer(middleware::from_fn(alertmanager::served::before)))
 }
 
 impl App {
@@ -397,12 +399,19 @@ fn harden(response: &mut Response<Body>) {
 
 async fn no_such_path(request: Request<Body>) -> Response<Body> {
     let path = cut(&one_line(request.uri().path()), 200);
+    if alertmanager::served::is_served(&path) {
+        return alertmanager::served::fault(StatusCode::NOT_FOUND, 404, &format!("path {path} was not found"));
+    }
     let mut response = ApiError::not_found(format!("nothing is served at {path}")).into_response();
     harden(&mut response);
     response
 }
 
 async fn no_such_method(request: Request<Body>) -> Response<Body> {
+    if alertmanager::served::is_served(request.uri().path()) {
+        let message = format!("method {} is not allowed", request.method());
+        return alertmanager::served::fault(StatusCode::METHOD_NOT_ALLOWED, 405, &message);
+    }
     let detail = format!("{} is not served at this path", request.method());
     let mut response = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
     harden(&mut response);

@@ -84,7 +84,7 @@ async fn serve(
     };
     if let Does::Shows { about, show } = route.does {
         let query = request.uri().query().unwrap_or_default();
-        let call = Call { route: Some(route), id: &id, query, headers: &Headers::new, body: &[] };
+        let call = Call { route: Some(route), id: &id, query, headers: &Headers::new, body: &[], now: None };
         let seen = match about(&call) {
             Some(id) => seen(app, id, source).await?,
             None => None,

@@ -148,7 +148,7 @@ fn judged(state: &State, scope: &Scope, at: Mark, max: usize) -> Slice {
             let Some(silence) = state.silences.get(id) else { return Slice::default() };
             let selected = |cell: &AlertCell| {
                 let view = sight::alert(state, cell, state.counters.last_now);
-                let selects = silence.matchers.iter().all(|matcher| matcher.holds(&view.alert));
+                let selects = silence.holds_of(&view.alert);
                 (mark(cell), (selects && judged(&cell.alert)).then_some(Target::Alert(cell.alert.id)))
             };
             match state.narrowest(&silence.matchers) {

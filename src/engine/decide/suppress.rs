@@ -56,9 +56,7 @@ impl Suppressed {
 /// What suppresses an alert at `now`: silences of operators, then rules.
 pub fn suppressed(state: &State, world: &World, view: &View<'_>, now: Time) -> Suppressed {
     let made = state.silences.values().filter(|silence| {
-        silence.record.state(now) == SilenceState::Active
-            && !silence.matchers.is_empty()
-            && silence.matchers.iter().all(|matcher| matcher.holds(&view.alert))
+        silence.record.state(now) == SilenceState::Active && !silence.matchers.is_empty() && silence.holds_of(&view.alert)
     });
     let by_operator = made.map(|silence| Because::Silenced {
         by: silence.record.id.to_string(),

@@ -103,7 +103,19 @@ impl Matcher {
 
     /// Whether it holds of an alert. `alertname` and `severity` stand in for a label that was not sent.
     pub fn holds(&self, alert: &AlertView<'_>) -> bool {
-        let value = self.value_in(alert);
+        self.compares(self.value_in(alert))
+    }
+
+    /// Whether it holds of an alert as Alertmanager's API shows it: by its labels as sent. Only an alert that its sender names by a key shows its name where it has
+    /// no such label.
+    pub fn holds_as_shown(&self, alert: &AlertView<'_>) -> bool {
+        self.compares(match (alert.labels.get(&self.name), self.name.as_str()) {
+            ("", "alertname") if !alert.key.is_empty() => alert.name,
+            (value, _) => value,
+        })
+    }
+
+    fn compares(&self, value: &str) -> bool {
         match (self.comparer, &self.regex) {
             (Comparer::Equal, _) => value == self.value,
             (Comparer::NotEqual, _) => value != self.value,

@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::ids::SilenceId;
+use crate::text::Labels;
 use crate::time::Time;
 
 /// A silence as its row keeps it.
@@ -35,6 +36,26 @@ pub struct Silence {
     /// Counts every change: the ETag.
     #[n(8)]
     pub version: u64,
+    /// What a client keeps with it.
+    #[n(9)]
+    #[cbor(default)]
+    pub annotations: Labels,
+    /// Over what its matchers are.
+    #[n(10)]
+    #[cbor(default)]
+    pub over: Over,
+}
+
+/// Over what the matchers of a silence are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+pub enum Over {
+    /// The labels, with the alert's own name and severity where it has no such label. So it is for silences of version 0.1.0, which go on muting what they muted.
+    #[default]
+    #[n(0)]
+    StandIns,
+    /// The labels as Alertmanager's API shows them.
+    #[n(1)]
+    Shown,
 }
 
 /// A matcher as it is stored; compiled by `expr` when the row is loaded.

@@ -5,9 +5,9 @@ use std::ops::Deref;
 
 use super::rows::Row;
 use super::{Apply, Part, State, Timer};
-use crate::expr::Matcher;
+use crate::expr::{AlertView, Matcher};
 use crate::ids::SilenceId;
-use crate::model::silence::{Fact, Silence};
+use crate::model::silence::{Fact, Over, Silence};
 use crate::time::Span;
 
 /// How long an expired silence stays in lists: Alertmanager's default retention.
@@ -27,6 +27,16 @@ pub struct LiveSilence {
     pub record: Silence,
     /// Its matchers.
     pub matchers: Vec<Matcher>,
+}
+
+impl LiveSilence {
+    /// Whether all its matchers hold of an alert, over what they are.
+    pub fn holds_of(&self, alert: &AlertView<'_>) -> bool {
+        self.matchers.iter().all(|matcher| match self.record.over {
+            Over::StandIns => matcher.holds(alert),
+            Over::Shown => matcher.holds_as_shown(alert),
+        })
+    }
 }
 
 impl Deref for Silences {
@@ -51,7 +61,8 @@ impl Part for Silences {
             Fact::Expired { id, .. } => {
                 if let Some(live) = state.silences.live.get(id) {
                     let mut record = live.record.clone();
-                    record.ends_at = now.max(record.starts_at.min(now));
+                    record.starts_at = record.starts_at.min(now);
+                    record.ends_at = now;
                     record.updated_at = now;
                     record.version += 1;
                     take_silence(state, record);

@@ -3,6 +3,7 @@
 use watchkeeper_engine::event::{Action, Reply};
 use watchkeeper_engine::ids::SilenceId;
 use watchkeeper_engine::model::silence::StoredMatcher;
+use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::words::{AlertState, IncidentState};
 
 use crate::sim::{Sim, alert, d};
@@ -23,7 +24,14 @@ silences:
 fn silence(sim: &mut Sim, name: &str, value: &str, lasts: &str) -> SilenceId {
     let matcher = StoredMatcher { name: name.to_owned(), value: value.to_owned(), is_regex: false, is_equal: true };
     let (starts_at, ends_at) = (sim.now, sim.now + d(lasts));
-    let made = Action::SetSilence { id: None, matchers: vec![matcher], starts_at, ends_at, comment: "works".to_owned() };
+    let made = Action::SetSilence {
+        id: None,
+        matchers: vec![matcher],
+        starts_at,
+        ends_at,
+        comment: "works".to_owned(),
+        annotations: Labels::default(),
+    };
     let Reply::Done { changed: true, .. } = sim.command(made) else { panic!() };
     let id = SilenceId(sim.state.counters.silences);
     sim.run("0s");

@@ -7,6 +7,7 @@ use watchkeeper_engine::event::{Action, Event, Lasts};
 use watchkeeper_engine::ids::{AlertId, IncidentId, SilenceId};
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::model::silence::StoredMatcher;
+use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{AlertState, Priority, Severity};
 
@@ -141,7 +142,14 @@ fn perform(sim: &mut Sim, op: &Op) {
         Op::Silence { place, minutes } => {
             let matcher = StoredMatcher { name: "instance".to_owned(), value: PLACES[place].to_owned(), is_regex: false, is_equal: true };
             let (starts_at, ends_at) = (sim.now, sim.now + Span::minutes(minutes));
-            sim.command(Action::SetSilence { id: None, matchers: vec![matcher], starts_at, ends_at, comment: String::new() });
+            sim.command(Action::SetSilence {
+                id: None,
+                matchers: vec![matcher],
+                starts_at,
+                ends_at,
+                comment: String::new(),
+                annotations: Labels::default(),
+            });
         }
         Op::Expire { which } => {
             sim.command(Action::ExpireSilence { id: SilenceId(which) });

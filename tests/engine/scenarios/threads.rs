@@ -2,6 +2,7 @@
 
 use watchkeeper_engine::event::Action;
 use watchkeeper_engine::model::silence::StoredMatcher;
+use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{Reason, Severity};
 
@@ -19,7 +20,14 @@ items:
 fn silence(sim: &mut Sim, instance: &str) {
     let matcher = StoredMatcher { name: "instance".to_owned(), value: instance.to_owned(), is_regex: false, is_equal: true };
     let (starts_at, ends_at) = (sim.now, sim.now + d("8h"));
-    sim.command(Action::SetSilence { id: None, matchers: vec![matcher], starts_at, ends_at, comment: "works".to_owned() });
+    sim.command(Action::SetSilence {
+        id: None,
+        matchers: vec![matcher],
+        starts_at,
+        ends_at,
+        comment: "works".to_owned(),
+        annotations: Labels::default(),
+    });
     sim.run("0s");
 }
 

@@ -238,6 +238,7 @@ fn happen(stage: &mut Stage, what: &What, when: Time) -> Result<(), Failure> {
                 starts_at: when,
                 ends_at: when + *length,
                 comment: "disk swap".to_owned(),
+                annotations: Labels::default(),
             };
             stage.command(who, action)
         }

@@ -91,7 +91,7 @@ impl Intake {
                 Err(refused("value", format!("at most {bytes_max} bytes (`body_mib` in [limits]), this has {}", value.len())))
             }
             Some(value) => {
-                let call = Call { route: None, id: "", query: "", headers: &|| headers(record), body: value };
+                let call = Call { route: None, id: "", query: "", headers: &|| headers(record), body: value, now: None };
                 parse(source, world, &call).map_err(why)
             }
         };

@@ -4,6 +4,7 @@
 //! and below each hook as that source. Its routes, its description in OpenAPI, how it shows its token, what is kept of a body and how it is answered come from here.
 
 pub mod alertmanager_api;
+pub mod alertmanager_schema;
 pub mod alertmanager_webhook;
 pub mod cloudevents;
 pub mod mapped;
@@ -17,7 +18,7 @@ use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::Value;
 
 use watchkeeper_engine::ids::AlertId;
-use watchkeeper_engine::input::{AlertInput, Refused};
+use watchkeeper_engine::input::{AlertInput, Given, Refused};
 use watchkeeper_engine::policy::priorities::Severities;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::words::Severity;
@@ -152,6 +153,8 @@ pub struct Call<'a> {
     pub headers: &'a (dyn Fn() -> Headers + Sync),
     /// Its bytes.
     pub body: &'a [u8],
+    /// When it came; `None` where it is read later.
+    pub now: Given,
 }
 
 /// By which source a body came, and the words that judge its severities.

@@ -13,7 +13,7 @@ use watchkeeper_engine::text::{Because, Labels};
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::AlertState;
 
-use super::{AmError, RECEIVER, fingerprint, matchers};
+use super::{AmError, RECEIVER, fingerprint, flag, matchers, shown_time};
 use crate::read::live::{self, AlertNow};
 use crate::read::{Order, Span, Wanted};
 use crate::web::App;
@@ -31,7 +31,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
 /// `GET /api/v2/alerts/groups`: by alert name, as Alertmanager's example configuration groups.
 pub(super) async fn groups(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, AmError> {
     let query = Query::tolerant(&uri)?;
-    let with_muted = query.flag("muted", Switch::On)?;
+    let with_muted = flag(&query, "muted");
     let mut groups: BTreeMap<String, Vec<Shown>> = BTreeMap::new();
     for shown in active(&app, &query).await? {
         groups.entry(shown.name.clone()).or_default().push(shown);
@@ -39,7 +39,7 @@ pub(super) async fn groups(State(app): State<App>, uri: Uri) -> Result<axum::Jso
     let groups = groups.into_iter().filter(|(_, alerts)| with_muted == Switch::On || alerts.iter().any(|alert| !alert.is_muted));
     let group = |(name, alerts): (String, Vec<Shown>)| {
         let alerts: Vec<Value> = alerts.into_iter().map(|alert| alert.json).collect();
-        json!({"labels": {"alertname": name}, "routeLabels": {}, "receiver": {"name": RECEIVER}, "alerts": alerts})
+        json!({"labels": if name.is_empty() { json!({}) } else { json!({"alertname": name}) }, "routeLabels": {}, "receiver": {"name": RECEIVER}, "alerts": alerts})
     };
     Ok(axum::Json(Value::Array(groups.map(group).collect())))
 }
@@ -53,9 +53,7 @@ struct Shown {
 
 /// What fires and passes the filters of a request, by fingerprint.
 async fn active(app: &App, query: &Query) -> Result<Vec<Shown>, AmError> {
-    let (with_active, with_silenced) = (query.flag("active", Switch::On)?, query.flag("silenced", Switch::On)?);
-    query.flag("inhibited", Switch::On)?;
-    query.flag("unprocessed", Switch::On)?;
+    let (with_active, with_silenced) = (flag(query, "active"), flag(query, "silenced"));
     let filter = matchers(query, "filter")?;
     if !shows_receiver(query)? {
         return Ok(Vec::new());
@@ -67,7 +65,7 @@ async fn active(app: &App, query: &Query) -> Result<Vec<Shown>, AmError> {
         let keep = move |row: &AlertRow| {
             let alert = &row.alert;
             let wanted = if is_muted(alert) { with_silenced } else { with_active };
-            alert.is_active() && wanted == Switch::On && filter.iter().all(|matcher| matcher.holds(&view(alert)))
+            alert.is_active() && wanted == Switch::On && filter.iter().all(|matcher| matcher.holds_as_shown(&view(alert)))
         };
         let limit = ALERTS_MAX - rows.len();
         let page = app.records.list(Wanted { span: Span::Live, order: Order::OldestFirst, from, limit }, keep).await?;
@@ -98,14 +96,13 @@ fn shown(alert: &Alert, now: &AlertNow, uuids: &BTreeMap<String, String>) -> Sho
             })
             .collect();
     let fingerprint = fingerprint::of(&identity(alert));
-    let json = json!({
+    let mut json = json!({
         "annotations": pairs(&said.annotations),
-        "endsAt": now.ends_at.rfc3339(),
+        "endsAt": shown_time(now.ends_at),
         "fingerprint": fingerprint,
-        "generatorURL": said.url,
         "labels": pairs(&labels),
         "receivers": [{"name": RECEIVER}],
-        "startsAt": started_at(alert, now).rfc3339(),
+        "startsAt": shown_time(started_at(alert, now)),
         "status": {
             "inhibitedBy": [],
             "mutedBy": [],
@@ -114,6 +111,9 @@ fn shown(alert: &Alert, now: &AlertNow, uuids: &BTreeMap<String, String>) -> Sho
         },
         "updatedAt": now.vitals.last_seen.rfc3339(),
     });
+    if !said.url.is_empty() {
+        json["generatorURL"] = said.url.clone().into();
+    }
     Shown { fingerprint, name: labels.get("alertname").to_owned(), is_muted: is_muted(alert), json }
 }
 
@@ -127,9 +127,9 @@ fn is_muted(alert: &Alert) -> bool {
     alert.state == AlertState::Suppressed
 }
 
-/// The labels as sent; an alert of a sender without labels has its name.
+/// The labels as sent; an alert that its sender names by a key has its name, too.
 fn labels(alert: &Alert) -> Labels {
-    if alert.labels.has("alertname") {
+    if alert.key.is_empty() || alert.labels.has("alertname") {
         return alert.labels.clone();
     }
     let own = alert.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -147,7 +147,7 @@ pub(crate) fn identity(alert: &Alert) -> Labels {
 }
 
 fn view(alert: &Alert) -> AlertView<'_> {
-    AlertView { name: &alert.name, severity: alert.severity, labels: &alert.labels, ..AlertView::default() }
+    AlertView { name: &alert.name, key: &alert.key, labels: &alert.labels, ..AlertView::default() }
 }
 
 fn shows_receiver(query: &Query) -> Result<bool, AmError> {
@@ -159,7 +159,9 @@ fn shows_receiver(query: &Query) -> Result<bool, AmError> {
             .map_err(|fault| AmError::bad(format!("bad receiver {pattern:?}: {}", fault.message)))?
             .holds(&view),
     };
-    let labelled = matchers(query, "receiver_matchers")?.iter().all(|matcher| matcher.holds(&AlertView::default()));
+    let labels = Labels::from([("name", RECEIVER)]);
+    let view = AlertView { labels: &labels, ..AlertView::default() };
+    let labelled = matchers(query, "receiver_matchers")?.iter().all(|matcher| matcher.holds_as_shown(&view));
     Ok(named && labelled)
 }
 

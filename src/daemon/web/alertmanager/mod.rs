@@ -2,27 +2,33 @@
 
 mod alerts;
 pub mod fingerprint;
+pub(super) mod served;
 mod silences;
 
 pub(crate) use alerts::identity as shown_identity;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{Response, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 
-use watchkeeper_engine::expr::Matcher;
+use watchkeeper_engine::expr::{self, AlertView, Matcher};
+use watchkeeper_engine::text::Labels;
+use watchkeeper_engine::time::Time;
 
 use super::describe::{Content, Parameter};
 use super::error::{ApiError, mark};
-use super::query::Query;
+use super::query::{Query, Switch};
 use super::{Access, App, Endpoint};
+use crate::ingest::senders::alertmanager_schema::Fault;
 use crate::ingest::trust::Need;
 use crate::read::ReadError;
 use crate::view::{AlertGroup, AlertmanagerStatus, GettableAlert, PostableSilence, Receiver, SilenceMade, SilenceView};
 use crate::writer::Full;
+
+use served::{fault, json_answer};
 
 /// The one receiver that Alertmanager's clients see: whom the notify rules name is not theirs to route.
 const RECEIVER: &str = "watchkeeper";
@@ -81,22 +87,28 @@ pub(super) fn endpoints(prefix: &str, access: impl Fn(Need) -> Access) -> Vec<En
     ]
 }
 
-/// An error as Alertmanager answers it: the body is a JSON text.
+/// An error as Alertmanager answers it.
 #[derive(Debug)]
-pub(super) struct AmError {
-    status: StatusCode,
-    text: String,
+pub(super) enum AmError {
+    /// By a handler: the body is a JSON text.
+    Told(StatusCode, String),
+    /// By the check of what came: a code and what it says, with 422.
+    Schema(Fault),
+    /// By the reader of the body.
+    Unread(String),
+    /// A silence that is not known: no body.
+    NoSilence,
 }
 
 impl AmError {
     fn bad(text: impl Into<String>) -> AmError {
-        AmError { status: StatusCode::BAD_REQUEST, text: text.into() }
+        AmError::Told(StatusCode::BAD_REQUEST, text.into())
     }
 }
 
 impl From<ApiError> for AmError {
     fn from(error: ApiError) -> AmError {
-        AmError { status: error.status, text: error.detail }
+        AmError::Told(error.status, error.detail)
     }
 }
 
@@ -114,9 +126,16 @@ impl From<Full> for AmError {
 
 impl IntoResponse for AmError {
     fn into_response(self) -> Response<Body> {
-        let mut response = Response::new(Body::from(Value::String(self.text).to_string()));
-        *response.status_mut() = self.status;
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut response = match self {
+            AmError::Told(status, text) => json_answer(status, &Value::String(text)),
+            AmError::Schema((code, message)) => fault(StatusCode::UNPROCESSABLE_ENTITY, code, &message),
+            AmError::Unread(message) => fault(StatusCode::BAD_REQUEST, 400, &message),
+            AmError::NoSilence => {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                response
+            }
+        };
         mark(&mut response);
         response
     }
@@ -124,7 +143,7 @@ impl IntoResponse for AmError {
 
 async fn status(State(app): State<App>) -> axum::Json<Value> {
     axum::Json(json!({
-        "cluster": {"name": "", "status": "disabled", "peers": []},
+        "cluster": {"status": "disabled", "peers": []},
         "config": {"original": CONFIGURATION},
         "uptime": app.started_at.rfc3339(),
         "versionInfo": {
@@ -138,14 +157,51 @@ async fn status(State(app): State<App>) -> axum::Json<Value> {
     }))
 }
 
-async fn receivers() -> axum::Json<Value> {
-    axum::Json(json!([{"name": RECEIVER}]))
+async fn receivers(uri: Uri) -> Result<axum::Json<Value>, AmError> {
+    let query = Query::tolerant(&uri)?;
+    let labels = Labels::from([("name", RECEIVER)]);
+    let view = AlertView { labels: &labels, ..AlertView::default() };
+    let is_shown = matchers(&query, "receiver_matchers")?.iter().all(|matcher| matcher.holds_as_shown(&view));
+    let receiver = json!({"name": RECEIVER, "labels": {"name": RECEIVER}});
+    Ok(axum::Json(Value::Array(is_shown.then_some(receiver).into_iter().collect())))
+}
+
+/// A switch of a query, as Alertmanager's server reads one: what does not say yes says no.
+fn flag(query: &Query, name: &str) -> Switch {
+    const YES: [&str; 10] = ["true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"];
+    match query.get(name) {
+        None => Switch::On,
+        Some(word) if YES.contains(&word.to_ascii_lowercase().as_str()) => Switch::On,
+        Some(_) => Switch::Off,
+    }
+}
+
+/// A time as Alertmanager shows it: what never ends ends with the year 9999.
+fn shown_time(time: Time) -> String {
+    if time == Time::NEVER { "9999-12-31T23:59:59.000Z".to_owned() } else { time.rfc3339() }
 }
 
 /// The matchers of a repeated parameter.
 fn matchers(query: &Query, name: &str) -> Result<Vec<Matcher>, AmError> {
-    query
-        .each(name)
-        .map(|text| Matcher::parse(text).map_err(|fault| AmError::bad(format!("bad matcher {text:?}: {}", fault.message))))
-        .collect()
+    query.each(name).map(|text| matcher(text).map_err(|fault| AmError::bad(format!("bad matcher {text:?}: {}", fault.message)))).collect()
+}
+
+/// A matcher as Alertmanager's API reads it: what its newer grammar refuses is read by the older one, in which everything behind the sign is the value.
+fn matcher(text: &str) -> Result<Matcher, expr::Fault> {
+    let fault = match Matcher::parse(text) {
+        Ok(matcher) => return Ok(matcher),
+        Err(fault) => fault,
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let text = text.trim();
+    let (name, rest) = text.split_at(text.find(|c: char| !is_name(c)).unwrap_or(text.len()));
+    let signs = [("=~", true, true), ("!~", true, false), ("!=", false, false), ("=", false, true)];
+    let rest = rest.trim_start();
+    let of = signs.into_iter().find_map(|(sign, is_regex, is_equal)| Some((rest.strip_prefix(sign)?.trim(), is_regex, is_equal)));
+    match of {
+        Some((value, is_regex, is_equal)) if !name.starts_with(|c: char| c.is_ascii_digit()) && !value.contains('"') => {
+            Matcher::new(name, value, is_regex, is_equal).map_err(|_| fault)
+        }
+        Some(_) | None => Err(fault),
+    }
 }

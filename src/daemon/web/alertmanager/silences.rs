@@ -7,17 +7,19 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{Request, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use watchkeeper_engine::event::{Action, Reply};
 use watchkeeper_engine::ids::SilenceId;
 use watchkeeper_engine::input::Given;
 use watchkeeper_engine::model::silence::{Silence, SilenceState, StoredMatcher};
-use watchkeeper_engine::text::{cut, one_line};
+use watchkeeper_engine::text::{Labels, cut, one_line};
 use watchkeeper_engine::time::Time;
 
-use super::{AmError, matchers};
+use super::{AmError, flag, matchers, shown_time};
 use crate::ingest::http::read_body;
-use crate::ingest::json::{Moment, of_serde, text};
+use crate::ingest::json::{LooseMoment, Pairs, of_serde, text};
+use crate::ingest::senders::alertmanager_schema::{REQUIRED, TYPE, of_silence};
 use crate::ingest::trust::Principal;
 use crate::read::{Order, Span, Wanted};
 use crate::web::App;
@@ -36,9 +38,10 @@ struct Postable {
     #[serde(default)]
     id: Option<String>,
     matchers: Vec<PostableMatcher>,
+    starts_at: LooseMoment,
+    ends_at: LooseMoment,
     #[serde(default)]
-    starts_at: Moment,
-    ends_at: Moment,
+    annotations: Pairs,
     #[serde(default)]
     created_by: Option<String>,
     #[serde(default)]
@@ -59,8 +62,7 @@ struct PostableMatcher {
 /// `GET /api/v2/silences`.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, AmError> {
     let query = Query::tolerant(&uri)?;
-    let (with_active, with_pending, with_expired) =
-        (query.flag("active", Switch::On)?, query.flag("pending", Switch::On)?, query.flag("expired", Switch::On)?);
+    let (with_active, with_pending, with_expired) = (flag(&query, "active"), flag(&query, "pending"), flag(&query, "expired"));
     let filter = matchers(&query, "filter")?;
     let now = app.now();
     let keep = move |silence: &Silence| {
@@ -96,6 +98,12 @@ pub(super) async fn set(
 ) -> Result<axum::Json<Value>, AmError> {
     let body = read_body(request, app.config.limits.body_bytes, &app.bytes_in_flight).await.map_err(ApiError::from)?;
     let body = text(&body.bytes).map_err(ApiError::from)?;
+    if matches!(body.trim(), "" | "null") {
+        return Err(AmError::Schema((REQUIRED, "silence in body is required".to_owned())));
+    }
+    if let Some(fault) = serde_json::from_str::<Value>(body).ok().filter(Value::is_object).and_then(|body| of_silence(&body)) {
+        return Err(AmError::Schema(fault));
+    }
     let posted: Postable = serde_json::from_str(body).map_err(|error| why_not(body, &error))?;
     let id = match posted.id.as_deref().filter(|id| !id.is_empty()) {
         None => None,
@@ -114,6 +122,7 @@ pub(super) async fn set(
         starts_at: posted.starts_at.0.unwrap_or(now),
         ends_at: given(posted.ends_at.0, "endsAt")?,
         comment: posted.comment.unwrap_or_default(),
+        annotations: Labels::with_empty(posted.annotations.0),
     };
     let who = creator(who, posted.created_by.as_deref());
     match app.command(&who, None, None, action).await? {
@@ -121,16 +130,15 @@ pub(super) async fn set(
         Reply::NotFound { id } => Err(no_silence(&id)),
         Reply::Invalid(refused) => Err(ApiError::from(refused).into()),
         Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Taken(_) | Reply::Adopted => {
-            Err(AmError { status: StatusCode::CONFLICT, text: "the silence cannot be changed".to_owned() })
+            Err(AmError::Told(StatusCode::CONFLICT, "the silence cannot be changed".to_owned()))
         }
     }
 }
 
 /// `GET /api/v2/silence/ID`.
 pub(super) async fn show(State(app): State<App>, Path(path): Path<BTreeMap<String, String>>) -> Result<axum::Json<Value>, AmError> {
-    let id = path.get("id").map(String::as_str).unwrap_or_default();
-    let number = named(&app, id)?;
-    let silence = app.records.silence(number).await?.ok_or_else(|| no_silence(id))?;
+    let number = in_path(&app, &path)?;
+    let silence = app.records.silence(number).await?.ok_or(AmError::NoSilence)?;
     let now = app.now();
     Ok(axum::Json(json_of(&silence, now)))
 }
@@ -141,10 +149,9 @@ pub(super) async fn expire(
     Extension(who): Extension<Principal>,
     Path(path): Path<BTreeMap<String, String>>,
 ) -> Result<(), AmError> {
-    let id = path.get("id").map(String::as_str).unwrap_or_default();
-    let number = named(&app, id)?;
+    let number = in_path(&app, &path)?;
     match app.command(&who, None, None, Action::ExpireSilence { id: number }).await? {
-        Reply::NotFound { .. } => Err(no_silence(id)),
+        Reply::NotFound { .. } => Err(AmError::NoSilence),
         Reply::Done { .. } | Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Invalid(_) | Reply::Taken(_) | Reply::Adopted => {
             Ok(())
         }
@@ -157,12 +164,22 @@ fn creator(who: Principal, given: Option<&str>) -> Principal {
     if name.is_empty() || !who.is_nameless() { who } else { Principal { name, ..who } }
 }
 
+/// The silence that a path names, by its UUID, or by the number that mails and reasons show.
+fn in_path(app: &App, path: &BTreeMap<String, String>) -> Result<SilenceId, AmError> {
+    let id = path.get("id").map(String::as_str).unwrap_or_default();
+    if Uuid::try_parse(id).is_err() && id.parse::<SilenceId>().is_err() {
+        let message = format!("silenceID in path must be of type uuid: {:?}", cut(&one_line(id), 60));
+        return Err(AmError::Schema((TYPE, message)));
+    }
+    app.current.load().board.silence_id(id).ok_or(AmError::NoSilence)
+}
+
 fn named(app: &App, id: &str) -> Result<SilenceId, AmError> {
     app.current.load().board.silence_id(id).ok_or_else(|| no_silence(id))
 }
 
 fn no_silence(id: &str) -> AmError {
-    AmError { status: StatusCode::NOT_FOUND, text: format!("silence {} not found", cut(&one_line(id), 60)) }
+    AmError::Told(StatusCode::NOT_FOUND, format!("silence {} not found", cut(&one_line(id), 60)))
 }
 
 fn given(time: Given, place: &str) -> Result<Time, AmError> {
@@ -171,23 +188,28 @@ fn given(time: Given, place: &str) -> Result<Time, AmError> {
 
 fn why_not(body: &str, error: &serde_json::Error) -> AmError {
     if body.trim_start().starts_with('{') {
-        return AmError::bad(format!("silence: {error}"));
+        return AmError::Unread(format!("silence: {error}"));
     }
-    ApiError::from(of_serde(error, body, "a silence, an object with `matchers`, `startsAt`, `endsAt`, `createdBy` and `comment`")).into()
+    let fault = of_serde(error, body, "a silence, an object with `matchers`, `startsAt`, `endsAt`, `createdBy` and `comment`");
+    AmError::Unread(format!("{}: expected {}", fault.place, fault.expected))
 }
 
 /// A silence as Alertmanager shows it.
 fn json_of(silence: &Silence, now: Time) -> Value {
     let matcher = |matcher: &StoredMatcher| json!({"name": matcher.name, "value": matcher.value, "isRegex": matcher.is_regex, "isEqual": matcher.is_equal});
-    json!({
+    let mut json = json!({
         "id": silence.uuid,
         "status": {"state": silence.state(now).word()},
         "updatedAt": silence.updated_at.rfc3339(),
         "matchers": silence.matchers.iter().map(matcher).collect::<Vec<_>>(),
-        "startsAt": silence.starts_at.rfc3339(),
-        "endsAt": silence.ends_at.rfc3339(),
+        "startsAt": shown_time(silence.starts_at),
+        "endsAt": shown_time(silence.ends_at),
         "createdBy": silence.created_by,
         "comment": silence.comment,
-        "annotations": {},
-    })
+    });
+    if !silence.annotations.is_empty() {
+        let pairs = silence.annotations.iter().map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())));
+        json["annotations"] = Value::Object(pairs.collect());
+    }
+    json
 }

@@ -96,7 +96,7 @@ fn again(app: &App, letter: &DeadLetter) -> Result<(Vec<AlertInput>, Vec<u32>), 
     }
     let came = came(app, letter).ok_or_else(|| conflict("its source is no longer configured"))?;
     let headers = || input.headers.clone().unwrap_or_default();
-    let call = Call { route: came.route, id: &came.id, query: "", headers: &headers, body: &input.bytes };
+    let call = Call { route: came.route, id: &came.id, query: "", headers: &headers, body: &input.bytes, now: None };
     let members = match parse(&came.source, &app.world(), &call) {
         Ok(members) => members,
         Err(NotHeard::Refused(fault)) => return Err(still_refused(&[&fault])),

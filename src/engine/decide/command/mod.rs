@@ -101,8 +101,8 @@ pub fn decide(state: &State, action: &Action, actor: &str, now: Time) -> Decisio
         Action::Close { id } => incident::close(asked, *id),
         Action::Detach { id, alert } => incident::detach(asked, *id, *alert),
         Action::SetPriority { id, priority, words } => incident::set_priority(asked, *id, *priority, words),
-        Action::SetSilence { id, matchers, starts_at, ends_at, comment } => {
-            silence::set(asked, *id, silence::Wanted { matchers, starts_at: *starts_at, ends_at: *ends_at, comment })
+        Action::SetSilence { id, matchers, starts_at, ends_at, comment, annotations } => {
+            silence::set(asked, *id, silence::Wanted { matchers, starts_at: *starts_at, ends_at: *ends_at, comment, annotations })
         }
         Action::ExpireSilence { id } => silence::expire(asked, *id),
         Action::RetryMessage { id } => message::retry(asked, *id),

@@ -4,8 +4,10 @@ use super::{Answer, Asked, Decision, Subject, Then, invalid, too_long};
 use crate::expr::{AlertView, Matcher};
 use crate::fact::Fact;
 use crate::ids::SilenceId;
-use crate::model::silence::{self, Silence, SilenceState, StoredMatcher};
+use crate::limits;
+use crate::model::silence::{self, Over, Silence, SilenceState, StoredMatcher};
 use crate::state::State;
+use crate::text::Labels;
 use crate::time::Time;
 
 /// A silence as it shall be.
@@ -15,6 +17,7 @@ pub(super) struct Wanted<'a> {
     pub(super) starts_at: Time,
     pub(super) ends_at: Time,
     pub(super) comment: &'a str,
+    pub(super) annotations: &'a Labels,
 }
 
 /// A silence is made, or changed where `id` names one.
@@ -41,7 +44,8 @@ pub(super) fn set(asked: Asked<'_>, id: Option<SilenceId>, wanted: Wanted<'_>) -
 fn can_change(known: &Silence, wanted: Wanted<'_>, now: Time) -> bool {
     known.matchers == wanted.matchers
         && match known.state(now) {
-            SilenceState::Active => known.starts_at == wanted.starts_at,
+            // Clients send back a start that they rounded to a second.
+            SilenceState::Active => known.starts_at.0.div_euclid(1_000) == wanted.starts_at.0.div_euclid(1_000),
             SilenceState::Pending => wanted.starts_at >= now,
             SilenceState::Expired => false,
         }
@@ -68,7 +72,8 @@ fn refused(asked: Asked<'_>, wanted: Wanted<'_>) -> Option<Answer> {
     let mut some_selects = false;
     for (n, m) in wanted.matchers.iter().enumerate() {
         match Matcher::new(&m.name, &m.value, m.is_regex, m.is_equal) {
-            Ok(matcher) => some_selects |= !matcher.holds(&AlertView::default()),
+            // As Alertmanager has it: what asks for another value selects, too.
+            Ok(matcher) => some_selects |= !m.is_equal || !matcher.holds_as_shown(&AlertView::default()),
             Err(fault) => return Some(invalid(&format!("matchers[{n}]"), fault.message)),
         }
     }
@@ -77,6 +82,14 @@ fn refused(asked: Asked<'_>, wanted: Wanted<'_>) -> Option<Answer> {
     }
     if wanted.ends_at <= wanted.starts_at || wanted.ends_at <= asked.now {
         return Some(invalid("endsAt", "a time after startsAt and to come".to_owned()));
+    }
+    let annotations = wanted.annotations;
+    let fits = annotations.len() <= limits::ANNOTATIONS_MAX
+        && annotations
+            .iter()
+            .all(|(name, value)| name.len() <= limits::LABEL_NAME_BYTES_MAX && value.len() <= limits::ANNOTATION_BYTES_MAX);
+    if !fits {
+        return Some(invalid("annotations", format!("at most {} of {} bytes", limits::ANNOTATIONS_MAX, limits::ANNOTATION_BYTES_MAX)));
     }
     too_long("comment", wanted.comment)
 }
@@ -90,10 +103,13 @@ fn put(asked: Asked<'_>, number: SilenceId, wanted: Wanted<'_>, known: Option<&S
         ends_at: wanted.ends_at,
         created_by: asked.actor.to_owned(),
         comment: wanted.comment.to_owned(),
+        annotations: wanted.annotations.clone(),
+        over: known.map_or(Over::Shown, |known| known.over),
         updated_at: asked.now,
         version: known.map_or(1, |record| record.version + 1),
     };
-    let says = |record: &Silence| (record.matchers.clone(), record.starts_at, record.ends_at, record.comment.clone());
+    let says =
+        |record: &Silence| (record.matchers.clone(), record.starts_at, record.ends_at, record.comment.clone(), record.annotations.clone());
     if known.is_some_and(|known| says(known) == says(&record)) {
         return Answer::Holds;
     }
