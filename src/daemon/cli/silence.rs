@@ -56,14 +56,8 @@ pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) 
                 (None, Some(until)) => moment(until)?,
                 (None, None) => return Err(usage("say how long: --for 2h, or --until with a moment".to_owned())),
             };
-            let silence = PostableSilence {
-                id: None,
-                matchers,
-                starts_at: Some(starts_at),
-                ends_at,
-                created_by: std::env::var("USER").unwrap_or_default(),
-                comment,
-            };
+            let silence =
+                PostableSilence { id: None, matchers, starts_at, ends_at, created_by: std::env::var("USER").unwrap_or_default(), comment };
             show(output, client.post("/api/v2/silences", &body(&silence))?, |SilenceMade { silence_id }| {
                 format!("silence {silence_id} holds until {}\n", reader.at(ends_at))
             })?;

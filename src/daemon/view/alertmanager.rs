@@ -105,15 +105,12 @@ pub struct PostableSilence {
     /// What must match.
     pub matchers: Vec<MatcherView>,
     /// From when on.
-    #[serde(default)]
-    pub starts_at: Option<Time>,
+    pub starts_at: Time,
     /// Until when.
     pub ends_at: Time,
     /// Who makes it.
-    #[serde(default)]
     pub created_by: String,
     /// Why.
-    #[serde(default)]
     pub comment: String,
 }
 
