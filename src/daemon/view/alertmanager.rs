@@ -40,8 +40,8 @@ pub struct GettableAlert {
     /// Until when.
     pub ends_at: Time,
     /// Where its sender shows it.
-    #[serde(rename = "generatorURL")]
-    pub generator_url: String,
+    #[serde(rename = "generatorURL", default, skip_serializing_if = "Option::is_none")]
+    pub generator_url: Option<String>,
     /// The fingerprint of its labels.
     pub fingerprint: String,
     /// When it was last heard.
