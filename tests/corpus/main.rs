@@ -13,6 +13,8 @@ mod rules;
 mod series;
 mod times;
 
+#[path = "../it/described.rs"]
+mod described;
 #[allow(dead_code, reason = "the doors have more to offer than these tests ask for")]
 #[path = "../it/http_support.rs"]
 mod http_support;

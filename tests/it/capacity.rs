@@ -159,7 +159,7 @@ fn what_a_server_says_becomes_a_forecast_and_what_it_does_not_say_is_named() {
     assert!(alert["summary"].as_str().unwrap().starts_with("above 90 in "), "{alert:#}");
     let table = folder.cli(&["forecast", "list", "--rule", "hung-full"]).well();
     assert!(
-        table.contains("no_data") && table.contains("hung-full: the last question had no answer: it did not answer in time"),
+        table.contains("no data") && table.contains("hung-full: the last question had no answer: it did not answer in time"),
         "{table}"
     );
     assert_eq!(folder.cli(&["forecast", "list", "--state", "crossing"]).rows(), 1);
