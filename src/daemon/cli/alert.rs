@@ -146,7 +146,7 @@ pub(super) fn explain(client: &Client, output: Output, id: &str, reader: &Reader
         let what = one_line(&format!("{} on {}", alert.name, alert.ci));
         let attached = attached.as_ref().map_or_else(String::new, |attached| {
             let because = attached.because.as_deref().unwrap_or_default();
-            line("incident", &format!("{} ({}) {because}", attached.incident, maybe(attached.role.as_ref())))
+            line("incident", &format!("{} ({}): {because}", attached.incident, maybe(attached.role.as_ref())))
         });
         format!("{} {}: {what}\n{}{attached}", alert.id, words(alert.state), steps(judged, reader))
     })
@@ -261,8 +261,9 @@ pub(super) fn retry(client: &Client, output: Output, id: &str) -> Result<(), Fai
 /// The steps of a judgement, one a line.
 fn steps(judged: &[StepView], reader: &Reader) -> String {
     let step = |step: &StepView| {
-        let because = step.because.as_deref().map_or_else(String::new, |because| format!(" because {}", one_line(because)));
-        format!("  {:<12} {}{because}\n", one_line(&step.what), one_line(&step.outcome))
+        let (outcome, because) = (one_line(&step.outcome), one_line(step.because.as_deref().unwrap_or_default()));
+        let joint = if outcome.is_empty() || because.is_empty() { "" } else { ": " };
+        format!("  {:<12} {outcome}{joint}{because}\n", one_line(&step.what))
     };
     let began = judged.first().map_or_else(String::new, |first| format!("  judged {}\n", reader.at(first.at)));
     began + &judged.iter().map(step).collect::<String>()
