@@ -4,9 +4,10 @@
 //! It cannot fail: bad input is a fact, a broken invariant an assertion.
 //!
 //! ```text
-//! alerts   ▸ identify ▸ match rule ▸ (for) ▸ mute ▸ attach ▸ adopt what it explains ┐
-//! command  ▸ decide                                                                  ├▸ settle each incident touched:
-//! timer    ▸ judge, clear, release, notify, resolve, close, jobs                     ┘  rate, mute, quiet clock, SLA clocks, mails
+//! alerts   ▸ identify ▸ match rule ▸ (for) ▸ suppress ▸ attach ▸ adopt what it explains ┐
+//! command  ▸ decide                                                                      ├▸ settle each incident touched:
+//! timer    ▸ judge, clear, release, notify, resolve, close, jobs                         │  rate, mute, quiet clock, SLA clocks, mails
+//! cursor   ▸ the next slice of work that touches many alerts, bounded for each batch     ┘
 //! forecast ▸ trend of each series ▸ an alert that fires or clears ▸ as alerts
 //!
 //! notify, an incident's first mail ▸ count it as an outage of problems ▸ mails ▸ SLA mails that waited for it ▸ problem mails

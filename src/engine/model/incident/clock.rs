@@ -60,7 +60,7 @@ pub enum Moved {
     /// It adopted what began earlier: it counts from here.
     #[n(9)]
     Backdated(#[n(0)] Time),
-    /// Those who wait heard of it for the so-manieth time: only the last is kept.
+    /// Stakeholders were updated; the number counts the updates. Only the latest mark is kept.
     #[n(10)]
     Updated(#[n(0)] u32),
 }
@@ -544,7 +544,7 @@ impl Incident {
         self.promises(terms, now).into_iter().min_by_key(rank)
     }
 
-    /// Those who wait heard of it; of what is over nobody waits to hear.
+    /// Records a stakeholder update. Ignored once the incident is no longer open.
     pub(super) fn updated(&mut self, at: Time) {
         if !self.is_open() {
             return;
