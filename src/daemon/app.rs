@@ -24,14 +24,15 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, ConfigError, Environment};
 use crate::diagnostics::{Colour, Findings, Format};
 use crate::health::{Health, Phase};
+use crate::hook::Hooks;
 use crate::ingest::connections::{Bounds, Connections};
 use crate::ingest::http::{Listener, serve};
 use crate::ingest::kafka::{self, KafkaHandle};
-use crate::mail::{FileTransport, MailSettings, SmtpTransport, Transport};
+use crate::mail::{FileTransport, HookText, MailSettings, SmtpTransport, Transport};
 use crate::supervisor;
 use crate::telemetry::{flush_log, start_log};
 use crate::web;
-use crate::work::{self, CapacityWork, MailWork};
+use crate::work::{self, CapacityWork, OutboxWork};
 use crate::world::{self, Built, Confirmed, Frame, Keeper, KeeperParts, Stored, on_deep_stack};
 use crate::writer::Suspects;
 
@@ -91,11 +92,13 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
     let Running { writer_ended, threads } = running;
     let (keeper, keeper_thread) = world::spawn(KeeperParts { frame, sources: start.sources, fault: start.fault, shared: shared.clone() });
     let history = history::start(&shared, retention);
-    let mail = MailWork {
+    let hooks = Hooks::new(&shared.config.outs).map_err(|error| Failure { code: 78, text: format!("failed to {error}") })?;
+    let mail = OutboxWork {
         writer: shared.writer.clone(),
         current: shared.current.clone(),
         settings,
         transport,
+        hooks: Arc::new(hooks),
         health: Arc::clone(&shared.health),
         stop: CancellationToken::new(),
     };
@@ -204,6 +207,7 @@ fn migrate(store: &mut Store, clock: &dyn Clock) -> Result<(), Failure> {
 fn mail(config: &Config, store: &Store, link_key: &LinkKey) -> Result<(Arc<MailSettings>, Transport), Failure> {
     let settings = MailSettings::new(&config.mail.from, &config.server.external_url, store.id(), link_key.clone())
         .map_err(|bad| Failure { code: 78, text: format!("[mail] from: {bad}") })?;
+    let settings = settings.with_hooks(config.outs.iter().map(HookText::of));
     let transport = match &config.mail.transport {
         config::Transport::File { dir } => {
             Transport::File(FileTransport::new(dir).map_err(|error| Failure { code: 74, text: error.to_string() })?)

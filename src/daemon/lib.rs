@@ -10,6 +10,7 @@ pub mod diagnostics;
 pub mod events;
 pub mod feed;
 pub mod health;
+pub mod hook;
 pub mod ingest;
 pub mod mail;
 pub mod published;

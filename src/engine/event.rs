@@ -13,7 +13,7 @@ use crate::model::message::Message;
 use crate::model::silence::StoredMatcher;
 use crate::policy::Policy;
 use crate::text::Labels;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::words::{Level, Priority};
 
 /// What `step` decides by: immutable, swapped whole.
@@ -82,6 +82,8 @@ pub enum Event {
 pub enum Lasts {
     /// It may be over later: the server is away, or says 4xx.
     ForNow,
+    /// The server said how long it will last at least.
+    AtLeast(Span),
     /// It stays: the server says 5xx, or there is no such address.
     ForGood,
 }

@@ -361,7 +361,8 @@ impl Sim {
         self.blocks.retain(|block| block.seq > floor);
         self.facts.extend(out.facts);
         for effect in &out.effects {
-            if let Effect::Deliver(id) = effect {
+            if let Effect::Deliver(message) = effect {
+                let id = &message.id;
                 let first = self.state.messages.get(id).and_then(|message| self.state.unfinished_in(message.thread).next());
                 assert_eq!(first.map(|first| first.id), Some(*id), "{id} is sent before what came before it in its thread");
             }

@@ -27,6 +27,8 @@ fn every_key_of_the_example_that_is_commented_out_is_known() {
     folder.write("anna.token", "abcdefgh-anna\n");
     folder.write("prom.token", "abcdefgh-prom\n");
     folder.write("prometheus.token", "abcdefgh-prometheus\n");
+    folder.write("chat.token", "abcdefgh-chat\n");
+    folder.write("chat.key", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
     folder.write("kafka.password", "abcdefgh-kafka\n");
     folder.write("smtp.password", "hunter2\n");
     let authority = rcgen::generate_simple_self_signed(vec!["mail.example.org".to_owned()]).unwrap();
@@ -36,6 +38,7 @@ fn every_key_of_the_example_that_is_commented_out_is_known() {
     assert_eq!(config.tokens[0].role, Role::Operator);
     assert_eq!(config.webhooks[0].name, "prom");
     assert_eq!((config.prometheus[0].name.as_str(), config.prometheus[0].url.as_str()), ("main", "http://prometheus.example.org:9090"));
+    assert_eq!((config.outs[0].name.as_str(), config.outs[0].key.is_some(), config.outs[0].allow_private), ("chat", true, false));
     assert_eq!(config.files.rules.named, Named::Explicitly);
 }
 

@@ -13,6 +13,7 @@ mod described;
 mod disk_errors;
 mod doctor;
 mod events;
+mod hooks;
 mod http_alertmanager;
 mod http_api;
 mod http_bodies;

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod files;
 mod forecast;
+mod hook_test;
 mod incident;
 mod kafka;
 mod mail_test;
@@ -133,6 +134,9 @@ enum Verb {
     /// List mails, retry failed ones, and test the mail server
     #[command(subcommand)]
     Mail(alert::Mail),
+    /// Test a hook
+    #[command(subcommand)]
+    Hook(Hook),
     /// List and show inputs that were refused or set aside
     #[command(subcommand)]
     DeadLetter(dead::Verb),
@@ -189,6 +193,16 @@ enum Verb {
 /// Options of every verb, in one line below its help.
 const EVERYWHERE: &str =
     "Everywhere: --config FILE, --server URL, --token-file FILE, --output table|json, --utc (see `watchkeeper --help`)";
+
+/// Messages to hooks.
+#[derive(Debug, Subcommand)]
+enum Hook {
+    /// Post one message as the daemon would, and show what the hook answers; asks no daemon
+    Test {
+        /// The name of an [[out]] of daemon.toml
+        name: String,
+    },
+}
 
 /// The command line with the options of every verb in one place: explained by the first help, a line in the others.
 fn folded() -> clap::Command {
@@ -263,6 +277,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Verb::Mail(alert::Mail::Test { address }) => mail_test::run(&reach.config, &address, now()),
         Verb::Mail(alert::Mail::Retry { id }) => alert::retry(&client()?, output, &id),
+        Verb::Hook(Hook::Test { name }) => hook_test::run(&reach.config, &name, now()),
         Verb::DeadLetter(verb) => dead::run(&client()?, output, verb, &reader),
         Verb::Kafka(verb) => kafka::run(&client()?, output, verb),
         Verb::Rules => files::rules(&client()?, output),

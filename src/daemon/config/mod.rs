@@ -3,6 +3,7 @@
 //! Never decides what happens to an alert: that is in the rules.
 
 mod kafka;
+mod out;
 mod prometheus;
 mod read;
 mod reader;
@@ -21,6 +22,7 @@ use watchkeeper_engine::time::Span;
 use crate::diagnostics::Findings;
 
 pub use kafka::{Kafka, Property, Topic, Value};
+pub use out::{Out, SigningKey};
 pub use prometheus::Prometheus;
 pub use secret::{Secret, SecretError, read_password, read_secret};
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub kafka: Option<Kafka>,
     /// The Prometheus servers that capacity rules query.
     pub prometheus: Vec<Prometheus>,
+    /// Where messages go that are no mails.
+    pub outs: Vec<Out>,
     /// Bounds of the doors.
     pub limits: Limits,
     /// How long history is kept.

@@ -9,6 +9,7 @@ use watchkeeper_engine::source::{self, Diagnostic, Key, Keys, Node, OneOrMany, R
 use watchkeeper_engine::time::Span;
 
 use super::kafka::KAFKA;
+use super::out::OUT;
 use super::prometheus::PROMETHEUS;
 use super::reader::Reader;
 use super::secret::Secret;
@@ -28,11 +29,12 @@ static FILE: Shape = Shape {
         Key::may("webhook", Takes::List(&Takes::Map(&WEBHOOK)), "sources below /hooks/NAME."),
         Key::may("kafka", Takes::Map(&KAFKA), "Kafka topics."),
         Key::may("prometheus", Takes::List(&Takes::Map(&PROMETHEUS)), "whom capacity rules ask."),
+        Key::may("out", Takes::List(&Takes::Map(&OUT)), "hooks that messages go to."),
         Key::may("limits", Takes::Map(&LIMITS), "bounds of the doors."),
         Key::may("retention", Takes::Map(&RETENTION), "how long history is kept."),
         Key::may("log", Takes::Map(&LOG), "the log."),
     ],
-    later: &[("out", "leave it out")],
+    later: &[],
 };
 
 static SERVER: Shape = Shape {
@@ -157,6 +159,7 @@ impl<'a> Reader<'a> {
             webhooks,
             kafka: self.kafka(&file, &sources),
             prometheus: self.prometheus(&file),
+            outs: self.outs(&file),
             limits: self.limits(&file),
             retention: self.retention(&file),
             log: self.log(&file),

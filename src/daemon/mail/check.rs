@@ -53,7 +53,7 @@ pub(super) fn is_included(files: &BTreeMap<String, Parsed>, name: &str) -> bool 
 
 /// The format that a template's name fixes.
 fn ending(name: &str) -> Option<&'static str> {
-    ["text", "html", "subject"].into_iter().find(|end| name.rsplit_once('.').is_some_and(|(_, last)| last == *end))
+    ["text", "html", "subject", "json"].into_iter().find(|end| name.rsplit_once('.').is_some_and(|(_, last)| last == *end))
 }
 
 struct Checker<'a> {

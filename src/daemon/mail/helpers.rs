@@ -28,11 +28,13 @@ pub(super) enum Format {
     Text,
     /// The HTML part.
     Html,
+    /// A hook's JSON. Its blocks write as in text.
+    Json,
 }
 
 /// Gives a registry every helper of ours.
 pub(super) fn register(registry: &mut Handlebars<'static>, format: Format) {
-    let inline: [(&str, InlineFn); 10] = [
+    let inline: [(&str, InlineFn); 11] = [
         ("clock", clock),
         ("day", day),
         ("between", between),
@@ -43,6 +45,7 @@ pub(super) fn register(registry: &mut Handlebars<'static>, format: Format) {
         ("upper", upper),
         ("plain", plain),
         ("cut", cut),
+        ("calm", calm),
     ];
     for (name, value) in inline {
         registry.register_helper(name, Box::new(Inline(value)));
@@ -61,7 +64,7 @@ pub(super) fn register(registry: &mut Handlebars<'static>, format: Format) {
     ];
     for (name, text, html) in blocks {
         let write = match format {
-            Format::Text => text,
+            Format::Text | Format::Json => text,
             Format::Html => html,
         };
         registry.register_helper(name, Box::new(Block(write)));
@@ -70,7 +73,7 @@ pub(super) fn register(registry: &mut Handlebars<'static>, format: Format) {
         [("button", text_button, html_button), ("link", text_link, html_link), ("ref", text_ref, html_ref)];
     for (name, text, html) in marks {
         let write = match format {
-            Format::Text => text,
+            Format::Text | Format::Json => text,
             Format::Html => html,
         };
         registry.register_helper(name, Box::new(Mark(write)));
@@ -255,6 +258,11 @@ fn plain(helper: &Helper<'_>, _: &Context) -> Result<String, RenderError> {
 
 fn cut(helper: &Helper<'_>, _: &Context) -> Result<String, RenderError> {
     Ok(view::cut(&text(helper, 0)?, usize::try_from(number(helper, 1)?).unwrap_or(0)))
+}
+
+/// A text in which a chat service finds nobody to call, no link and no markup: alert text is a stranger's.
+fn calm(helper: &Helper<'_>, _: &Context) -> Result<String, RenderError> {
+    Ok(text(helper, 0)?.replace('@', "@\u{200b}").replace("](", "]\u{200b}(").replace('<', "\u{2039}").replace('>', "\u{203a}"))
 }
 
 fn text_paragraph(_: &Helper<'_>, inner: &str) -> Result<String, RenderError> {

@@ -7,6 +7,7 @@ mod address;
 mod builtin;
 mod check;
 mod helpers;
+mod hook_body;
 mod layout;
 mod links;
 mod mime;
@@ -22,6 +23,7 @@ mod view;
 
 pub use address::{BadAddress, mailbox};
 pub use helpers::clock_words;
+pub use hook_body::HookText;
 pub use links::{Checked, LINK_LASTS, Link, LinkAction, Links};
 pub use render::{MailSettings, RENDER_DEADLINE, Rendered, render, render_within};
 pub use shown::shown;

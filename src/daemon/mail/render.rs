@@ -1,5 +1,6 @@
 //! From a planned message to the bytes that go out: the same inputs give the same bytes, and whatever fails, a mail comes of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -8,14 +9,15 @@ use std::time::Duration;
 use lettre::Address;
 use lettre::message::Mailbox;
 use serde_json::Value;
-use watchkeeper_engine::ids::{IncidentId, StoreId};
+use watchkeeper_engine::ids::{IncidentId, MessageId, StoreId};
 use watchkeeper_engine::limits::SUBJECT_CHARS_MAX;
-use watchkeeper_engine::model::message::Message;
+use watchkeeper_engine::model::message::{Channel, Message};
 use watchkeeper_engine::text::one_line;
 use watchkeeper_store::LinkKey;
 
 use super::address::{BadAddress, mailbox};
 use super::builtin;
+use super::hook_body::{self, HookText};
 use super::layout;
 use super::links::{LinkAction, Links};
 use super::mime::{self, Parts};
@@ -35,6 +37,7 @@ pub struct MailSettings {
     domain: String,
     store: StoreId,
     links: Links,
+    hooks: BTreeMap<String, HookText>,
 }
 
 impl MailSettings {
@@ -46,7 +49,31 @@ impl MailSettings {
     pub fn new(from: &str, external_url: &str, store: StoreId, key: LinkKey) -> Result<MailSettings, BadAddress> {
         let from = mailbox(from)?;
         let domain = from.email.domain().to_ascii_lowercase();
-        Ok(MailSettings { from, external_url: external_url.trim_end_matches('/').to_owned(), domain, store, links: Links::new(key) })
+        Ok(MailSettings {
+            from,
+            external_url: external_url.trim_end_matches('/').to_owned(),
+            domain,
+            store,
+            links: Links::new(key),
+            hooks: BTreeMap::new(),
+        })
+    }
+
+    /// The same, with what each hook's messages are made with.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: impl IntoIterator<Item = (String, HookText)>) -> MailSettings {
+        self.hooks.extend(hooks);
+        self
+    }
+
+    /// What the messages of a hook are made with.
+    pub(super) fn hook(&self, name: &str) -> HookText {
+        self.hooks.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The id of a message at a hook: the same over every retry and restart.
+    pub fn hook_message_id(&self, id: MessageId) -> String {
+        format!("{id}.{}", self.store)
     }
 
     /// The address of the daemon's pages, without a slash at its end.
@@ -54,8 +81,11 @@ impl MailSettings {
         &self.external_url
     }
 
-    /// The address of a link that lets the reader of `message` do that to `incident`.
+    /// The address of a link that lets the reader of `message` do that to `incident`; empty where many read it, because nobody would know who pressed.
     pub fn link(&self, message: &Message, incident: IncidentId, action: LinkAction) -> String {
+        if message.channel() != Channel::Mail {
+            return String::new();
+        }
         format!("{}/a/{}", self.external_url, self.links.token(message, incident, action))
     }
 
@@ -88,9 +118,20 @@ pub struct Rendered {
 /// # Errors
 /// Where the recipient is no address that mail can go to: nothing can be sent then.
 pub fn render(message: &Message, templates: &Templates, settings: &MailSettings) -> Result<Rendered, BadAddress> {
-    let to = mailbox(&message.to)?;
-    let (parts, fallback) = parts(message, templates, settings);
-    Ok(Rendered { bytes: mime::bytes(message, &parts, to, settings), fallback })
+    finished(message, parts(message, templates, settings), templates, settings)
+}
+
+/// The bytes of a message by its channel.
+fn finished(
+    message: &Message,
+    (parts, fallback): (Parts, String),
+    templates: &Templates,
+    settings: &MailSettings,
+) -> Result<Rendered, BadAddress> {
+    match message.channel() {
+        Channel::Mail => Ok(Rendered { bytes: mime::bytes(message, &parts, mailbox(&message.to)?, settings), fallback }),
+        Channel::Hook(name) => Ok(hook_body::body(message, name, &parts, fallback, templates, settings)),
+    }
 }
 
 /// Renders a message on a thread with a known stack; where that takes longer than `deadline`, the built-in text goes out.
@@ -116,9 +157,9 @@ pub fn render_within(
         },
         Err(error) => format!("no thread to render on: {error}"),
     };
-    let to = mailbox(&message.to)?;
-    let parts = builtin::parts(message, settings);
-    Ok(Rendered { bytes: mime::bytes(message, &parts, to, settings), fallback: why })
+    // Templates took too long: a hook gets the daemon's own JSON.
+    let plain = MailSettings { hooks: BTreeMap::new(), ..MailSettings::clone(settings) };
+    finished(message, (builtin::parts(message, settings), why), templates, &plain)
 }
 
 /// The subject, the parts, and why they are not what the rule's template would have given.

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use quoted_printable::ParseMode;
 use watchkeeper_engine::ids::IncidentId;
-use watchkeeper_engine::model::message::Message;
+use watchkeeper_engine::model::message::{Channel, Message};
 
 use super::links::{LinkAction, Links};
 
@@ -18,7 +18,11 @@ const MASK: &str = "…";
 
 /// The mail of a message with every part decoded and every token of a link masked; empty before it is rendered.
 pub fn shown(message: &Message, links: &Links) -> String {
-    let mut text = decoded(&String::from_utf8_lossy(&message.bytes));
+    let written = String::from_utf8_lossy(&message.bytes);
+    let mut text = match message.channel() {
+        Channel::Mail => decoded(&written),
+        Channel::Hook(_) => written.into_owned(),
+    };
     // Masked by what they are as well as by where they stand: a template may write an address in its own way.
     for token in tokens(message, links) {
         text = text.replace(&token, MASK);

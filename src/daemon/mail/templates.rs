@@ -26,6 +26,7 @@ pub fn shipped() -> Vec<SourceFile> {
 pub struct Templates {
     text: Handlebars<'static>,
     html: Handlebars<'static>,
+    json: Handlebars<'static>,
     names: Vec<String>,
 }
 
@@ -91,13 +92,25 @@ impl Templates {
         })
     }
 
+    /// What the template of a hook writes.
+    pub(super) fn json(&self, name: &str, view: &Value) -> Result<String, String> {
+        let mut out = Bounded::default();
+        let rendered = self.json.render_to_write(&format!("{name}.json"), view, &mut out);
+        rendered.map(|()| out.text).map_err(|error| error.to_string())
+    }
+
     fn of(files: BTreeMap<String, Parsed>) -> Templates {
         let mut text = registry(Format::Text);
         let mut html = registry(Format::Html);
+        let mut json = registry(Format::Json);
         let mut names = Vec::new();
         for (name, parsed) in files {
             let base = name.strip_suffix(".text");
             names.extend(base.map(str::to_owned));
+            if name.ends_with(".json") {
+                json.register_template(&name, parsed.template);
+                continue;
+            }
             if !name.ends_with(".html") {
                 text.register_template(&name, parsed.template.clone());
             }
@@ -105,7 +118,7 @@ impl Templates {
                 html.register_template(&name, parsed.template);
             }
         }
-        Templates { text, html, names }
+        Templates { text, html, json, names }
     }
 }
 
@@ -124,8 +137,13 @@ fn registry(format: Format) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.set_prevent_indent(true);
-    if format == Format::Text {
-        registry.register_escape_fn(no_escape);
+    match format {
+        Format::Text => registry.register_escape_fn(no_escape),
+        Format::Json => registry.register_escape_fn(|text| {
+            let quoted = Value::from(text).to_string();
+            quoted[1..quoted.len() - 1].to_owned()
+        }),
+        Format::Html => {}
     }
     helpers::register(&mut registry, format);
     registry

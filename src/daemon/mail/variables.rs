@@ -113,7 +113,14 @@ pub static ROOT: &[Variable] = &[
     var("settled_count", Kind::Count, "how many there are"),
     var("settled_more", Kind::Count, "those beyond the first 4"),
     var("lines_since", Kind::Instant, "since when a digest reports"),
+    var("subject", Kind::Text, "in a hook's template: the subject that a mail would have"),
+    var("headline", Kind::Text, "in a hook's template: the first paragraph of the text part, the verdict and what it is about"),
+    var("text", Kind::Text, "in a hook's template: the whole text part, several lines"),
+    var("out", Kind::One(OUT), "in a hook's template: the hook"),
 ];
+
+static OUT: &[Variable] =
+    &[var("name", Kind::Text, "its name in daemon.toml"), var("topic", Kind::Text, "its `topic` in daemon.toml; may be empty")];
 
 static ACT: &[Variable] = &[
     var("acknowledge", Kind::Text, "the reader has it; while nobody does"),
@@ -306,6 +313,7 @@ pub(super) static HELPERS: &[Helper] = &[
     helper("upper", Form::Inline(Kind::Text), &[Takes::Text], "{{upper state}}"),
     helper("plain", Form::Inline(Kind::Text), &[Takes::Text], "{{plain state}}"),
     helper("cut", Form::Inline(Kind::Text), &[Takes::Text, Takes::Count], "{{cut title 40}}"),
+    helper("calm", Form::Inline(Kind::Text), &[Takes::Text], "{{calm headline}}"),
     helper("verdict", Form::Block, &[], "{{#verdict}}{{priority}} OPEN{{/verdict}}"),
     helper("say", Form::Block, &[], "{{#say}}{{title}}.{{/say}}"),
     helper("rows", Form::Block, &[], "{{#rows}}…{{/rows}}"),

@@ -138,6 +138,10 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             "settled_count": settled.len(),
             "settled_more": settled.len().saturating_sub(SETTLED_LINES),
             "lines_since": said.lines_since.0,
+            "subject": "",
+            "headline": "",
+            "text": "",
+            "out": {"name": "", "topic": ""},
         }),
     ];
     Value::Object(parts.into_iter().filter_map(|part| if let Value::Object(names) = part { Some(names) } else { None }).flatten().collect())

@@ -29,6 +29,7 @@ pub(super) struct Given<'a> {
 pub(super) fn check(frame: &Frame, given: &Given<'_>, findings: &mut Findings) {
     check_formats(frame, given.rules, findings);
     check_format_names(given.rules, findings);
+    check_hooks(frame, given, findings);
     for mention in &given.rules.policy.mentions {
         if let Some(found) = unknown(frame, given, mention) {
             let file = given.rules.policy.sources.iter().find(|file| file.path == mention.named.file);
@@ -64,6 +65,23 @@ fn check_format_names(rules: &policy::Checked, findings: &mut Findings) {
     }
 }
 
+/// The template of every hook is there: shipped, or in the folder of templates.
+fn check_hooks(frame: &Frame, given: &Given<'_>, findings: &mut Findings) {
+    let shipped = shipped();
+    let known: BTreeSet<&str> = shipped.iter().chain(given.templates).filter_map(|file| file.path.strip_suffix(".json.hbs")).collect();
+    for (out, template) in frame.config.outs.iter().filter_map(|out| Some((out, out.template.as_ref()?))) {
+        let name = template.value.as_str();
+        if known.contains(name) || given.unread_templates.may_define(name) {
+            continue;
+        }
+        let label = nearest(name, known.iter().copied()).map_or_else(String::new, |word| format!("did you mean `{word}`?"));
+        let known = known.iter().copied().collect::<Vec<_>>().join(", ");
+        let help = format!("known are {known}; put {name}.json.hbs into the folder of templates, or leave `template` out");
+        let message = format!("[[out]] `{}` names the template `{name}`, which does not exist", out.name);
+        note(findings, Some(&frame.config_file), Diagnostic::error(&frame.config_file, &template.span, message).label(label).help(help));
+    }
+}
+
 /// That nothing has the name that a rule names; `None`: something has, may have, or is not there yet at all.
 fn unknown(frame: &Frame, given: &Given<'_>, mention: &Mention) -> Option<Diagnostic> {
     let Mention { what, rule, named } = mention;
@@ -95,6 +113,18 @@ fn unknown(frame: &Frame, given: &Given<'_>, mention: &Mention) -> Option<Diagno
         Mentioned::Contract => {
             let known = inventory.contracts.values().map(|contract| contract.id.as_str()).collect();
             of_cmdb(given, mention, "", known, "names the contract", "contracts")
+        }
+        Mentioned::Hook => {
+            let known: Vec<&str> = frame.config.outs.iter().map(|out| out.name.as_str()).collect();
+            (!known.contains(&name)).then(|| {
+                let label = nearest(name, known.iter().copied()).map_or_else(String::new, |word| format!("did you mean `hook:{word}`?"));
+                let help = if known.is_empty() {
+                    "daemon.toml has no [[out]] yet; add one with name and url".to_owned()
+                } else {
+                    format!("daemon.toml has {}", known.join(", "))
+                };
+                named.error(format!("{rule} tells hook:{name}, which daemon.toml does not know")).label(label).help(help)
+            })
         }
         Mentioned::Server => {
             let known: Vec<&str> = frame.config.prometheus.iter().map(|server| server.name.as_str()).collect();

@@ -75,6 +75,33 @@ pub struct Message {
     pub problem: Option<ProblemId>,
 }
 
+/// What begins the address of a hook. No mail address has a colon.
+const HOOK: &str = "hook:";
+
+/// The way a message goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel<'a> {
+    /// To a mail address.
+    Mail,
+    /// To the `[[out]]` of this name.
+    Hook(&'a str),
+}
+
+impl<'a> Channel<'a> {
+    /// The way to an address.
+    pub fn of(address: &'a str) -> Channel<'a> {
+        address.strip_prefix(HOOK).map_or(Channel::Mail, Channel::Hook)
+    }
+
+    /// The address of a hook; empty for mail, whose addresses are people's.
+    pub fn address(self) -> String {
+        match self {
+            Channel::Mail => String::new(),
+            Channel::Hook(name) => format!("{HOOK}{name}"),
+        }
+    }
+}
+
 /// Where a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
@@ -549,6 +576,11 @@ impl Message {
             }
             Fact::Hurried { retry_at, .. } => self.retry_at = Some(*retry_at),
         }
+    }
+
+    /// The way it goes out.
+    pub fn channel(&self) -> Channel<'_> {
+        Channel::of(&self.to)
     }
 
     /// Since when it is tried: the time after which it is given up counts from here.

@@ -62,6 +62,8 @@ pub enum Mentioned {
     Contract,
     /// A `[[prometheus]]` of daemon.toml.
     Server,
+    /// An `[[out]]` of daemon.toml.
+    Hook,
 }
 
 impl Mention {

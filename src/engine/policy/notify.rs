@@ -102,6 +102,8 @@ pub enum Recipient {
     Team(String),
     /// `person:ID`.
     Person(String),
+    /// `hook:NAME`.
+    Hook(String),
     /// An address.
     Address(String),
 }
@@ -124,6 +126,7 @@ impl std::fmt::Display for Recipient {
         match self {
             Recipient::Team(id) => write!(f, "team:{id}"),
             Recipient::Person(id) => write!(f, "person:{id}"),
+            Recipient::Hook(name) => write!(f, "hook:{name}"),
             Recipient::Address(address) => f.write_str(address),
             Recipient::Owner | Recipient::Oncall | Recipient::Lead | Recipient::Assignee | Recipient::Stakeholders | Recipient::Vendor => {
                 f.write_str(Recipient::WORDS.iter().find(|(_, known)| known == self).map_or("", |(word, _)| word))
@@ -144,7 +147,7 @@ pub(super) static RULE: Shape = Shape {
         Key::must(
             "to",
             Takes::OneOrList(&Takes::Text),
-            "whom: owner, oncall, lead, assignee, stakeholders, vendor, team:ID, person:ID, or an address.",
+            "whom: owner, oncall, lead, assignee, stakeholders, vendor, team:ID, person:ID, hook:NAME, or an address.",
         ),
         Key::may(
             "send",
@@ -220,6 +223,7 @@ impl NotifySection {
                 self.mentions.extend(match recipient {
                     Recipient::Team(id) => Some(mention(Mentioned::Team, Spanned { value: id.clone(), span })),
                     Recipient::Person(id) => Some(mention(Mentioned::Person, Spanned { value: id.clone(), span })),
+                    Recipient::Hook(name) => Some(mention(Mentioned::Hook, Spanned { value: name.clone(), span })),
                     Recipient::Owner
                     | Recipient::Oncall
                     | Recipient::Lead
@@ -269,20 +273,26 @@ fn recipient(reading: &Reading<'_>, node: &Node) -> Option<Recipient> {
         None
     };
     match text.split_once(':') {
-        Some((kind @ ("team" | "person"), id)) if !id.trim().is_empty() && !id.chars().any(char::is_control) => {
+        Some((kind @ ("team" | "person" | "hook"), id)) if !id.trim().is_empty() && !id.chars().any(char::is_control) => {
             let id = id.trim().to_owned();
-            return Some(if kind == "team" { Recipient::Team(id) } else { Recipient::Person(id) });
+            return Some(match kind {
+                "team" => Recipient::Team(id),
+                "person" => Recipient::Person(id),
+                _ => Recipient::Hook(id),
+            });
+        }
+        Some(("hook", _)) => {
+            return refuse(
+                "`hook:` without a name".to_owned(),
+                "",
+                "write `hook:NAME` with the name of an [[out]] of daemon.toml".to_owned(),
+            );
         }
         Some((kind @ ("team" | "person"), _)) => {
             return refuse(format!("`{kind}:` without an id"), "", format!("write `{kind}:ID` with an id of the CMDB"));
         }
-        Some((kind @ ("oncall" | "hook"), _)) => {
-            let until_then = if kind == "oncall" {
-                "write `oncall`, which tells the owner, or `person:ID`"
-            } else {
-                "mail is what there is: write a role, `team:ID` or an address"
-            };
-            reading.not_yet(&node.span, &format!("`{}`", shown(text)), until_then);
+        Some(("oncall", _)) => {
+            reading.not_yet(&node.span, &format!("`{}`", shown(text)), "write `oncall`, which tells the owner, or `person:ID`");
             return None;
         }
         Some(_) | None => {}
@@ -291,11 +301,11 @@ fn recipient(reading: &Reading<'_>, node: &Node) -> Option<Recipient> {
         return Some(Recipient::Address(text.to_owned()));
     }
     let words = Recipient::WORDS.iter().map(|(word, _)| *word);
-    let help = match nearest(text, words.clone().chain(["team:", "person:"])) {
+    let help = match nearest(text, words.clone().chain(["team:", "person:", "hook:"])) {
         Some(word) => format!("did you mean `{word}`?"),
-        None => "a team is written `team:ID`, a person `person:ID`".to_owned(),
+        None => "a team is written `team:ID`, a person `person:ID`, a hook `hook:NAME`".to_owned(),
     };
-    let label = format!("known are {}, team:ID, person:ID and addresses", words.collect::<Vec<_>>().join(", "));
+    let label = format!("known are {}, team:ID, person:ID, hook:NAME and addresses", words.collect::<Vec<_>>().join(", "));
     refuse(format!("unknown recipient `{}`", shown(text)), &label, help)
 }
 

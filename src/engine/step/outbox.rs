@@ -1,5 +1,7 @@
 //! The outbox on its way: rendered, delivered, failed, tried again, one message of a thread after the other.
 
+use std::sync::Arc;
+
 use super::Turn;
 use crate::decide::outbox;
 use crate::effect::Effect;
@@ -13,9 +15,9 @@ impl Turn<'_> {
     pub(super) fn ask_for_messages(&mut self) {
         for message in self.state.messages.values().filter(|message| message.retry_at.is_none()) {
             match message.state {
-                MessageState::Planned => self.out.effects.push(Effect::Render(message.id)),
+                MessageState::Planned => self.out.effects.push(Effect::Render(Arc::new(message.clone()))),
                 MessageState::Rendered if outbox::next_in(self.state, message.thread, self.now) == Some(message.id) => {
-                    self.out.effects.push(Effect::Deliver(message.id));
+                    self.out.effects.push(Effect::Deliver(Arc::new(message.clone())));
                 }
                 MessageState::Rendered | MessageState::Delivered | MessageState::Dead => {}
             }
@@ -28,7 +30,7 @@ impl Turn<'_> {
         let thread = message.thread;
         self.put(message::Fact::Rendered { id, bytes, fallback });
         if outbox::next_in(self.state, thread, self.now) == Some(id) {
-            self.out.effects.push(Effect::Deliver(id));
+            self.deliver(id);
         }
     }
 
@@ -42,7 +44,8 @@ impl Turn<'_> {
         let Some(message) = self.state.messages.get(&id) else { return };
         let (error, retry_at) = match (lasts, outbox::retry_at(message, self.now)) {
             (Lasts::ForGood, _) => (error, None),
-            (Lasts::ForNow, None) => (format!("given up after {}: {error}", limits::MAIL_GIVE_UP_AFTER.words()), None),
+            (Lasts::AtLeast(span), Some(at)) => (error, Some(at.max(self.now + span.min(limits::RETRY_AFTER_MAX)))),
+            (Lasts::ForNow | Lasts::AtLeast(_), None) => (format!("given up after {}: {error}", limits::MAIL_GIVE_UP_AFTER.words()), None),
             (Lasts::ForNow, at) => (error, at),
         };
         let thread = self.thread_that_waits_for(id).filter(|_| retry_at.is_none());
@@ -54,7 +57,7 @@ impl Turn<'_> {
     pub(super) fn revived(&mut self, id: MessageId) {
         let Some(message) = self.state.messages.get(&id) else { return };
         match message.state {
-            MessageState::Planned => self.out.effects.push(Effect::Render(id)),
+            MessageState::Planned => self.render(id),
             MessageState::Rendered => self.send_next(Some(message.thread)),
             MessageState::Delivered | MessageState::Dead => {}
         }
@@ -64,7 +67,7 @@ impl Turn<'_> {
         let due = |message: &&Message| message.retry_at.is_some_and(|at| at <= self.now);
         let Some(message) = self.state.messages.get(&id).filter(due) else { return };
         match message.state {
-            MessageState::Planned => self.out.effects.push(Effect::Render(id)),
+            MessageState::Planned => self.render(id),
             MessageState::Rendered => self.send_next(Some(message.thread)),
             MessageState::Delivered | MessageState::Dead => {}
         }
@@ -79,6 +82,16 @@ impl Turn<'_> {
 
     fn send_next(&mut self, thread: Option<MessageId>) {
         let next = thread.and_then(|thread| outbox::next_in(self.state, thread, self.now));
-        self.out.effects.extend(next.map(Effect::Deliver));
+        if let Some(id) = next {
+            self.deliver(id);
+        }
+    }
+
+    fn render(&mut self, id: MessageId) {
+        self.out.effects.extend(self.state.messages.get(&id).map(|message| Effect::Render(Arc::new(message.clone()))));
+    }
+
+    fn deliver(&mut self, id: MessageId) {
+        self.out.effects.extend(self.state.messages.get(&id).map(|message| Effect::Deliver(Arc::new(message.clone()))));
     }
 }

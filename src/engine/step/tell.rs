@@ -1,5 +1,7 @@
 //! Telling people: what the notify judgement planned becomes messages, digest lines and timeline entries.
 
+use std::sync::Arc;
+
 use super::Turn;
 use crate::decide::notify::{self, Mail, Moment, Planned};
 use crate::decide::{cause, clock};
@@ -189,8 +191,9 @@ impl Turn<'_> {
             revived_at: None,
             problem,
         };
+        let asked = Effect::Render(Arc::new(message.clone()));
         self.put(message::Fact::Planned { message: Box::new(message) });
-        self.out.effects.push(Effect::Render(id));
+        self.out.effects.push(asked);
     }
 
     /// Every list of a job becomes one mail.

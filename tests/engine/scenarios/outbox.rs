@@ -34,7 +34,7 @@ fn delivered(sim: &mut Sim, id: u64) {
 /// The messages that were asked to be sent since the last look.
 fn sent(sim: &mut Sim) -> Vec<u64> {
     let asked = std::mem::take(&mut sim.effects);
-    asked.iter().filter_map(|effect| if let Effect::Deliver(id) = effect { Some(id.0) } else { None }).collect()
+    asked.iter().filter_map(|effect| if let Effect::Deliver(message) = effect { Some(message.id.0) } else { None }).collect()
 }
 
 /// One P1 on sw-1 whose first mail, MSG1, is rendered.

@@ -26,8 +26,9 @@ use crate::app::{self, Failure};
 use crate::assembly::{self, Beginning, Shared, Threads};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{Config, Transport as Way};
+use crate::hook::Hooks;
 use crate::mail::{FileTransport, MailSettings, Transport};
-use crate::work::{self, MailWork};
+use crate::work::{self, OutboxWork};
 use crate::world::{self, Confirmed, Frame, Sources, on_deep_stack};
 use crate::writer::{Full, Lane, Suspects};
 
@@ -128,11 +129,13 @@ impl Stage {
             assembly::start(beginning).map_err(|error| Failure { code: 70, text: format!("failed to {error}") })?;
         let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure { code: 70, text: format!("no runtime: {error}") })?;
         let (workers, effects) = unbounded_channel();
-        let mail = MailWork {
+        let hooks = Hooks::new(&[]).map_err(|error| Failure { code: 70, text: format!("failed to {error}") })?;
+        let mail = OutboxWork {
             writer: shared.writer.clone(),
             current: shared.current.clone(),
             settings: Arc::new(settings),
             transport: Transport::File(transport),
+            hooks: Arc::new(hooks),
             health: Arc::clone(&shared.health),
             stop: CancellationToken::new(),
         };
@@ -280,7 +283,7 @@ impl Stage {
         loop {
             let wanted: Vec<Effect> = std::iter::from_fn(|| self.planned.try_recv().ok()).collect();
             let unfinished = self.ask(move |state| {
-                let asked = |effect: &Effect| if let Effect::Render(id) = effect { state.messages.get(id) } else { None };
+                let asked = |effect: &Effect| if let Effect::Render(message) = effect { state.messages.get(&message.id) } else { None };
                 let planned: Vec<Told> = wanted.iter().filter_map(asked).map(Told::of).collect();
                 let unfinished = state.messages.values().filter(|message| message.done_at.is_none() && message.retry_at.is_none()).count();
                 (wanted, planned, unfinished)

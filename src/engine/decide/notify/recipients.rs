@@ -3,6 +3,7 @@
 use crate::event::World;
 use crate::expr::View;
 use crate::model::incident::Incident;
+use crate::model::message::Channel;
 use crate::policy::notify::{Notify, Recipient};
 
 /// An address and the team through which it was found: its zone and list.
@@ -53,6 +54,7 @@ fn addresses(world: &World, incident: &Incident, view: &View<'_>, recipient: &Re
         }
         Recipient::Team(id) => team(world, id),
         Recipient::Person(id) => person(world, id, view.ci.owner),
+        Recipient::Hook(name) => vec![To { address: Channel::Hook(name).address(), team: view.ci.owner.to_owned() }],
         Recipient::Address(address) => to_all(std::slice::from_ref(address), view.ci.owner),
     }
 }
