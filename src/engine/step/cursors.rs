@@ -198,6 +198,7 @@ impl Turn<'_> {
             settle_at: None,
             close_at,
         });
+        self.tell_merged(id, self.top_of(by));
         if self.state.children_of(id).next().is_some() {
             self.begin(Work::Resolve { incident: id });
         }

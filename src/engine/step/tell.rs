@@ -89,6 +89,15 @@ impl Turn<'_> {
         self.carry_out(id, planned);
     }
 
+    /// Who was told of an incident hears that it is resolved with the one that its alerts belong to, unless they hear of that one.
+    pub(super) fn tell_merged(&mut self, id: IncidentId, parent: IncidentId) {
+        let (Some(incident), Some(parent)) = (self.state.incidents.get(&id), self.state.incidents.get(&parent)) else { return };
+        if incident.notify_at.is_none() && !incident.muted {
+            let planned = notify::of_merged(self.state, self.world, incident, parent, self.now);
+            self.carry_out(id, planned);
+        }
+    }
+
     /// What a rule wants told of an operator's command, or of a closing.
     pub(super) fn tell_command(&mut self, id: IncidentId, reason: Reason) {
         let Some(incident) = self.state.incidents.get(&id) else { return };

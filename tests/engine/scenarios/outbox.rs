@@ -164,3 +164,26 @@ fn a_start_asks_for_the_first_of_each_thread() {
     assert_eq!(sent(&mut sim), [1]);
     assert_eq!(sim.state.messages[&MessageId(2)].state, MessageState::Rendered);
 }
+
+/// Merged by hand, its own people are no symptoms of the other and were told of nothing there: they would wait for ever.
+#[test]
+fn who_was_told_of_an_incident_that_was_merged_hears_that_it_is_over() {
+    let mut sim = Sim::new(AT_ONCE, HOSTS);
+    sim.fire(alert("DeviceDown", "sw-1"));
+    sim.fire(alert("HostDown", "db-1"));
+    sim.run("1m");
+    assert_eq!(sim.mail_words(), ["chief@example.org opened", "net@example.org opened", "platform@example.org opened"]);
+    sim.command(Action::MergeIncidents { id: IncidentId(1), children: vec![IncidentId(2)] });
+    sim.run("1m");
+    assert_eq!(sim.mail_words(), [""; 0]);
+    sim.clear(alert("DeviceDown", "sw-1"));
+    sim.clear(alert("HostDown", "db-1"));
+    sim.run("30m");
+    let mails = sim.mails();
+    let mut words: Vec<String> = mails.iter().map(|mail| format!("{} {} {}", mail.to, mail.reason, mail.incident.unwrap())).collect();
+    words.sort();
+    let over = ["chief@example.org resolved INC0000002", "net@example.org resolved INC0000001", "platform@example.org resolved INC0000002"];
+    assert_eq!(words, over);
+    let child = mails.iter().find(|mail| mail.incident == Some(IncidentId(2))).unwrap();
+    assert_eq!(child.content.words, "all its alerts belong to INC0000001 now");
+}

@@ -282,7 +282,9 @@ fn before(state: &State, incident: &Incident) -> Before {
 
 /// The words of who resolved it; what resolved itself did so by the quiet of all its alerts.
 fn resolution(incident: &Incident, alerts: usize) -> String {
-    if incident.resolved_by.is_empty() {
+    if let Some(parent) = incident.parent {
+        Because::Emptied { by: parent }.to_string()
+    } else if incident.resolved_by.is_empty() {
         Because::AllCleared { alerts: count(alerts), quiet: incident.times.resolve_after }.to_string()
     } else {
         incident.resolution.clone()

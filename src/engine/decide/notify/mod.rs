@@ -132,6 +132,19 @@ pub fn of_told(state: &State, world: &World, incident: &Incident, reason: Reason
     round.planned()
 }
 
+/// Who hears that an incident is resolved with the one that its alerts belong to: who was told of it, and not of that one.
+pub fn of_merged(state: &State, world: &World, incident: &Incident, parent: &Incident, now: Time) -> Vec<Planned> {
+    let mut round = Round::new(state, world, incident, now);
+    let hears = |told: &&Told| told.reason != Reason::Digest && !parent.told.iter().any(|known| known.address == told.address);
+    for told in incident.told.iter().filter(hears) {
+        let rule = world.policy.notify.iter().find(|rule| rule.name == told.rule);
+        if rule.is_none_or(|rule| rule.sends(Reason::Resolved)) {
+            round.tell_again(told, rule, Reason::Resolved);
+        }
+    }
+    round.planned()
+}
+
 /// Who hears of what an operator did, because a rule names that reason: acknowledged, assigned, held, closed.
 pub fn of_command(state: &State, world: &World, incident: &Incident, reason: Reason, now: Time) -> Vec<Planned> {
     let texts = IncidentTexts::of(incident);
