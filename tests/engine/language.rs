@@ -81,7 +81,7 @@ const WORDS: &[(&str, &[(Status, &str)])] = &[
     (
         TO,
         &[
-            (Works, "owner, oncall, lead, assignee, stakeholders, vendor, \"team:x\", \"person:x\", x@example.org"),
+            (Works, "owner, oncall, lead, assignee, stakeholders, vendor, \"team:x\", \"person:x\", \"hook:x\", x@example.org"),
             (NotYet, "\"oncall:network\""),
         ],
     ),

@@ -185,5 +185,5 @@ fn who_was_told_of_an_incident_that_was_merged_hears_that_it_is_over() {
     let over = ["chief@example.org resolved INC0000002", "net@example.org resolved INC0000001", "platform@example.org resolved INC0000002"];
     assert_eq!(words, over);
     let child = mails.iter().find(|mail| mail.incident == Some(IncidentId(2))).unwrap();
-    assert_eq!(child.content.words, "all its alerts belong to INC0000001 now");
+    assert_eq!(child.content.words, "all its alerts moved to INC0000001");
 }
