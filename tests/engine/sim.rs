@@ -1,8 +1,9 @@
 //! A small world over the engine for scenarios: a State, rules and a CMDB from YAML, a virtual clock, and what must hold after every batch.
 //!
 //! Every batch goes into a real store on a disk in memory, and a restart loads from it; at its end each scenario is loaded once more, and must be the same.
-//! After every batch: what was saved loads to the same State, the facts replayed on a copy give the same rows, every index is what all alerts looked at
-//! one by one say, an alert has at most one place, and no person hears twice that an incident opened.
+//! A follower only ever applies the facts of the batches, over restarts too: at every end it has the same rows and timers, and without a restart the same State.
+//! After every batch: what was saved loads to the same State, the follower's rows are the same, every index is what all alerts looked at one by one say, an alert
+//! has at most one place, and no person hears twice that an incident opened.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,7 +21,7 @@ use watchkeeper_engine::model::incident::{self, Incident};
 use watchkeeper_engine::model::message::{self, Message};
 use watchkeeper_engine::policy::{self, Policy};
 use watchkeeper_engine::source::SourceFile;
-use watchkeeper_engine::state::State;
+use watchkeeper_engine::state::{State, Timer};
 use watchkeeper_engine::state::rows::{self, AlertRow, Load, Row, decode, encode};
 use watchkeeper_engine::step::{self, Outcome};
 use watchkeeper_engine::text::Labels;
@@ -81,7 +82,8 @@ pub(crate) struct Sim {
     rows: BTreeMap<Row, Vec<u8>>,
     pages: BTreeMap<u32, Vec<u8>>,
     blocks: Vec<Block>,
-    copy: State,
+    follower: State,
+    restarted: bool,
     disk: Disk,
     store: Option<Store>,
 }
@@ -131,7 +133,8 @@ impl Sim {
             rows: BTreeMap::new(),
             pages: BTreeMap::new(),
             blocks: Vec::new(),
-            copy: State::new(STORE),
+            follower: State::new(STORE),
+            restarted: false,
             disk: Disk::default(),
             store: None,
         };
@@ -237,8 +240,9 @@ impl Sim {
 
     /// The same for a span.
     pub(crate) fn restart_after(&mut self, down: Span) {
+        self.follows();
         self.state = self.stored();
-        self.copy = self.state.clone();
+        self.restarted = true;
         self.now = self.now + down;
         self.event(Event::Started);
     }
@@ -316,9 +320,9 @@ impl Sim {
     fn commit(&mut self, out: Outcome) -> Option<Reply> {
         let seq = self.state.counters.seq;
         let mut touched = BTreeSet::new();
-        self.copy.begin_batch(self.now, &mut touched);
+        self.follower.begin_batch(self.now, &mut touched);
         for fact in &out.facts {
-            self.copy.apply(&self.world.cmdb, fact, self.now, &mut touched);
+            self.follower.apply(&self.world.cmdb, fact, self.now, &mut touched);
             if let Fact::Message(message::Fact::Planned { message }) = fact {
                 self.all_mails.push((**message).clone());
             }
@@ -327,7 +331,7 @@ impl Sim {
         let mut changes = Vec::new();
         for row in &out.touched {
             let bytes = self.state.row(row);
-            assert_eq!(bytes, self.copy.row(row), "a replay gives another row {row:?}");
+            assert_eq!(bytes, self.follower.row(row), "a replay gives another row {row:?}");
             let (table, key) = row.place();
             changes.push(RowChange { table: Table::of(table), key, value: bytes.clone() });
             match bytes {
@@ -351,7 +355,7 @@ impl Sim {
             for (page, _) in self.state.dirty_pages() {
                 pages.push((page, self.state.vitals_page(page)));
                 self.state.page_written(page);
-                self.copy.page_written(page);
+                self.follower.page_written(page);
             }
         }
         self.pages.extend(pages.iter().cloned());
@@ -372,11 +376,39 @@ impl Sim {
             self.cheap_invariants();
         }
         self.state.settle();
-        self.copy.settle();
+        self.follower.settle();
         if self.care == Care::Always {
             self.check();
         }
         out.reply
+    }
+
+    /// Whoever applies the facts of every block, and nothing else, has the same memory and the same timers.
+    fn follows(&self) {
+        // A test with batches of its own has no blocks.
+        if self.follower.counters.seq != self.state.counters.seq {
+            return;
+        }
+        let timers = |state: &State| -> BTreeSet<_> { state.timers().collect() };
+        let (own, others) = (timers(&self.state), timers(&self.follower));
+        assert_eq!(own.symmetric_difference(&others).collect::<Vec<_>>(), [&(Time(0), Timer::Cursors); 0], "timers of which one knows alone");
+        for row in self.rows.keys().filter(|row| row.place().0 != rows::Table::Members) {
+            assert_eq!(self.state.row(row), self.follower.row(row), "a follower has another row {row:?}");
+        }
+        // A start lays out memory anew: the past's members and free slots are gone from it.
+        if self.restarted {
+            return;
+        }
+        let said = |state: &State| {
+            let mut state = state.clone();
+            // What a batch may still do is nothing that is remembered.
+            state.begin_batch(self.now, &mut BTreeSet::new());
+            format!("{state:#?}")
+        };
+        let (own, others) = (said(&self.state), said(&self.follower));
+        if let Some((own, others)) = own.lines().zip(others.lines()).find(|(own, others)| own != others) {
+            panic!("State has {own}, and a follower {others}");
+        }
     }
 
     /// The store as a start opens it.
@@ -597,6 +629,7 @@ impl Drop for Sim {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             golden::offer(&self.facts, &self.rows);
+            self.follows();
             self.stored();
         }
     }

@@ -293,6 +293,9 @@ fn log_system(fact: &system::Fact) {
             warn!(timer = ?aside.timer, due = %aside.due_at.rfc3339(), "A timer that stopped the daemon twice was set aside.");
         }
         system::Fact::TimerTakenBack { aside } => info!(timer = ?aside.timer, "A timer that stopped another release is fired again."),
-        system::Fact::Swept { .. } | system::Fact::ClocksSwept { .. } | system::Fact::SilenceRulesArmed { .. } => {}
+        system::Fact::Swept { .. }
+        | system::Fact::ClocksSwept { .. }
+        | system::Fact::SilenceRulesArmed { .. }
+        | system::Fact::TimerFired { .. } => {}
     }
 }

@@ -152,4 +152,14 @@ pub enum Fact {
         #[n(0)]
         next: Option<IncidentId>,
     },
+    /// A timer was due and is no longer armed. What it brought about follows.
+    #[n(8)]
+    TimerFired {
+        /// Which.
+        #[n(0)]
+        timer: Timer,
+        /// When it was due.
+        #[n(1)]
+        due_at: Time,
+    },
 }

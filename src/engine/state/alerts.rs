@@ -237,15 +237,20 @@ impl State {
         }
     }
 
-    /// Puts a placed alert into the indexes and arms what it wants.
-    fn index_alert(&mut self, cmdb: &Cmdb, id: AlertId) {
-        self.alert_moved(cmdb, id, None);
-    }
-
-    /// Moves an alert in the indexes from where it stood before it changed, and arms what it wants.
-    fn alert_moved(&mut self, cmdb: &Cmdb, id: AlertId, before: Option<&Standing>) {
+    /// Moves an alert in the indexes from where it stood before it changed, nowhere where it is new.
+    fn index_alert(&mut self, cmdb: &Cmdb, id: AlertId, before: Option<&Standing>) {
         let after = self.standing(id);
         self.shift(cmdb, before, after.as_ref());
+    }
+
+    /// Moves an alert in the indexes, and arms what it wants.
+    fn alert_moved(&mut self, cmdb: &Cmdb, id: AlertId, before: Option<&Standing>) {
+        self.index_alert(cmdb, id, before);
+        self.arm_alert(id);
+    }
+
+    /// Arms what an alert wants, but for its end.
+    fn arm_alert(&mut self, id: AlertId) {
         let Some(alert) = self.cell(id).map(|cell| &cell.alert) else { return };
         let due = [(alert.judge_at, Timer::Judge(id)), (alert.rejudge_at, Timer::Judge(id)), (alert.forget_at, Timer::Forget(id))];
         for (at, timer) in due {
@@ -254,7 +259,7 @@ impl State {
     }
 
     /// Arms the timer of an alert's end, unless one fires before that anyway.
-    pub(crate) fn arm_end(&mut self, id: AlertId) {
+    fn arm_end(&mut self, id: AlertId) {
         let grace = self.counters.grace;
         let Some(cell) = self.cell_mut(id) else { return };
         let end = cell.ends_at(grace);
@@ -264,11 +269,20 @@ impl State {
         }
     }
 
-    /// Forgets that a timer of an alert's end is armed, because it fired.
-    pub(crate) fn disarm_end(&mut self, id: AlertId) {
+    /// Forgets that a timer of an alert's end is armed.
+    fn disarm_end(&mut self, id: AlertId) {
         if let Some(cell) = self.cell_mut(id) {
             cell.armed_end = Time::NEVER;
         }
+    }
+}
+
+/// The timer of an alert's end fired: where a source has moved the end since, it follows.
+pub(super) fn end_fired(state: &mut State, id: AlertId, now: Time) {
+    state.disarm_end(id);
+    let grace = state.counters.grace;
+    if state.cell(id).is_some_and(|cell| cell.ends_at(grace) > now) {
+        state.arm_end(id);
     }
 }
 
@@ -291,14 +305,6 @@ pub(super) fn set_incident(state: &mut State, alert: AlertId, incident: Option<I
 pub(super) fn adopt_cmdb(state: &mut State, cmdb: &Cmdb) {
     for health in state.alerts.health.values_mut() {
         *health = health.over(cmdb);
-    }
-}
-
-/// After a start, ends wait for the grace: their timers follow.
-pub(super) fn rearm_ends(state: &mut State) {
-    for id in state.alerts.slots.keys().copied().collect::<Vec<_>>() {
-        state.disarm_end(id);
-        state.arm_end(id);
     }
 }
 
@@ -342,10 +348,17 @@ impl Part for Alerts {
     fn derive(state: &mut State, cmdb: &Cmdb) {
         for id in state.alerts.slots.keys().copied().collect::<Vec<_>>() {
             state.know_identity(id);
-            state.index_alert(cmdb, id);
-            state.arm_end(id);
+            state.index_alert(cmdb, id, None);
             let reads = state.cell(id).map(|cell| cell.alert.reads.clone()).unwrap_or_default();
             state.move_reads(id, &[], &reads);
+        }
+    }
+
+    fn arm(state: &mut State) {
+        for id in state.alerts.slots.keys().copied().collect::<Vec<_>>() {
+            state.arm_alert(id);
+            state.disarm_end(id);
+            state.arm_end(id);
         }
     }
 
@@ -361,7 +374,7 @@ fn open(state: &mut State, alert: &Alert, says: SourceSays, cx: &mut Apply<'_>) 
     let seq = state.counters.seq;
     state.place(AlertCell { alert: alert.clone(), vitals, as_of: seq, fingerprint: 0, armed_end: Time::NEVER });
     state.know_identity(id);
-    state.index_alert(cx.cmdb, id);
+    state.alert_moved(cx.cmdb, id, None);
     state.arm_end(id);
     state.give(id.shard(), Counts::Alerts, id.number(), cx);
     cx.touch(Row::Alert(id));

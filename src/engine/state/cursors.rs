@@ -5,17 +5,19 @@ use std::ops::Deref;
 
 use super::rows::Row;
 use super::{AlertCell, Apply, Part, State, Timer};
-use crate::cmdb::Cmdb;
 use crate::ids::{AlertId, CiNo, CursorId, IncidentId};
 use crate::limits;
 use crate::model::alert::Alert;
 use crate::model::cursor::{Cursor, Fact, Mark, Work};
+use crate::time::Time;
 
 /// Work that goes on over batches, the oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct Cursors {
     queued: BTreeMap<CursorId, Cursor>,
     by_work: BTreeMap<Work, CursorId>,
+    /// When they go on.
+    due_at: Option<Time>,
     /// Items that this batch has worked on beyond its own events.
     pub(super) spent: usize,
 }
@@ -49,7 +51,8 @@ impl Part for Cursors {
         state.arm_cursors();
     }
 
-    fn derive(state: &mut State, _: &Cmdb) {
+    fn arm(state: &mut State) {
+        state.cursors.due_at = None;
         state.arm_cursors();
     }
 }
@@ -61,6 +64,12 @@ pub(super) fn cursor<'a>(state: &'a State, id: &CursorId) -> Option<&'a Cursor> 
 pub(super) fn take_cursor(state: &mut State, cursor: Cursor) {
     state.cursors.by_work.insert(cursor.work.clone(), cursor.id);
     state.cursors.queued.insert(cursor.id, cursor);
+}
+
+/// Their timer fired: what is still queued after this batch goes on with the next.
+pub(super) fn fired(state: &mut State) {
+    state.cursors.due_at = None;
+    state.arm_cursors();
 }
 
 impl State {
@@ -127,10 +136,19 @@ impl State {
         self.cursors.spent += items;
     }
 
-    /// They go on with the next batch.
-    pub(crate) fn arm_cursors(&mut self) {
-        if !self.cursors.is_empty() {
-            self.arm(Some(self.counters.last_now), Timer::Cursors);
+    /// While any is queued, they go on with the next batch.
+    fn arm_cursors(&mut self) {
+        let now = self.counters.last_now;
+        match self.cursors.due_at {
+            None if !self.cursors.is_empty() => {
+                self.cursors.due_at = Some(now);
+                self.arm(Some(now), Timer::Cursors);
+            }
+            Some(at) if self.cursors.is_empty() => {
+                self.cursors.due_at = None;
+                self.timers.remove(&(at, Timer::Cursors));
+            }
+            None | Some(_) => {}
         }
     }
 

@@ -88,18 +88,10 @@ impl State {
         self.incidents.children.get(&incident).into_iter().flatten().copied()
     }
 
-    /// Moves an incident in the indexes from the parent it had before it changed, none where it is new, and arms what it wants.
+    /// Moves an incident in the indexes from the parent it had before it changed, none where it is new.
     fn index_incident(&mut self, id: IncidentId, parent_before: Option<IncidentId>) {
         let Incidents { live, by_group, children, .. } = &mut self.incidents;
         let Some(incident) = live.get(&id) else { return };
-        let due = [
-            (incident.notify_at, Timer::Notify(id)),
-            (incident.settle_at, Timer::Settle(id)),
-            (incident.close_at, Timer::Close(id)),
-            (incident.hold_until, Timer::Hold(id)),
-            (incident.release_at, Timer::Release(id)),
-            (incident.clock_at, Timer::Clock(id)),
-        ];
         match by_group.get_mut(&incident.group) {
             Some(alike) => drop(alike.insert(id)),
             None => drop(by_group.insert(incident.group.clone(), BTreeSet::from([id]))),
@@ -112,6 +104,19 @@ impl State {
                 children.entry(parent).or_default().insert(id);
             }
         }
+    }
+
+    /// Arms what an incident wants.
+    fn arm_incident(&mut self, id: IncidentId) {
+        let Some(incident) = self.incidents.live.get(&id) else { return };
+        let due = [
+            (incident.notify_at, Timer::Notify(id)),
+            (incident.settle_at, Timer::Settle(id)),
+            (incident.close_at, Timer::Close(id)),
+            (incident.hold_until, Timer::Hold(id)),
+            (incident.release_at, Timer::Release(id)),
+            (incident.clock_at, Timer::Clock(id)),
+        ];
         for (at, timer) in due {
             self.arm(at, timer);
         }
@@ -156,6 +161,7 @@ impl Part for Incidents {
             incident.timeline_len = 1;
         }
         state.index_incident(id, parent_before);
+        state.arm_incident(id);
         state.move_outages(fact, cx);
         cx.touch(Row::Incident(id));
         // All other facts change the incident's own record alone.
@@ -176,6 +182,12 @@ impl Part for Incidents {
     fn derive(state: &mut State, _: &Cmdb) {
         for id in state.incidents.live.keys().copied().collect::<Vec<_>>() {
             state.index_incident(id, None);
+        }
+    }
+
+    fn arm(state: &mut State) {
+        for id in state.incidents.live.keys().copied().collect::<Vec<_>>() {
+            state.arm_incident(id);
         }
     }
 

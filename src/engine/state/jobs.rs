@@ -5,7 +5,6 @@ use std::ops::Deref;
 
 use super::rows::Row;
 use super::{Apply, Part, State, Timer};
-use crate::cmdb::Cmdb;
 use crate::model::job::{Fact, Job};
 use crate::time::Time;
 use crate::words::JobKind;
@@ -43,7 +42,10 @@ impl Part for Jobs {
                     job.last = Some(*run);
                     job.due_at = due_at.unwrap_or(Time::NEVER);
                 }
+                // Those that were due at the same moment share a timer: it fires for each.
+                let next = armed.values().map(|job| job.due_at).filter(|due| *due <= cx.now).min();
                 state.arm(*due_at, Timer::Jobs);
+                state.arm(next, Timer::Jobs);
             }
             Fact::Dropped { .. } => {
                 armed.remove(&key);
@@ -52,7 +54,7 @@ impl Part for Jobs {
         cx.touch(Row::Job(kind, key.1));
     }
 
-    fn derive(state: &mut State, _: &Cmdb) {
+    fn arm(state: &mut State) {
         for at in state.jobs.armed.values().map(|job| job.due_at).collect::<Vec<_>>() {
             state.arm(Some(at), Timer::Jobs);
         }

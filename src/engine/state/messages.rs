@@ -6,7 +6,6 @@ use std::ops::Deref;
 use super::realms::Counts;
 use super::rows::Row;
 use super::{Apply, Part, State, Timer};
-use crate::cmdb::Cmdb;
 use crate::ids::MessageId;
 use crate::model::message::{Fact, Message};
 
@@ -79,7 +78,7 @@ impl Part for Messages {
         state.arm(retry_at, Timer::Retry(id));
     }
 
-    fn derive(state: &mut State, _: &Cmdb) {
+    fn arm(state: &mut State) {
         for (id, at) in state.messages.live.iter().map(|(id, message)| (*id, message.retry_at)).collect::<Vec<_>>() {
             state.arm(at, Timer::Retry(id));
         }

@@ -51,8 +51,11 @@ pub(crate) trait Part: Default {
     /// Applies one fact. It gets the whole State, because what happens to one part may move another: an incident's member is an alert.
     fn apply(state: &mut State, fact: &Self::Fact, cx: &mut Apply<'_>);
 
-    /// After the last row was loaded: derives every index that no row holds, and arms timers. Parts derive in the order of the list.
+    /// After the last row was loaded: derives every index that no row holds. Parts derive in the order of the list.
     fn derive(_: &mut State, _: &Cmdb) {}
+
+    /// Arms the timers of everything it has.
+    fn arm(_: &mut State) {}
 
     /// Drops what left memory in this batch, after it was written.
     fn settle(&mut self) {}
@@ -111,9 +114,16 @@ macro_rules! parts {
                 }
             }
 
-            /// Derives every index after the last row was loaded.
+            /// Derives every index after the last row was loaded, and arms every timer.
             pub fn finish_loading(&mut self, cmdb: &Cmdb) {
                 $(<$Part as Part>::derive(self, cmdb);)*
+                self.arm_all();
+            }
+
+            /// Arms the timers of everything that is remembered, and no other.
+            fn arm_all(&mut self) {
+                self.timers.clear();
+                $(<$Part as Part>::arm(self);)*
             }
 
             /// Drops what left memory, after it was written.
@@ -172,15 +182,13 @@ impl State {
         self.timers.first().copied().filter(|(at, _)| *at <= now)
     }
 
-    /// Takes the first timer that is due at `now`.
-    pub(crate) fn take_due(&mut self, now: Time) -> Option<(Time, Timer)> {
-        let due = self.first_due(now)?;
-        self.timers.remove(&due);
-        Some(due)
+    /// Every timer, by when it is due.
+    pub fn timers(&self) -> impl Iterator<Item = (Time, Timer)> {
+        self.timers.iter().copied()
     }
 
     /// Arms a timer, unless that very one was set aside.
-    pub(crate) fn arm(&mut self, at: Option<Time>, timer: Timer) {
+    fn arm(&mut self, at: Option<Time>, timer: Timer) {
         if let Some(at) = at.filter(|at| !self.system.aside.contains_key(&(*at, timer))) {
             self.timers.insert((at, timer));
         }

@@ -151,6 +151,7 @@ impl Part for Problems {
             cx.touch(Row::Problem(problem.id));
             state.give(problem.id.shard(), Counts::Problems, problem.id.number(), cx);
             take_problem(state, Problem { timeline_len: 1, ..(**problem).clone() });
+            state.arm(problem.close_at, Timer::CloseProblem(problem.id));
         } else if let Some(mut problem) = fact.id().and_then(|id| problems.take(id)) {
             // All other facts change the problem's own record.
             let id = problem.id;
@@ -161,8 +162,16 @@ impl Part for Problems {
                 problems.past.insert(id, problem);
                 cx.touch(Row::PastProblem(id));
             } else {
+                let close_at = problem.close_at;
                 take_problem(state, problem);
+                state.arm(close_at, Timer::CloseProblem(id));
             }
+        }
+    }
+
+    fn arm(state: &mut State) {
+        for (id, at) in state.problems.live.values().map(|problem| (problem.id, problem.close_at)).collect::<Vec<_>>() {
+            state.arm(at, Timer::CloseProblem(id));
         }
     }
 
@@ -177,7 +186,6 @@ pub(super) fn problem<'a>(state: &'a State, id: &ProblemId) -> Option<&'a Proble
 }
 
 pub(super) fn take_problem(state: &mut State, problem: Problem) {
-    state.arm(problem.close_at, Timer::CloseProblem(problem.id));
     let problems = &mut state.problems;
     for outage in &problem.outages {
         problems.counted.entry(outage.incident).or_default().insert(problem.key.clone());

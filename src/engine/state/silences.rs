@@ -47,6 +47,16 @@ impl Deref for Silences {
     }
 }
 
+impl State {
+    /// Arms what a silence wants.
+    fn arm_silence(&mut self, id: SilenceId) {
+        let Some((starts_at, ends_at)) = self.silences.get(&id).map(|live| (live.record.starts_at, live.record.ends_at)) else { return };
+        self.arm(Some(starts_at), Timer::Silence(id));
+        self.arm(Some(ends_at), Timer::Silence(id));
+        self.arm(Some(ends_at + FORGET_SILENCE_AFTER), Timer::ForgetSilence(id));
+    }
+}
+
 impl Part for Silences {
     type Fact = Fact;
 
@@ -57,6 +67,7 @@ impl Part for Silences {
                 state.counters.silences = state.counters.silences.max(silence.id.0);
                 cx.touch(Row::Silence(silence.id));
                 take_silence(state, (**silence).clone());
+                state.arm_silence(silence.id);
             }
             Fact::Expired { id, .. } => {
                 if let Some(live) = state.silences.live.get(id) {
@@ -66,6 +77,7 @@ impl Part for Silences {
                     record.updated_at = now;
                     record.version += 1;
                     take_silence(state, record);
+                    state.arm_silence(*id);
                     cx.touch(Row::Silence(*id));
                 }
             }
@@ -76,6 +88,12 @@ impl Part for Silences {
                     cx.touch(Row::PastSilence(*id));
                 }
             }
+        }
+    }
+
+    fn arm(state: &mut State) {
+        for id in state.silences.live.keys().copied().collect::<Vec<_>>() {
+            state.arm_silence(id);
         }
     }
 
@@ -90,11 +108,7 @@ pub(super) fn silence<'a>(state: &'a State, id: &SilenceId) -> Option<&'a Silenc
 
 pub(super) fn take_silence(state: &mut State, record: Silence) {
     let matchers = record.matchers.iter().filter_map(|m| Matcher::new(&m.name, &m.value, m.is_regex, m.is_equal).ok()).collect();
-    let id = record.id;
-    state.arm(Some(record.starts_at), Timer::Silence(id));
-    state.arm(Some(record.ends_at), Timer::Silence(id));
-    state.arm(Some(record.ends_at + FORGET_SILENCE_AFTER), Timer::ForgetSilence(id));
-    state.silences.live.insert(id, LiveSilence { record, matchers });
+    state.silences.live.insert(record.id, LiveSilence { record, matchers });
 }
 
 pub(super) fn past_silence<'a>(state: &'a State, id: &SilenceId) -> Option<&'a Silence> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::alerts;
+use super::{alerts, cursors};
 use super::rows::Row;
 use super::{Apply, Part, State, Timer};
 use crate::cmdb::Cmdb;
@@ -34,6 +34,17 @@ impl State {
         self.system.source_numbers.get(name).copied()
     }
 
+    /// A timer fires once. What goes on by itself is armed again.
+    fn fired(&mut self, timer: Timer, due_at: Time, now: Time) {
+        self.timers.remove(&(due_at, timer));
+        // Whatever else wants to go on says so by a fact of its own.
+        if let Timer::Ends(id) = timer {
+            alerts::end_fired(self, id, now);
+        } else if timer == Timer::Cursors {
+            cursors::fired(self);
+        }
+    }
+
     /// Beyond the bound the one that was due first goes: it is fired again by the next start.
     fn set_aside(&mut self, aside: &Aside, cx: &mut Apply<'_>) {
         let key = (aside.due_at, aside.timer);
@@ -57,7 +68,8 @@ impl Part for System {
             Fact::Started { grace } => {
                 state.counters.grace = *grace;
                 state.counters.keeps_reads = true;
-                alerts::rearm_ends(state);
+                // Ends wait for the grace. Whoever followed the daemon before has then the timers of the one that started, and no other.
+                state.arm_all();
             }
             Fact::WorldAdopted { policy, cmdb: version, silence_rules_at } => {
                 state.counters.policy.clone_from(policy);
@@ -78,6 +90,7 @@ impl Part for System {
                 state.counters.silence_rules_at = *at;
                 state.arm(*at, Timer::SilenceRules);
             }
+            Fact::TimerFired { timer, due_at } => state.fired(*timer, *due_at, cx.now),
             Fact::TimerSetAside { aside } => state.set_aside(aside, cx),
             Fact::TimerTakenBack { aside } => {
                 state.system.aside.remove(&(aside.due_at, aside.timer));
@@ -93,6 +106,9 @@ impl Part for System {
         for (at, name) in sources.iter().enumerate() {
             source_numbers.insert(name.clone(), SourceNo(u16::try_from(at).unwrap_or(u16::MAX)));
         }
+    }
+
+    fn arm(state: &mut State) {
         state.arm(state.counters.silence_rules_at, Timer::SilenceRules);
     }
 }

@@ -60,7 +60,6 @@ impl Turn<'_> {
         for id in first {
             self.go_on_with(id, usize::MAX);
         }
-        self.state.arm_cursors();
     }
 
     /// The oldest cursor goes on alone: after a panic, so that the next one knows its culprit.
@@ -68,7 +67,6 @@ impl Turn<'_> {
         if let Some(id) = self.state.cursors.keys().next().copied() {
             self.go_on_with(id, usize::MAX);
         }
-        self.state.arm_cursors();
     }
 
     /// The slice that the oldest cursor comes to next is passed over.

@@ -4,7 +4,6 @@ use super::Turn;
 use crate::decide::job;
 use crate::model::cursor::Work;
 use crate::model::job as model;
-use crate::model::timer::Timer;
 use crate::words::JobKind;
 
 impl Turn<'_> {
@@ -36,9 +35,6 @@ impl Turn<'_> {
         self.put(fact);
         if is_last {
             self.put(model::Fact::Dropped { kind, name: key.1.clone() });
-        }
-        if let Some(next) = job::first_due(self.state, self.now).map(|job| job.due_at) {
-            self.state.arm(Some(next), Timer::Jobs);
         }
         Some(key)
     }

@@ -32,7 +32,7 @@ pub fn due(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
 pub fn due_one(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
     let mut turn = Turn::new(state, world, now, out);
     if turn.state.first_due(now).is_some_and(|(_, timer)| timer == Timer::Cursors) {
-        turn.state.take_due(now);
+        turn.take_due();
         turn.go_on_with_the_first();
         turn.settle();
     } else {
@@ -43,7 +43,7 @@ pub fn due_one(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
 /// Passes over the first timer that is due at `now`, because it stopped the daemon: what comes again goes on with the next time, anything else is set aside.
 pub fn pass_over(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
     let mut turn = Turn::new(state, world, now, out);
-    if let Some((due_at, timer)) = turn.state.take_due(now) {
+    if let Some((due_at, timer)) = turn.state.first_due(now) {
         turn.set_aside(timer, due_at);
     }
 }
@@ -62,22 +62,31 @@ pub fn first_due(state: &State, now: Time) -> Option<String> {
 
 impl Turn<'_> {
     fn fire_first(&mut self) -> Option<Timer> {
-        let (_, timer) = self.state.take_due(self.now)?;
+        let timer = self.take_due()?;
         self.fire(timer);
         self.settle();
         Some(timer)
     }
 
+    fn take_due(&mut self) -> Option<Timer> {
+        let (due_at, timer) = self.state.first_due(self.now)?;
+        self.put(system::Fact::TimerFired { timer, due_at });
+        Some(timer)
+    }
+
     fn set_aside(&mut self, timer: Timer, due_at: Time) {
+        if !matches!(timer, Timer::Cursors | Timer::SilenceRules | Timer::Jobs) {
+            let release = RELEASE.to_owned();
+            self.put(system::Fact::TimerSetAside { aside: Aside { timer, due_at, release } });
+            return;
+        }
+        self.take_due();
         if timer == Timer::Cursors {
             self.pass_over_slice();
         } else if timer == Timer::SilenceRules {
             self.put(system::Fact::SilenceRulesArmed { at: suppress::next_edge(self.world, self.now) });
-        } else if timer == Timer::Jobs {
-            self.job_ran();
         } else {
-            let release = RELEASE.to_owned();
-            self.put(system::Fact::TimerSetAside { aside: Aside { timer, due_at, release } });
+            self.job_ran();
         }
     }
 
@@ -144,13 +153,10 @@ impl Turn<'_> {
         }
     }
 
-    /// The last source's end has passed, unless it was heard again: then the timer follows.
+    /// The last source's end has passed, unless it was heard again.
     fn end_due(&mut self, id: AlertId) {
-        self.state.disarm_end(id);
-        let Some(cell) = self.state.cell(id).filter(|cell| cell.alert.is_active()) else { return };
-        if cell.ends_at(self.state.counters.grace) > self.now {
-            self.state.arm_end(id);
-        } else {
+        let grace = self.state.counters.grace;
+        if self.state.cell(id).is_some_and(|cell| cell.alert.is_active() && cell.ends_at(grace) <= self.now) {
             self.clear(id, Because::EndPassed);
         }
     }
