@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, Encoder};
 
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $digits:literal) => {
@@ -96,8 +97,56 @@ macro_rules! realm_id {
 
 realm_id!(IncidentId, AlertId, MessageId, ProblemId);
 
-/// The realm of every source that names no other.
-pub const MAIN_REALM: &str = "main";
+/// What belongs together, by name: nothing is explained, grouped or muted across realms.
+///
+/// `main` has no text, and those of one State share theirs, so that two are compared by where they are; a copy is a count.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Realm(Option<Arc<str>>);
+
+impl Realm {
+    /// The realm of every source that names no other.
+    pub const MAIN: Realm = Realm(None);
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.0.as_deref().unwrap_or("main")
+    }
+
+    /// Whether it is the realm of every source that names no other.
+    pub const fn is_main(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl From<&str> for Realm {
+    fn from(name: &str) -> Realm {
+        Realm((name != Realm::MAIN.name()).then(|| Arc::from(name)))
+    }
+}
+
+impl fmt::Display for Realm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Debug for Realm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.name(), f)
+    }
+}
+
+impl<C> Encode<C> for Realm {
+    fn encode<W: minicbor::encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.str(self.name())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Realm {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Realm, minicbor::decode::Error> {
+        Ok(Realm::from(d.str()?))
+    }
+}
 
 fn write_id(f: &mut fmt::Formatter<'_>, prefix: &str, digits: usize, id: u64) -> fmt::Result {
     let (shard, number) = (id >> NUMBER_BITS, id & ((1 << NUMBER_BITS) - 1));

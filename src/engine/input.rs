@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::ids::Realm;
 use crate::limits;
 use crate::text::{Labels, cut, one_line};
 use crate::time::Time;
@@ -12,7 +13,7 @@ use crate::words::Severity;
 pub struct AlertInput {
     /// What its source belongs to; nothing is correlated across. Default `main`.
     #[n(0)]
-    pub realm: String,
+    pub realm: Realm,
     /// Which configured source it came by; the bare paths are `default`.
     #[n(1)]
     pub source: String,
@@ -107,7 +108,7 @@ impl AlertInput {
     /// An alert of `name` from `source` with nothing else said.
     pub fn named(source: &str, name: &str) -> AlertInput {
         AlertInput {
-            realm: "main".to_owned(),
+            realm: Realm::MAIN,
             source: source.to_owned(),
             key: String::new(),
             name: name.to_owned(),
@@ -130,7 +131,7 @@ impl AlertInput {
     /// The first bound that what identifies the alert goes beyond.
     pub fn bounded(mut self) -> Result<AlertInput, Refused> {
         let refuse = |place: &str, expected: String| Err(Refused { place: place.to_owned(), expected });
-        for (place, text) in [("source", &self.source), ("key", &self.key), ("name", &self.name), ("realm", &self.realm)] {
+        for (place, text) in [("source", self.source.as_str()), ("key", &self.key), ("name", &self.name), ("realm", self.realm.name())] {
             if text.len() > limits::NAME_BYTES_MAX {
                 return refuse(place, format!("at most {} bytes, this has {}", limits::NAME_BYTES_MAX, text.len()));
             }

@@ -2,7 +2,7 @@
 
 use crate::event::World;
 use crate::expr::{AlertView, CiView, IncidentView, ServiceView, SlaView, View};
-use crate::ids::CiNo;
+use crate::ids::{CiNo, Realm};
 use crate::input::AlertInput;
 use crate::model::alert::CiRef;
 use crate::model::incident::Incident;
@@ -28,10 +28,8 @@ pub fn alert<'a>(state: &'a State, cell: &'a AlertCell, now: Time) -> View<'a> {
             count: cell.vitals.count,
             starts_at: alert.started_at,
         },
-        at: now,
         budget: Some(&state.budget),
-        realm: &alert.realm,
-        ..View::default()
+        ..View::blank(&alert.realm, now)
     }
 }
 
@@ -51,9 +49,7 @@ pub fn input(input: &AlertInput, now: Time) -> View<'_> {
             count: 1,
             starts_at: input.starts_at.unwrap_or(now),
         },
-        at: now,
-        realm: &input.realm,
-        ..View::default()
+        ..View::blank(&input.realm, now)
     }
 }
 
@@ -75,7 +71,7 @@ pub fn of_incident<'a>(
     cell: Option<&'a AlertCell>,
     now: Time,
 ) -> View<'a> {
-    let view = cell.map_or_else(|| View { at: now, realm: &incident.realm, ..View::default() }, |cell| alert(state, cell, now));
+    let view = cell.map_or_else(|| View::blank(&incident.realm, now), |cell| alert(state, cell, now));
     let ci = cell.filter(|cell| cell.alert.role == Role::Symptom).map_or(&incident.ci, |cell| &cell.alert.ci);
     let view = with_incident(with_ci(view, state, world, ci), state, incident, texts, now);
     if !world.policy.notify_sees_clocks {
@@ -161,7 +157,7 @@ fn sla_view<'a>(promise: &Promise<'a>) -> SlaView<'a> {
     }
 }
 
-fn ci_view<'a>(state: &State, world: &'a World, realm: &str, no: CiNo) -> CiView<'a> {
+fn ci_view<'a>(state: &State, world: &'a World, realm: &Realm, no: CiNo) -> CiView<'a> {
     let Some(ci) = world.cmdb.ci(no) else { return CiView::default() };
     CiView {
         id: &ci.id,
@@ -176,11 +172,11 @@ fn ci_view<'a>(state: &State, world: &'a World, realm: &str, no: CiNo) -> CiView
     }
 }
 
-fn service_view<'a>(state: &State, world: &'a World, realm: &str, no: CiNo) -> ServiceView<'a> {
+fn service_view<'a>(state: &State, world: &'a World, realm: &Realm, no: CiNo) -> ServiceView<'a> {
     world.cmdb.most_critical_service(no).map_or_else(ServiceView::default, |service| service_of(state, world, realm, service))
 }
 
-fn service_of<'a>(state: &State, world: &'a World, realm: &str, service: CiNo) -> ServiceView<'a> {
+fn service_of<'a>(state: &State, world: &'a World, realm: &Realm, service: CiNo) -> ServiceView<'a> {
     let Some(ci) = world.cmdb.ci(service) else { return ServiceView::default() };
     ServiceView {
         id: &ci.id,
@@ -200,7 +196,7 @@ pub fn worst_health(state: &State, world: &World, no: CiNo) -> Health {
 
 /// The health of a CI as the alerts of one realm have it: down where a fault reaches it, at risk where it is a group that lost a member; degradation is
 /// not tracked beyond the alerts themselves.
-pub fn health(state: &State, world: &World, realm: &str, no: CiNo) -> Health {
+pub fn health(state: &State, world: &World, realm: &Realm, no: CiNo) -> Health {
     let faults = state.health(realm);
     if faults.is_down(no) {
         return Health::Down;

@@ -327,8 +327,7 @@ impl Imagined<'_> {
             steps.add("collected", format!("{into}, with all members' alerts"), collected.because);
         }
         let began = alert.started_at - rule.adopt_within;
-        let moves =
-            |other: &Alert| other.started_at >= began && other.realm == alert.realm && (joined.is_none() || other.incident != joined);
+        let moves = |other: &Alert| other.started_at >= began && (joined.is_none() || other.incident != joined);
         let young = |id: &AlertId| state.cell(*id).is_some_and(|cell| moves(&cell.alert));
         let explained: Vec<AlertId> = cause::explained_by(state, &self.health, world, alert).into_iter().filter(young).collect();
         for id in explained.iter().take(limits::TRACE_NAMED_MAX) {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use watchkeeper::ingest::senders::{Door, alertmanager_api, alertmanager_webhook};
+use watchkeeper_engine::ids::Realm;
 use watchkeeper_engine::policy::priorities::Severities;
 
 use super::folder;
@@ -14,7 +15,7 @@ fn every_body_that_others_recorded_is_understood_or_refused_with_a_reason() {
     json_files(&folder().join("webhooks"), &mut files);
     assert!(files.len() > 40, "the corpus holds {} bodies", files.len());
     let severities = Severities::default();
-    let door = Door { source: "prom", realm: "main", severities: &severities };
+    let door = Door { source: "prom", realm: &Realm::MAIN, severities: &severities };
     let mut taken = Vec::new();
     for file in files {
         let body = std::fs::read(&file).unwrap();

@@ -9,6 +9,7 @@ use watchkeeper_engine::expr::{
     AlertView, CiView, Condition, DynExpr, Expr, Fault, Held, IncidentView, Matcher, Message, Path, Section, ServiceView, SlaView,
     TextTemplate, View,
 };
+use watchkeeper_engine::ids::Realm;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{Health, Level, Priority, Severity, SlaTarget};
@@ -68,7 +69,7 @@ impl Shop {
             },
             sla: SlaView { name: "gold", target: SlaTarget::Resolution, percent: 76, service: "shop", ..SlaView::default() },
             at: t("2026-11-24T03:02:00Z"),
-            realm: "main",
+            realm: &Realm::MAIN,
         }
     }
 }
@@ -163,7 +164,7 @@ fn a_fault_at_run_time_is_an_answer_of_its_own_unless_the_other_side_decides() {
 #[test]
 fn an_expression_that_visits_more_elements_than_allowed_fails_instead_of_taking_its_time() {
     let services: Vec<String> = (0..400).map(|n| format!("service-{n}")).collect();
-    let view = View { incident: IncidentView { services: &services, ..IncidentView::default() }, ..View::default() };
+    let view = View { incident: IncidentView { services: &services, ..IncidentView::default() }, ..View::blank(&Realm::MAIN, Time(0)) };
     let expr = Expr::compile(NOTIFY, "incident.services.all(a, incident.services.exists(b, b == \"none\" || a == b))").unwrap();
     assert_eq!(expr.holds(&view), Ok(true));
     let endless = Expr::compile(NOTIFY, "incident.services.all(a, incident.services.all(b, b != \"none\"))").unwrap();

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use watchkeeper_engine::expr::{AlertView, CiView, Condition, Expr, IncidentView, Matcher, RuleIndex, Section, View};
+use watchkeeper_engine::ids::Realm;
 use watchkeeper_engine::text::Labels;
+use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::Severity;
 
 /// A condition of `notify`, which sees everything.
@@ -150,7 +152,7 @@ fn generated_expressions_are_answered_as_the_cel_crate_answers_them() {
             alert: AlertView { name: "HostDown", value: "97.5", count: 3, labels: &labels, ..AlertView::default() },
             ci: CiView { class: "host", known: true, ..CiView::default() },
             incident: IncidentView { services: &services, alerts: 12, ..IncidentView::default() },
-            ..View::default()
+            ..View::blank(&Realm::MAIN, Time::default())
         };
         let mut runner = TestRunner::new(Config { cases: 2_000, failure_persistence: None, ..Config::default() });
         let checked = runner.run(&proptest::collection::vec(any::<u8>(), 0..60), |bytes| {
@@ -220,7 +222,7 @@ proptest! {
                 ..AlertView::default()
             },
             ci: CiView { class: choices.of(&text), labels: &ci_labels, ..CiView::default() },
-            ..View::default()
+            ..View::blank(&Realm::MAIN, Time::default())
         };
         let conditions: Vec<Condition> = (0..12).map(|_| condition(&mut choices)).collect();
         let index = RuleIndex::new(&conditions);
@@ -242,6 +244,9 @@ fn among_ten_thousand_rules_only_those_that_could_apply_are_offered() {
     conditions.push(rule("alert.name.contains(\"Down\")".to_owned()));
     let index = RuleIndex::new(&conditions);
     let labels = Labels::from([("host", "host-77"), ("job", "node")]);
-    let view = View { alert: AlertView { labels: &labels, severity: Severity::Critical, ..AlertView::default() }, ..View::default() };
+    let view = View {
+        alert: AlertView { labels: &labels, severity: Severity::Critical, ..AlertView::default() },
+        ..View::blank(&Realm::MAIN, Time::default())
+    };
     assert_eq!(index.candidates(&view).collect::<Vec<_>>(), [77, 10_000]);
 }

@@ -1,12 +1,13 @@
 //! What rule files become: the built-in rules of an empty folder, sections over several files, and every planted fault at its place.
 
 use watchkeeper_engine::expr::{AlertView, CiView, IncidentView, View};
+use watchkeeper_engine::ids::Realm;
 use watchkeeper_engine::policy::correlate::{DEFAULT, GroupBy};
 use watchkeeper_engine::policy::notify::Recipient;
 use watchkeeper_engine::policy::{Policy, load};
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::text::Labels;
-use watchkeeper_engine::time::Span;
+use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{Action, Level, Means, Priority, Reason, SENDABLE_REASONS, Sent, Severity};
 
 fn files(texts: &[(&str, &str)]) -> Vec<SourceFile> {
@@ -40,7 +41,7 @@ fn faults_of(texts: &[(&str, &str)]) -> String {
 }
 
 fn alert<'a>(name: &'a str, severity: Severity, labels: &'a Labels) -> View<'a> {
-    View { alert: AlertView { name, severity, labels, ..AlertView::default() }, ..View::default() }
+    View { alert: AlertView { name, severity, labels, ..AlertView::default() }, ..View::blank(&Realm::MAIN, Time(0)) }
 }
 
 #[test]
@@ -75,7 +76,7 @@ fn without_notify_rules_the_owner_hears_of_p1_to_p3_at_once_and_of_the_rest_in_t
     for (priority, told) in
         [(Priority::P1, "default"), (Priority::P3, "default"), (Priority::P4, "default-morning"), (Priority::P5, "default-morning")]
     {
-        let view = View { incident: IncidentView { priority, ..IncidentView::default() }, ..View::default() };
+        let view = View { incident: IncidentView { priority, ..IncidentView::default() }, ..View::blank(&Realm::MAIN, Time(0)) };
         let rules: Vec<&str> =
             policy.notify.iter().filter(|rule| rule.condition.holds(&view).is_yes()).map(|rule| rule.name.as_str()).collect();
         assert_eq!(rules, [told], "{priority}");
@@ -263,7 +264,7 @@ formats:
     );
     let headers = std::collections::BTreeMap::from([("x-url".to_owned(), "https://building.example.org".to_owned())]);
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
-    match policy.formats.get("building").unwrap().map("main", "building", &body, &headers) {
+    match policy.formats.get("building").unwrap().map(&Realm::MAIN, "building", &body, &headers) {
         Err(refused) => format!("refused {refused}\n"),
         Ok(alerts) => alerts
             .into_iter()
@@ -308,7 +309,7 @@ fn two_alerts_of_one_thing_without_a_key_differ_by_their_names() {
     let policy = policy("formats: [{name: plain, alert: {name: body.title, labels: body.tags}}]\n");
     let map = |title: &str| {
         let body = serde_json::json!({"title": title, "tags": {"host": "db-1"}});
-        policy.formats.get("plain").unwrap().map("main", "plain", &body, &Default::default()).unwrap().remove(0).unwrap()
+        policy.formats.get("plain").unwrap().map(&Realm::MAIN, "plain", &body, &Default::default()).unwrap().remove(0).unwrap()
     };
     assert_eq!(map("DiskFull").labels, Labels::from([("alertname", "DiskFull"), ("host", "db-1")]));
     assert_ne!(map("DiskFull").labels, map("DiskSlow").labels);

@@ -6,7 +6,7 @@ use watchkeeper_engine::cmdb::health::HealthMap;
 use watchkeeper_engine::cmdb::walk;
 use watchkeeper_engine::decide::cause::{self, Cause};
 use watchkeeper_engine::event::World;
-use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId};
+use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId, Realm};
 use watchkeeper_engine::limits;
 use watchkeeper_engine::model::alert::{Alert, CiRef};
 use watchkeeper_engine::state::State;
@@ -16,32 +16,35 @@ use watchkeeper_engine::words::{AlertState, Explains, Level, Means, Role};
 /// Every count and order of items and incidents equals what all alerts, looked at one by one, say.
 pub(crate) fn equals(state: &State, world: &World) {
     let all: Vec<&Alert> = state.alerts().map(|cell| &cell.alert).collect();
-    let realms: BTreeSet<&str> = all.iter().map(|alert| alert.realm.as_str()).collect();
-    let mut health: BTreeMap<&str, HealthMap> = BTreeMap::new();
+    let elsewhere = Realm::from("elsewhere");
+    let realms: BTreeSet<&Realm> = all.iter().map(|alert| &alert.realm).chain([&elsewhere]).collect();
+    let mut health: BTreeMap<&Realm, HealthMap> = BTreeMap::new();
     for ci in world.cmdb.items().map(|ci| ci.no) {
-        let here: Vec<&Alert> = all.iter().copied().filter(|alert| alert.ci == CiRef::Known(ci)).collect();
-        let of = |keep: &dyn Fn(&Alert) -> bool| -> Vec<&Alert> { here.iter().copied().filter(|alert| keep(alert)).collect() };
-        let firing = |alert: &Alert| alert.state == AlertState::Firing;
         let name = world.cmdb.id(ci);
-        assert_eq!(ids(state.alerts_on(ci)), ids(of(&Alert::is_active)), "on {name}");
+        let everywhere = all.iter().copied().filter(|alert| alert.ci == CiRef::Known(ci) && alert.is_active());
+        assert_eq!(ids(state.alerts_of_every_realm_on(ci)), ids(everywhere), "on {name}");
         for realm in &realms {
-            let degraded = of(&|alert| alert.realm == *realm && alert.is_active() && alert.means == Means::Degraded);
+            let here: Vec<&Alert> = all.iter().copied().filter(|alert| alert.ci == CiRef::Known(ci) && alert.realm == **realm).collect();
+            let of = |keep: &dyn Fn(&Alert) -> bool| -> Vec<&Alert> { here.iter().copied().filter(|alert| keep(alert)).collect() };
+            let firing = |alert: &Alert| alert.state == AlertState::Firing;
+            assert_eq!(ids(state.alerts_on(realm, ci)), ids(of(&Alert::is_active)), "on {name} in realm {realm}");
+            let degraded = of(&|alert| alert.is_active() && alert.means == Means::Degraded);
             assert_eq!(state.is_degraded(realm, ci), !degraded.is_empty(), "{name} is degraded in realm {realm}");
-        }
-        let judged = |alert: &Alert| matches!(alert.state, AlertState::Firing | AlertState::Suppressed);
-        let down = of(&|alert| judged(alert) && alert.means == Means::Down);
-        down.iter().for_each(|alert| drop(health.entry(&alert.realm).or_default().add_down(&world.cmdb, ci)));
-        assert_eq!(ids(state.down_on(ci)), ids(down), "down on {name}");
-        for reach in [Explains::Downstream, Explains::Ci] {
-            let mut explaining = of(&|alert| firing(alert) && alert.explains == reach);
-            explaining.sort_by_key(|alert| (alert.started_at, alert.id));
-            assert_eq!(ids(state.explaining(ci, reach)), ids(explaining), "{name} explains {reach}");
-        }
-        let somewhere_else = Some(IncidentId(u64::MAX));
-        for incident in here.iter().map(|alert| alert.incident).chain([None, somewhere_else]).collect::<BTreeSet<_>>() {
-            let outside: BTreeSet<AlertId> = state.firing_outside(ci, incident).map(|alert| alert.id).collect();
-            let plain = ids(of(&|alert| firing(alert) && alert.incident != incident));
-            assert_eq!(outside, BTreeSet::from_iter(plain), "firing on {name} outside {incident:?}");
+            let judged = |alert: &Alert| matches!(alert.state, AlertState::Firing | AlertState::Suppressed);
+            let down = of(&|alert| judged(alert) && alert.means == Means::Down);
+            down.iter().for_each(|_| drop(health.entry(realm).or_default().add_down(&world.cmdb, ci)));
+            assert_eq!(ids(state.down_on(realm, ci)), ids(down), "down on {name} in realm {realm}");
+            for reach in [Explains::Downstream, Explains::Ci] {
+                let mut explaining = of(&|alert| firing(alert) && alert.explains == reach);
+                explaining.sort_by_key(|alert| (alert.started_at, alert.id));
+                assert_eq!(ids(state.explaining(realm, ci, reach)), ids(explaining), "{name} explains {reach} in realm {realm}");
+            }
+            let somewhere_else = Some(IncidentId(u64::MAX));
+            for incident in here.iter().map(|alert| alert.incident).chain([None, somewhere_else]).collect::<BTreeSet<_>>() {
+                let outside: BTreeSet<AlertId> = state.firing_outside(realm, ci, incident).map(|alert| alert.id).collect();
+                let plain = ids(of(&|alert| firing(alert) && alert.incident != incident));
+                assert_eq!(outside, BTreeSet::from_iter(plain), "firing on {name} outside {incident:?} in realm {realm}");
+            }
         }
     }
     for realm in realms.iter().copied().chain(state.realms()) {

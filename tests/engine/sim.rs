@@ -21,8 +21,8 @@ use watchkeeper_engine::model::incident::{self, Incident};
 use watchkeeper_engine::model::message::{self, Message};
 use watchkeeper_engine::policy::{self, Policy};
 use watchkeeper_engine::source::SourceFile;
-use watchkeeper_engine::state::{State, Timer};
 use watchkeeper_engine::state::rows::{self, AlertRow, Load, Row, decode, encode};
+use watchkeeper_engine::state::{State, Timer};
 use watchkeeper_engine::step::{self, Outcome};
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::{Span, Time};
@@ -391,7 +391,11 @@ impl Sim {
         }
         let timers = |state: &State| -> BTreeSet<_> { state.timers().collect() };
         let (own, others) = (timers(&self.state), timers(&self.follower));
-        assert_eq!(own.symmetric_difference(&others).collect::<Vec<_>>(), [&(Time(0), Timer::Cursors); 0], "timers of which one knows alone");
+        assert_eq!(
+            own.symmetric_difference(&others).collect::<Vec<_>>(),
+            [&(Time(0), Timer::Cursors); 0],
+            "timers of which one knows alone"
+        );
         for row in self.rows.keys().filter(|row| row.place().0 != rows::Table::Members) {
             assert_eq!(self.state.row(row), self.follower.row(row), "a follower has another row {row:?}");
         }
@@ -491,7 +495,7 @@ impl Sim {
         // Every list that waits has a job that sends it.
         assert!(state.digests.keys().all(|(job, _)| state.jobs.contains_key(&(JobKind::Digest, job.clone()))));
         for ci in self.world.cmdb.items() {
-            let on = |state: &State| -> Vec<AlertId> { state.alerts_on(ci.no).map(|alert| alert.id).collect() };
+            let on = |state: &State| -> Vec<AlertId> { state.alerts_of_every_realm_on(ci.no).map(|alert| alert.id).collect() };
             assert_eq!(on(&loaded), on(state), "alerts on {}", ci.id);
         }
         for realm in state.realms() {
@@ -500,7 +504,9 @@ impl Sim {
         for incident in state.incidents.values() {
             let within = |state: &State| -> Vec<AlertId> { state.alerts_in(incident.id).map(|cell| cell.alert.id).collect() };
             assert_eq!(within(&loaded), within(state), "alerts in {}", incident.id);
-            let alike = |state: &State| -> Vec<IncidentId> { state.incidents_with_group(&incident.group).map(|other| other.id).collect() };
+            let alike = |state: &State| -> Vec<IncidentId> {
+                state.incidents_with_group(&incident.realm, &incident.group).map(|other| other.id).collect()
+            };
             assert_eq!(alike(&loaded), alike(state), "group {}", incident.group);
             let children = |state: &State| -> Vec<IncidentId> { state.children_of(incident.id).collect() };
             assert_eq!(children(&loaded), children(state), "children of {}", incident.id);

@@ -266,5 +266,5 @@ fn kafka_properties_are_passed_on_and_secrets_come_from_files() {
         [("sasl.password", "of the broker"), ("sasl.username", "watch"), ("security.protocol", "SASL_SSL"), ("socket.timeout.ms", "3000")];
     assert_eq!(properties, expected);
     assert!(!format!("{kafka:?}").contains("of the broker"), "a secret is printed");
-    assert_eq!((kafka.topics[0].name.as_str(), kafka.topics[0].realm.as_str()), ("alerts", "house"));
+    assert_eq!((kafka.topics[0].name.as_str(), kafka.topics[0].realm.name()), ("alerts", "house"));
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use watchkeeper::ingest::json;
 use watchkeeper::ingest::senders::{Door, Member, alertmanager_api, alertmanager_webhook};
+use watchkeeper_engine::ids::Realm;
 use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::policy::priorities::Severities;
 use watchkeeper_engine::time::Time;
@@ -14,11 +15,11 @@ fn severities() -> Severities {
 }
 
 fn api(body: impl AsRef<[u8]>) -> Result<Vec<Member>, Refused> {
-    alertmanager_api::parse(&Door { source: "prom", realm: "main", severities: &severities() }, body.as_ref())
+    alertmanager_api::parse(&Door { source: "prom", realm: &Realm::MAIN, severities: &severities() }, body.as_ref())
 }
 
 fn webhook(body: impl AsRef<[u8]>) -> Result<Vec<Member>, Refused> {
-    alertmanager_webhook::parse(&Door { source: "am", realm: "main", severities: &severities() }, body.as_ref())
+    alertmanager_webhook::parse(&Door { source: "am", realm: &Realm::MAIN, severities: &severities() }, body.as_ref())
 }
 
 fn inputs(parsed: &[Member]) -> Vec<&AlertInput> {
@@ -40,7 +41,7 @@ fn an_alert_of_prometheus_becomes_typed() {
              "startsAt":"2026-11-24T03:02:00.5+01:00","endsAt":"2026-11-24T03:06:00Z","generatorURL":"http://prom/graph"}]"#)
     .unwrap();
     let input = inputs(&parsed)[0];
-    assert_eq!((input.source.as_str(), input.realm.as_str(), input.name.as_str(), input.key.as_str()), ("prom", "main", "HostDown", ""));
+    assert_eq!((input.source.as_str(), input.realm.name(), input.name.as_str(), input.key.as_str()), ("prom", "main", "HostDown", ""));
     assert_eq!(input.severity, Severity::Critical);
     assert_eq!(input.summary, "db-1 does not answer");
     assert_eq!(input.labels.len(), 3, "an empty label is none");

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
 use watchkeeper_engine::cmdb::Cmdb;
-use watchkeeper_engine::ids::{IncidentId, ProblemId, Shard};
+use watchkeeper_engine::ids::{IncidentId, ProblemId, Realm, Shard};
 use watchkeeper_engine::model::realm::Known;
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::{self, Row, decode};
@@ -87,7 +87,7 @@ fn everything_in_an_old_store_is_in_the_migrated_one() {
     let mut after = rows(&disk);
     let realms = after.remove("realms").unwrap();
     let realms: Vec<Known> = realms.values().map(|bytes| decode("realms", bytes).unwrap()).collect();
-    assert_eq!(realms, [Known::new(Shard(1), "clinic")]);
+    assert_eq!(realms, [Known::new(Shard(1), Realm::from("clinic"))]);
     assert_eq!(after, before);
     for table in ["dead_letters", "receipts", "past_incidents", "past_messages", "problem_timeline", "source_sets", "source_texts"] {
         assert!(after.contains_key(table), "the old store has nothing in {table}");
@@ -100,11 +100,15 @@ fn ids_of_an_old_store_print_as_ever_and_new_ones_bear_their_realm() {
     let mut store = attached(&disk);
     migrate(&mut store).unwrap();
     let state = loaded(&mut store);
-    let clinic: Vec<String> =
-        state.incidents.values().filter(|incident| incident.realm == "clinic").map(|incident| incident.id.to_string()).collect();
-    assert_eq!(clinic, ["INC0000005", "INC0000006"]);
+    let clinic = Realm::from("clinic");
+    let of_clinic: Vec<String> =
+        state.incidents.values().filter(|incident| incident.realm == clinic).map(|incident| incident.id.to_string()).collect();
+    assert_eq!(of_clinic, ["INC0000005", "INC0000006"]);
     assert_eq!("INC0000005".parse(), Ok(IncidentId(5)));
-    assert_eq!((state.shard("clinic"), state.shard("main"), state.shard("elsewhere")), (Shard(1), Shard::MAIN, Shard::MAIN));
+    assert_eq!(
+        (state.shard(&clinic), state.shard(&Realm::MAIN), state.shard(&Realm::from("elsewhere"))),
+        (Shard(1), Shard::MAIN, Shard::MAIN)
+    );
     assert_eq!(IncidentId::of(Shard(1), 1).to_string(), "INC1-0000001");
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
+use watchkeeper_engine::ids::Realm;
 use watchkeeper_engine::source::{Entry, Key, Keys, Kind, Node, Shape, Spanned, Takes, nearest};
 
 use super::reader::Reader;
@@ -59,7 +60,7 @@ pub struct Topic {
     /// Where the format is named in `daemon.toml`, for the fault that no such format exists.
     pub format_span: Range<usize>,
     /// What its alerts belong to. Default `main`.
-    pub realm: String,
+    pub realm: Realm,
 }
 
 /// Characters of a topic's name: Kafka's own bound.
@@ -190,17 +191,9 @@ impl<'a> Reader<'a> {
             if let Some(name) = &name {
                 self.topic_name(name, &mut known);
             }
-            let realm = keys.get::<Spanned<&str>>("realm");
-            if let Some(realm) = &realm {
-                self.check_name(realm, "realm", &mut BTreeMap::new());
-            }
+            let realm = self.realm(&keys);
             if let (Some(name), Some(format)) = (name, keys.get::<Spanned<&str>>("format")) {
-                topics.push(Topic {
-                    name: name.value.to_owned(),
-                    format: format.value.to_owned(),
-                    format_span: format.span,
-                    realm: realm.map_or("main", |realm| realm.value).to_owned(),
-                });
+                topics.push(Topic { name: name.value.to_owned(), format: format.value.to_owned(), format_span: format.span, realm });
             }
         }
         topics

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
+use watchkeeper_engine::ids::Realm;
 use watchkeeper_engine::source::{Diagnostic, SourceFile};
 use watchkeeper_engine::time::Span;
 
@@ -245,7 +246,7 @@ pub struct Webhook {
     /// Its own token; without one, any token of the roles `source` and `admin` opens it.
     pub secret: Option<Secret>,
     /// The realm of its alerts; nothing is correlated across realms. Default `main`.
-    pub realm: String,
+    pub realm: Realm,
 }
 
 /// `[limits]`: bounds of the doors.

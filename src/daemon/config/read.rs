@@ -310,10 +310,7 @@ impl<'a> Reader<'a> {
                 self.check_name(name, "webhook", &mut names);
                 self.not_reserved(name);
             }
-            let realm = keys.get::<Spanned<&str>>("realm");
-            if let Some(realm) = &realm {
-                self.check_name(realm, "realm", &mut BTreeMap::new());
-            }
+            let realm = self.realm(&keys);
             let format = keys.get::<Spanned<&str>>("format");
             let secret = keys.get::<Spanned<&str>>("token_file").and_then(|file| self.secret(&file));
             if let (Some(name), Some(format)) = (name, format) {
@@ -322,7 +319,7 @@ impl<'a> Reader<'a> {
                     format: format.value.to_owned(),
                     format_span: format.span,
                     secret,
-                    realm: realm.map_or("main", |realm| realm.value).to_owned(),
+                    realm,
                 });
             }
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
+use watchkeeper_engine::ids::Realm;
 use watchkeeper_engine::source::{Diagnostic, Keys, Kind, Reading, Shape, Spanned};
 
 use super::secret::{Secret, read_password, read_secret};
@@ -63,6 +64,13 @@ impl<'a> Reader<'a> {
             let message = format!("the {what} `{}` is given twice", name.value);
             self.fault(&name.span, message, &format!("the first is on line {line}; each needs a name of its own"));
         }
+    }
+
+    /// What the alerts of a door belong to.
+    pub(super) fn realm(&self, keys: &Keys<'a, '_>) -> Realm {
+        let Some(realm) = keys.get::<Spanned<&str>>("realm") else { return Realm::MAIN };
+        self.check_name(&realm, "realm", &mut BTreeMap::new());
+        Realm::from(realm.value)
     }
 
     pub(super) fn not_reserved(&self, source: &Spanned<&str>) {

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 
 use watchkeeper_engine::event::{Event, Reply, Taken, World};
-use watchkeeper_engine::ids::AlertId;
+use watchkeeper_engine::ids::{AlertId, Realm};
 use watchkeeper_engine::input::{AlertInput, Refused, Says};
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::Time;
@@ -30,7 +30,7 @@ pub struct Source {
     /// Its name; the bare paths are `default`.
     pub name: String,
     /// What it belongs to.
-    pub realm: String,
+    pub realm: Realm,
     /// How its bodies are read.
     pub reads: Reads,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchkeeper_engine::event::World;
-use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId};
+use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId, Realm};
 use watchkeeper_engine::model::alert::Vitals;
 use watchkeeper_engine::model::job::Job;
 use watchkeeper_engine::state::State;
@@ -87,7 +87,7 @@ pub struct UnmatchedAlert {
 ///
 /// # Errors
 /// There is no room, or the daemon stops.
-pub async fn alert_of_source(writer: &WriterHandle, id: AlertId, source: String, realm: String) -> Result<Option<String>, Full> {
+pub async fn alert_of_source(writer: &WriterHandle, id: AlertId, source: String, realm: Realm) -> Result<Option<String>, Full> {
     let of = move |state: &State, _: &World, _: Time| {
         let alert = &state.cell(id)?.alert;
         (alert.realm == realm && state.source(alert.source) == source).then(|| alert.key.clone())
@@ -156,9 +156,9 @@ fn alert_now(state: &State, id: AlertId) -> Option<(AlertId, AlertNow)> {
 }
 
 fn ci_now(state: &State, world: &World, no: CiNo) -> CiNow {
-    let alerts: Vec<AlertId> = state.alerts_on(no).map(|alert| alert.id).collect();
+    let alerts: Vec<AlertId> = state.alerts_of_every_realm_on(no).map(|alert| alert.id).collect();
     let open = |id: &IncidentId| state.incidents.get(id).is_some_and(|incident| incident.state != IncidentState::Closed);
-    let incidents = state.alerts_on(no).filter_map(|alert| alert.incident).filter(open).collect();
+    let incidents = state.alerts_of_every_realm_on(no).filter_map(|alert| alert.incident).filter(open).collect();
     CiNow { health: watchkeeper_engine::sight::worst_health(state, world, no), alerts, incidents }
 }
 

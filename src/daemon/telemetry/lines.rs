@@ -118,7 +118,7 @@ fn log(fact: &Fact, board: &Board) {
         Fact::System(fact) => log_system(fact),
         Fact::Problem(fact) => log_problem(fact),
         Fact::Realm(realm::Fact::Named { shard, name }) => {
-            info!(realm = one_line(name), number = shard.0, "A realm was heard of for the first time.")
+            info!(realm = one_line(name.name()), number = shard.0, "A realm was heard of for the first time.")
         }
         Fact::Cursor(_) => {}
         Fact::Terms(terms::Fact::Kept { terms }) => debug!(sla = one_line(&terms.name), "Terms of an SLA are kept."),

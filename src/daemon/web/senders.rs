@@ -7,7 +7,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, Request, Response, header};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use watchkeeper_engine::ids::AlertId;
+use watchkeeper_engine::ids::{AlertId, Realm};
 
 use super::describe::{Content, Described, Parameter};
 use super::{Access, App, Endpoint};
@@ -18,8 +18,6 @@ use crate::read::live;
 
 /// What the bare paths are called as a source.
 pub(super) const DEFAULT_SOURCE: &str = "default";
-/// What its alerts belong to.
-const DEFAULT_REALM: &str = "main";
 /// Below which path a hook's own are.
 const HOOK: &str = "/hooks/{hook}";
 
@@ -76,7 +74,7 @@ async fn serve(
     let id = path.remove("id").unwrap_or_default();
     let reads = Reads::By(sender);
     let source = match path.get("hook") {
-        None => Source { name: DEFAULT_SOURCE.to_owned(), realm: DEFAULT_REALM.to_owned(), reads },
+        None => Source { name: DEFAULT_SOURCE.to_owned(), realm: Realm::MAIN, reads },
         Some(name) => {
             let webhook = super::hooks::hook(app, name).map_err(|error| NotHeard::NoHook(error.detail))?;
             Source { name: webhook.name.clone(), realm: webhook.realm.clone(), reads }

@@ -4,7 +4,7 @@ use crate::decide::cause::Cause;
 use crate::decide::rate::Rating;
 use crate::event::{Grade, Report, World};
 use crate::expr::View;
-use crate::ids::{self, IncidentId};
+use crate::ids::{IncidentId, Realm};
 use crate::model::alert::{Alert, CiRef};
 use crate::model::incident::clock::begun;
 use crate::model::incident::{Incident, SourceWords, Times};
@@ -92,7 +92,8 @@ pub fn verdict(
             return Verdict::GivesBack { incident: own.id };
         }
     }
-    let alike = || state.incidents_with_group(group).filter(|incident| Some(incident.id) != leaving && incident.parent.is_none());
+    let alike =
+        || state.incidents_with_group(&alert.realm, group).filter(|incident| Some(incident.id) != leaving && incident.parent.is_none());
     let young = |incident: &&Incident| incident.is_open() && now < incident.opened_at + rule.join_within;
     if let Some(open) = alike().find(young) {
         let because = Because::SameGroup { key: group.to_owned() };
@@ -154,7 +155,7 @@ pub fn opened(state: &State, world: &World, view: &View<'_>, opening: Opening<'_
 /// The record of an incident on `ci` that somebody reports: no alert is its cause, none joins it, and its mail waits for no company. It keeps the times of the
 /// built-in rule.
 pub fn reported(state: &State, world: &World, report: &Report, ci: CiRef, rating: Rating, because: Because, now: Time) -> Incident {
-    let blank = record(state, world.policy.correlate.default_rule(), ids::MAIN_REALM, rating, now);
+    let blank = record(state, world.policy.correlate.default_rule(), &Realm::MAIN, rating, now);
     Incident {
         group: format!("reported={}", blank.id),
         item: sight::item_name(world, &ci).to_owned(),
@@ -168,7 +169,7 @@ pub fn reported(state: &State, world: &World, report: &Report, ci: CiRef, rating
 }
 
 /// What every new incident begins with, due to be told at once.
-fn record(state: &State, rule: &Correlate, realm: &str, rating: Rating, now: Time) -> Incident {
+fn record(state: &State, rule: &Correlate, realm: &Realm, rating: Rating, now: Time) -> Incident {
     Incident {
         id: state.next_incident_id(state.shard(realm)),
         group: String::new(),
@@ -215,7 +216,7 @@ fn record(state: &State, rule: &Correlate, realm: &str, rating: Rating, now: Tim
         timeline_len: 0,
         muted: false,
         version: 0,
-        realm: realm.to_owned(),
+        realm: realm.clone(),
         runbook: String::new(),
         priority_by_hand: false,
         release_at: None,

@@ -41,14 +41,14 @@ pub fn of(state: &State, world: &World, alert: &Alert) -> Option<Cause> {
     // Of one item's alerts with the same reach the earliest that qualifies wins, so each item sends that one alone.
     let mut rivals: Vec<Rival<'_>> = Vec::new();
     for reach in [Explains::Downstream, Explains::Ci] {
-        let before = state.explaining(ci, reach).take_while(|other| earlier(other, alert) || !explains(alert, Explains::Ci));
+        let before = state.explaining(&alert.realm, ci, reach).take_while(|other| earlier(other, alert) || !explains(alert, Explains::Ci));
         rivals.extend(before.filter_map(|other| rival(state, world, other, alert, ci, 0)).next());
     }
     for reached in &upstream {
         if rivals.len() >= CANDIDATES_MAX {
             break;
         }
-        let mut others = state.explaining(reached.ci, Explains::Downstream);
+        let mut others = state.explaining(&alert.realm, reached.ci, Explains::Downstream);
         rivals.extend(others.find_map(|other| rival(state, world, other, alert, reached.ci, reached.hops)));
     }
     // On a cycle two alerts lie upstream of each other: the earlier one explains the later.
@@ -76,8 +76,8 @@ pub fn explained_by(state: &State, health: &HealthMap, world: &World, cause: &Al
     };
     let items = std::iter::once(ci).chain(reached.iter().map(|reached| reached.ci));
     let mut found: Vec<(Time, AlertId)> = items
-        .flat_map(|item| state.firing_outside(item, cause.incident))
-        .filter(|alert| alert.id != cause.id && alert.realm == cause.realm)
+        .flat_map(|item| state.firing_outside(&cause.realm, item, cause.incident))
+        .filter(|alert| alert.id != cause.id)
         .map(|alert| (alert.started_at, alert.id))
         .collect();
     found.sort_unstable();
@@ -106,8 +106,8 @@ pub fn collected(state: &State, health: &HealthMap, world: &World, alert: &Alert
     }
     world.cmdb.groups_of(ci).find_map(|group| {
         let counts = health.group(&world.cmdb, group).filter(|counts| counts.is_below())?;
-        let down = world.cmdb.members_of(group).flat_map(|member| state.down_on(member)).take(MEMBERS_LOOKED_AT);
-        let alone = down.filter(|other| other.realm == alert.realm && other.state == AlertState::Firing && other.role != Role::Symptom);
+        let down = world.cmdb.members_of(group).flat_map(|member| state.down_on(&alert.realm, member)).take(MEMBERS_LOOKED_AT);
+        let alone = down.filter(|other| other.state == AlertState::Firing && other.role != Role::Symptom);
         let placed: Vec<(IncidentId, &Alert)> = alone.filter_map(|other| Some((open_incident(state, other)?, other))).collect();
         let first = placed.iter().map(|(incident, other)| (*incident, other.id)).min()?;
         let is_one_of_several = placed.iter().any(|(_, other)| other.ci.known() != Some(ci));
@@ -122,11 +122,11 @@ pub fn below_min_up(world: &World, group: CiNo, counts: GroupState) -> Because {
 
 /// Until when a first mail should wait, because a possible cause upstream is still within its `for`.
 pub fn awaited(state: &State, world: &World, incident: IncidentId, now: Time) -> Option<Time> {
-    let realm = state.incidents.get(&incident)?.realm.as_str();
+    let realm = &state.incidents.get(&incident)?.realm;
     let firing = state.firing_causes(incident).filter(|cell| cell.alert.state == AlertState::Firing);
     let items: BTreeSet<CiNo> = firing.filter_map(|cell| cell.alert.ci.known()).take(CANDIDATES_MAX).collect();
-    let waits = |alert: &&Alert| alert.realm == realm && alert.state == AlertState::Pending && alert.explains == Explains::Downstream;
-    let waiting = |ci: CiNo| state.alerts_on(ci).filter(waits);
+    let waits = |alert: &&Alert| alert.state == AlertState::Pending && alert.explains == Explains::Downstream;
+    let waiting = |ci: CiNo| state.alerts_on(realm, ci).filter(waits);
     let upstream = items.iter().flat_map(|ci| walk::upstream(&world.cmdb, state.health(realm), *ci)).map(|reached| reached.ci);
     let pending = upstream.flat_map(waiting).filter_map(|alert| alert.judge_at);
     pending.filter(|at| *at > now).max()
@@ -139,13 +139,13 @@ struct Rival<'a> {
     hops: u32,
 }
 
-/// `other`, which explains so far, where it may explain `alert`: of its realm, in an open incident, and not begun too long after it.
+/// `other` of its realm, which explains so far, where it may explain `alert`: in an open incident, and not begun too long after it.
 fn rival<'a>(state: &State, world: &World, other: &'a Alert, alert: &Alert, ci: CiNo, hops: u32) -> Option<Rival<'a>> {
     let adopt_within = world.policy.correlate.by_name(&other.rule).map_or(limits::ADOPT_WITHIN, |rule| rule.adopt_within);
     // A cause that clears and returns within the release keeps what hung off it, however long that has been firing.
     let stays = alert.role == Role::Symptom && alert.incident == other.incident;
     let young = stays || alert.started_at >= other.started_at - adopt_within;
-    let qualifies = other.id != alert.id && other.realm == alert.realm && young;
+    let qualifies = other.id != alert.id && young;
     let incident = open_incident(state, other).filter(|_| qualifies)?;
     Some(Rival { alert: other, incident, ci, hops })
 }

@@ -1,7 +1,7 @@
 //! Problems: what an outage means to a rule of `problems`. It is counted, makes a problem, is one more of one, or says that a fix failed.
 
 use crate::event::World;
-use crate::ids::{MAIN_REALM, ProblemId};
+use crate::ids::ProblemId;
 use crate::model::incident::Incident;
 use crate::model::problem::{Outage, Problem, Series, SeriesKey};
 use crate::policy::problems::ProblemRule;
@@ -122,7 +122,7 @@ fn same(state: &State, world: &World, rule: &ProblemRule, incident: &Incident, n
         return None;
     }
     let mut parts = Vec::new();
-    if incident.realm != MAIN_REALM {
+    if !incident.realm.is_main() {
         parts.push(format!("realm {}", incident.realm));
     }
     for by in &rule.same {

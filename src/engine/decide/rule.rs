@@ -2,7 +2,7 @@
 
 use crate::event::World;
 use crate::expr::View;
-use crate::ids::MAIN_REALM;
+use crate::ids::Realm;
 use crate::policy::correlate::{Correlate, GroupBy, means_by_name};
 use crate::policy::priorities::urgency_of;
 use crate::text::Because;
@@ -49,9 +49,9 @@ pub fn only_recorded(rule: &Correlate, name: &str, severity: Severity) -> Option
 }
 
 /// Realm and `group_by` values of an alert: alerts with the same are of one incident.
-pub fn group(rule: &Correlate, realm: &str, view: &View<'_>) -> String {
+pub fn group(rule: &Correlate, realm: &Realm, view: &View<'_>) -> String {
     let mut out = String::new();
-    if realm != MAIN_REALM {
+    if !realm.is_main() {
         out.push_str(&format!("realm={realm},"));
     }
     for (n, by) in rule.group_by.iter().enumerate() {

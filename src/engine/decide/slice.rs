@@ -2,7 +2,7 @@
 
 use crate::cmdb::walk;
 use crate::event::World;
-use crate::ids::{AlertId, CiNo, IncidentId};
+use crate::ids::{AlertId, CiNo, IncidentId, Realm};
 use crate::model::alert::{Alert, CiRef};
 use crate::model::cursor::{Mark, Scope, Work};
 use crate::sight;
@@ -64,7 +64,7 @@ pub fn slice(state: &State, world: &World, work: &Work, at: Mark, max: usize) ->
         Work::Collect { group, into } => collected(state, world, *group, *into, at, max),
         Work::Carry { group, realm } => {
             let items = walk::downstream(&world.cmdb, state.health(realm), *group).into_iter().map(|reached| reached.ci).collect();
-            of_items(state, items, at, max, |alert| alert.realm == *realm && alert.state == AlertState::Firing)
+            of_items(state, realm, items, at, max, |alert| alert.state == AlertState::Firing)
         }
         Work::Follow { incident } => {
             let is_symptom = |alert: &Alert| alert.role == Role::Symptom && alert.state == AlertState::Firing;
@@ -114,9 +114,9 @@ fn adopted(state: &State, world: &World, cause: &Alert, at: Mark, max: usize) ->
     if cause.explains == Explains::Downstream {
         items.extend(walk::downstream(&world.cmdb, state.health(&cause.realm), ci).into_iter().map(|reached| reached.ci));
     }
-    of_items(state, items, at, max, |alert| {
+    of_items(state, &cause.realm, items, at, max, |alert| {
         let elsewhere = alert.id != cause.id && alert.incident != cause.incident;
-        elsewhere && alert.realm == cause.realm && alert.state == AlertState::Firing
+        elsewhere && alert.state == AlertState::Firing
     })
 }
 
@@ -126,9 +126,9 @@ fn collected(state: &State, world: &World, group: CiNo, into: IncidentId, at: Ma
     if !state.health(&incident.realm).is_below(&world.cmdb, group) {
         return Slice::default();
     }
-    of_items(state, world.cmdb.members_of(group).collect(), at, max, |alert| {
+    of_items(state, &incident.realm, world.cmdb.members_of(group).collect(), at, max, |alert| {
         let is_down = alert.state == AlertState::Firing && alert.means == Means::Down && alert.role != Role::Symptom;
-        is_down && alert.realm == incident.realm && alert.incident.is_some_and(|own| own != into && is_open(state, own))
+        is_down && alert.incident.is_some_and(|own| own != into && is_open(state, own))
     })
 }
 
@@ -159,10 +159,11 @@ fn judged(state: &State, scope: &Scope, at: Mark, max: usize) -> Slice {
     }
 }
 
-/// What fires on items; that these were walked to counts as looks.
-fn of_items(state: &State, mut items: Vec<CiNo>, at: Mark, max: usize, wanted: impl Fn(&Alert) -> bool) -> Slice {
+/// What fires on items in a realm; that these were walked to counts as looks.
+fn of_items(state: &State, realm: &Realm, mut items: Vec<CiNo>, at: Mark, max: usize, wanted: impl Fn(&Alert) -> bool) -> Slice {
     items.sort_unstable();
     items.dedup();
+    let wanted = |alert: &Alert| alert.realm == *realm && wanted(alert);
     let alerts = state.alerts_among(&items, at).map(|(mark, alert)| (mark, wanted(alert).then_some(Target::Alert(alert.id))));
     let slice = taken(alerts, max);
     Slice { looked: slice.looked + items.len() / STEPS_A_LOOK, ..slice }

@@ -1,12 +1,13 @@
 //! What a condition may look at: borrowed views of an alert, its CI, the most critical service it carries, and the incident.
 
 use super::budget::Budget;
+use crate::ids::Realm;
 use crate::text::Labels;
 use crate::time::{Span, Time};
 use crate::words::{Health, IncidentState, Level, Priority, Severity, SlaKind, SlaTarget};
 
 /// Everything one evaluation sees. What a section does not see stays at its default (empty texts, zero, low), and `check` refuses to name it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     /// The alert judged; in `notify` the cause's, in an `affected` mail the symptom's.
     pub alert: AlertView<'a>,
@@ -23,7 +24,23 @@ pub struct View<'a> {
     /// What all conditions of the batch may look at; `None` outside of one, such as for `try`.
     pub budget: Option<&'a Budget>,
     /// The realm whose alerts say what is down.
-    pub realm: &'a str,
+    pub realm: &'a Realm,
+}
+
+impl<'a> View<'a> {
+    /// Of nothing, at a moment and in a realm.
+    pub fn blank(realm: &'a Realm, at: Time) -> View<'a> {
+        View {
+            alert: AlertView::default(),
+            ci: CiView::default(),
+            service: ServiceView::default(),
+            incident: IncidentView::default(),
+            sla: SlaView::default(),
+            at,
+            budget: None,
+            realm,
+        }
+    }
 }
 
 /// `alert.*`.

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
-use crate::ids::{AlertId, CiNo, IncidentId, Slot, SourceNo};
+use crate::ids::{AlertId, CiNo, IncidentId, Realm, Slot, SourceNo};
 use crate::input::{AlertInput, Refused};
 use crate::limits;
 use crate::text::{Because, Labels};
@@ -21,7 +21,7 @@ pub struct Alert {
     pub slot: Slot,
     /// Its realm.
     #[n(2)]
-    pub realm: String,
+    pub realm: Realm,
     /// The first source that said it.
     #[n(3)]
     pub source: SourceNo,

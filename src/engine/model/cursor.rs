@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::ids::{AlertId, CiNo, CursorId, IncidentId, SilenceId};
+use crate::ids::{AlertId, CiNo, CursorId, IncidentId, Realm, SilenceId};
 use crate::time::Time;
 
 /// What touches many alerts or incidents. Indices are never reused.
@@ -33,7 +33,7 @@ pub enum Work {
         group: CiNo,
         /// The realm whose alerts took it down.
         #[n(1)]
-        realm: String,
+        realm: Realm,
     },
     /// What an alert explained in the incident it left follows it.
     #[n(3)]

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::ids::Shard;
+use crate::ids::{Realm, Shard};
 
 /// A realm other than `main`, whose counters are the daemon's.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -12,7 +12,7 @@ pub struct Known {
     pub shard: Shard,
     /// Its name.
     #[n(1)]
-    pub name: String,
+    pub name: Realm,
     /// The last alert's number.
     #[n(2)]
     pub alerts: u64,
@@ -29,8 +29,8 @@ pub struct Known {
 
 impl Known {
     /// Of a realm without any id.
-    pub fn new(shard: Shard, name: &str) -> Known {
-        Known { shard, name: name.to_owned(), alerts: 0, incidents: 0, messages: 0, problems: 0 }
+    pub fn new(shard: Shard, name: Realm) -> Known {
+        Known { shard, name, alerts: 0, incidents: 0, messages: 0, problems: 0 }
     }
 }
 
@@ -45,6 +45,6 @@ pub enum Fact {
         shard: Shard,
         /// Its name.
         #[n(1)]
-        name: String,
+        name: Realm,
     },
 }

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::ids::{AlertId, IncidentId, StoreId};
 use crate::model::alert::Grace;
-use crate::model::timer::Aside;
+use crate::model::timer::{Aside, Timer};
 use crate::time::Time;
 
 /// One row that every commit rewrites.

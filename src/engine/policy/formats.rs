@@ -11,6 +11,7 @@ use super::priorities::Severities;
 use super::rules::{self, DISABLED, NAME, NOTE, Names, Scope};
 use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use crate::expr::{DynExpr, Message};
+use crate::ids::Realm;
 use crate::input::{AlertInput, Refused, Says};
 use crate::source::{Key, Keys, Node, Reading, Shape, Spanned, Takes};
 use crate::text::{Labels, cut, one_line};
@@ -75,7 +76,7 @@ impl Format {
     /// The body has no list where the format says that its alerts are.
     pub fn map(
         &self,
-        realm: &str,
+        realm: &Realm,
         source: &str,
         body: &Value,
         headers: &BTreeMap<String, String>,
@@ -97,7 +98,7 @@ impl Format {
         Ok(alerts.collect())
     }
 
-    fn alert(&self, realm: &str, source: &str, message: &Message<'_>) -> Result<AlertInput, Refused> {
+    fn alert(&self, realm: &Realm, source: &str, message: &Message<'_>) -> Result<AlertInput, Refused> {
         let mapping = &self.alert;
         let text = |place: &str, expr: &Option<DynExpr>| expr.as_ref().map_or(Ok(String::new()), |expr| text_of(place, expr, message));
         let name = text_of("name", &mapping.name, message)?;
@@ -115,7 +116,7 @@ impl Format {
             None => self.severities.of(""),
         };
         let input = AlertInput {
-            realm: realm.to_owned(),
+            realm: realm.clone(),
             source: source.to_owned(),
             key,
             severity,

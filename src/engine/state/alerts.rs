@@ -11,7 +11,7 @@ use super::{Apply, Part, State, Timer, drop_from};
 use crate::cmdb::Cmdb;
 use crate::cmdb::health::HealthMap;
 use crate::expr::Matcher;
-use crate::ids::{AlertId, IncidentId, Slot, StoreId};
+use crate::ids::{AlertId, IncidentId, Realm, Slot, StoreId};
 use crate::input::AlertInput;
 use crate::limits;
 use crate::lookup::Lookup;
@@ -33,7 +33,7 @@ pub struct Alerts {
     by_rule: BTreeMap<String, BTreeSet<AlertId>>,
     pub(super) tallies: Tallies,
     /// By realm: which items are down.
-    pub(super) health: BTreeMap<String, HealthMap>,
+    pub(super) health: BTreeMap<Realm, HealthMap>,
     pub(super) dirty_pages: BTreeMap<u32, u64>,
     past: BTreeMap<AlertId, AlertCell>,
 }
@@ -74,13 +74,13 @@ pub fn fingerprint(store: StoreId, input: &AlertInput) -> u64 {
     identity_hash(store, &input.realm, &input.source, &input.key, &input.labels)
 }
 
-fn identity_hash(store: StoreId, realm: &str, source: &str, key: &str, labels: &Labels) -> u64 {
+fn identity_hash(store: StoreId, realm: &Realm, source: &str, key: &str, labels: &Labels) -> u64 {
     let mut hash = Xxh3::with_seed(store.high ^ store.low.rotate_left(32));
     let mut part = |text: &str| {
         hash.update(&(text.len() as u64).to_le_bytes());
         hash.update(text.as_bytes());
     };
-    part(realm);
+    part(realm.name());
     if key.is_empty() {
         for (name, value) in labels.iter() {
             part(name);
@@ -116,13 +116,13 @@ impl State {
     }
 
     /// Which CIs are down, directly and by flow, as the alerts of a realm have it.
-    pub fn health(&self, realm: &str) -> &HealthMap {
+    pub fn health(&self, realm: &Realm) -> &HealthMap {
         self.alerts.health.get(realm).unwrap_or(HealthMap::SOUND)
     }
 
     /// The realms whose alerts ever said that something is down or degraded, since the last start.
-    pub fn realms(&self) -> impl Iterator<Item = &str> {
-        self.alerts.health.keys().map(String::as_str)
+    pub fn realms(&self) -> impl Iterator<Item = &Realm> {
+        self.alerts.health.keys()
     }
 
     /// The live alert that an input is about.
@@ -149,7 +149,8 @@ impl State {
     }
 
     /// Puts a cell into its slot, without indexes that need the CMDB.
-    fn place(&mut self, cell: AlertCell) {
+    fn place(&mut self, mut cell: AlertCell) {
+        cell.alert.realm = self.shared(&cell.alert.realm);
         let (slot, id) = (cell.alert.slot, cell.alert.id);
         let at = slot.0 as usize;
         while self.alerts.cells.len() <= at {

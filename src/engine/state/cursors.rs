@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use super::rows::Row;
 use super::{AlertCell, Apply, Part, State, Timer};
-use crate::ids::{AlertId, CiNo, CursorId, IncidentId};
+use crate::ids::{AlertId, CiNo, CursorId, IncidentId, Realm};
 use crate::limits;
 use crate::model::alert::Alert;
 use crate::model::cursor::{Cursor, Fact, Mark, Work};
@@ -106,7 +106,7 @@ impl State {
 
     /// Whether a cause in it adopts, or a group collects into it.
     fn gathers(&self, incident: IncidentId) -> bool {
-        let last = Work::Carry { group: CiNo(0), realm: String::new() };
+        let last = Work::Carry { group: CiNo(0), realm: Realm::MAIN };
         self.cursors.by_work.range(..last).any(|(work, _)| match work {
             Work::Adopt { cause } => self.cell(*cause).is_some_and(|cell| cell.alert.incident == Some(incident)),
             Work::Collect { into, .. } => *into == incident,

@@ -8,7 +8,7 @@ use super::realms::Counts;
 use super::rows::Row;
 use super::{AlertCell, Apply, Part, State, Timer, drop_from};
 use crate::cmdb::Cmdb;
-use crate::ids::{AlertId, IncidentId};
+use crate::ids::{AlertId, IncidentId, Realm};
 use crate::limits;
 use crate::model::incident::{Entry, Fact, Incident, Member};
 use crate::words::Role;
@@ -19,7 +19,7 @@ pub struct Incidents {
     /// Members of those, present and past.
     pub members: BTreeMap<(IncidentId, AlertId), Member>,
     live: BTreeMap<IncidentId, Incident>,
-    by_group: BTreeMap<String, BTreeSet<IncidentId>>,
+    by_group: BTreeMap<Realm, BTreeMap<String, BTreeSet<IncidentId>>>,
     pub(super) children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
     /// Closed ones whose members are still in memory: they leave it some with each batch.
     closing: BTreeSet<IncidentId>,
@@ -64,7 +64,9 @@ impl Incidents {
 
     /// Takes an incident that leaves memory out of the indexes.
     fn unindex(&mut self, incident: &Incident) {
-        drop_from(&mut self.by_group, &incident.group, &incident.id);
+        if let Some(groups) = self.by_group.get_mut(&incident.realm) {
+            drop_from(groups, &incident.group, &incident.id);
+        }
         if let Some(parent) = incident.parent {
             drop_from(&mut self.children, &parent, &incident.id);
         }
@@ -78,9 +80,15 @@ impl State {
         ever.filter_map(|((_, alert), _)| self.cell(*alert)).filter(move |cell| cell.alert.own_incident == Some(incident))
     }
 
-    /// Live incidents with these group values, oldest first.
-    pub fn incidents_with_group(&self, group: &str) -> impl Iterator<Item = &Incident> {
-        self.incidents.by_group.get(group).into_iter().flatten().filter_map(|id| self.incidents.get(id))
+    /// Live incidents of a realm with these group values, oldest first.
+    pub fn incidents_with_group(&self, realm: &Realm, group: &str) -> impl Iterator<Item = &Incident> {
+        self.incidents
+            .by_group
+            .get(realm)
+            .and_then(|groups| groups.get(group))
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.incidents.get(id))
     }
 
     /// The incidents that an incident has adopted whole.
@@ -92,9 +100,10 @@ impl State {
     fn index_incident(&mut self, id: IncidentId, parent_before: Option<IncidentId>) {
         let Incidents { live, by_group, children, .. } = &mut self.incidents;
         let Some(incident) = live.get(&id) else { return };
-        match by_group.get_mut(&incident.group) {
+        let groups = by_group.entry(incident.realm.clone()).or_default();
+        match groups.get_mut(&incident.group) {
             Some(alike) => drop(alike.insert(id)),
-            None => drop(by_group.insert(incident.group.clone(), BTreeSet::from([id]))),
+            None => drop(groups.insert(incident.group.clone(), BTreeSet::from([id]))),
         }
         if incident.parent != parent_before {
             if let Some(before) = parent_before {
@@ -146,7 +155,7 @@ impl Part for Incidents {
     fn apply(state: &mut State, fact: &Fact, cx: &mut Apply<'_>) {
         let (id, now) = (fact.id(), cx.now);
         if let Fact::Opened { incident } = fact {
-            state.incidents.live.insert(id, (**incident).clone());
+            take_incident(state, (**incident).clone());
             state.give(id.shard(), Counts::Incidents, id.number(), cx);
         }
         let incidents = &mut state.incidents;
@@ -202,7 +211,8 @@ pub(super) fn incident<'a>(state: &'a State, id: &IncidentId) -> Option<&'a Inci
     state.incidents.live.get(id)
 }
 
-pub(super) fn take_incident(state: &mut State, incident: Incident) {
+pub(super) fn take_incident(state: &mut State, mut incident: Incident) {
+    incident.realm = state.shared(&incident.realm);
     state.incidents.live.insert(incident.id, incident);
 }
 

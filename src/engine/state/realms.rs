@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::rows::Row;
 use super::{Apply, Part, State};
-use crate::cmdb::Cmdb;
-use crate::ids::{AlertId, IncidentId, MAIN_REALM, MessageId, ProblemId, Shard};
+use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, Realm, Shard};
 use crate::limits;
 use crate::lookup::Lookup;
 use crate::model::realm::{Fact, Known};
@@ -14,7 +13,7 @@ use crate::model::realm::{Fact, Known};
 #[derive(Debug, Clone, Default)]
 pub struct Realms {
     known: BTreeMap<Shard, Known>,
-    numbers: Lookup<String, Shard>,
+    numbers: Lookup<Realm, Shard>,
 }
 
 /// What the ids of a realm count.
@@ -28,15 +27,24 @@ pub(super) enum Counts {
 
 impl State {
     /// A realm's number. One that has none, because there are too many, shares that of `main`.
-    pub fn shard(&self, realm: &str) -> Shard {
+    pub fn shard(&self, realm: &Realm) -> Shard {
+        if realm.is_main() {
+            return Shard::MAIN;
+        }
         self.realms.numbers.get(realm).copied().unwrap_or(Shard::MAIN)
     }
 
     /// The number that a realm heard of for the first time gets; `None`: it has one, or there are too many.
-    pub(crate) fn new_shard(&self, realm: &str) -> Option<Shard> {
-        let is_new = realm != MAIN_REALM && self.realms.numbers.get(realm).is_none();
+    pub(crate) fn new_shard(&self, realm: &Realm) -> Option<Shard> {
+        let is_new = !realm.is_main() && self.realms.numbers.get(realm).is_none();
         let last = self.realms.known.last_key_value().map_or(0, |(shard, _)| shard.0);
         (is_new && self.realms.known.len() < limits::REALMS_MAX).then(|| Shard(last + 1))
+    }
+
+    /// The realm as all records share it, to be compared by where it is.
+    pub(super) fn shared(&self, realm: &Realm) -> Realm {
+        let known = self.realms.numbers.get(realm).and_then(|shard| self.realms.known.get(shard));
+        known.map_or(realm, |known| &known.name).clone()
     }
 
     /// The id of the next alert of a realm.
@@ -89,16 +97,8 @@ impl Part for Realms {
     type Fact = Fact;
 
     fn apply(state: &mut State, Fact::Named { shard, name }: &Fact, cx: &mut Apply<'_>) {
-        state.realms.numbers.insert(name.clone(), *shard);
-        state.realms.known.insert(*shard, Known::new(*shard, name));
         cx.touch(Row::Realm(*shard));
-    }
-
-    fn derive(state: &mut State, _: &Cmdb) {
-        let Realms { known, numbers } = &mut state.realms;
-        for realm in known.values() {
-            numbers.insert(realm.name.clone(), realm.shard);
-        }
+        take_realm(state, Known::new(*shard, name.clone()));
     }
 }
 
@@ -107,5 +107,6 @@ pub(super) fn realm<'a>(state: &'a State, shard: &Shard) -> Option<&'a Known> {
 }
 
 pub(super) fn take_realm(state: &mut State, known: Known) {
+    state.realms.numbers.insert(known.name.clone(), known.shard);
     state.realms.known.insert(known.shard, known);
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{alerts, cursors};
 use super::rows::Row;
 use super::{Apply, Part, State, Timer};
+use super::{alerts, cursors};
 use crate::cmdb::Cmdb;
 use crate::ids::SourceNo;
 use crate::limits;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::State;
 use crate::cmdb::Cmdb;
-use crate::ids::{AlertId, CiNo, IncidentId};
+use crate::ids::{AlertId, CiNo, IncidentId, Realm};
 use crate::model::alert::{Alert, CiRef};
 use crate::time::Time;
 use crate::words::{AlertState, Explains, Level, Means, Role};
@@ -17,7 +17,7 @@ pub(super) struct Tallies {
     /// Those that have no known item, by the value they were looked up by.
     unknown: BTreeMap<String, BTreeSet<AlertId>>,
     /// By realm and item: how many of `on_item` mean degraded.
-    degraded: BTreeMap<String, BTreeMap<CiNo, u32>>,
+    degraded: BTreeMap<Realm, BTreeMap<CiNo, u32>>,
     /// Judged and unmuted, with the incident each stands in.
     firing: BTreeSet<(CiNo, Option<IncidentId>, AlertId)>,
     /// Those that explain something, the earliest of an item and reach first.
@@ -283,8 +283,13 @@ impl State {
         self.alerts.tallies.shift(before, after);
     }
 
-    /// The alerts that fire on an item, pending ones among them, in id order.
-    pub fn alerts_on(&self, ci: CiNo) -> impl Iterator<Item = &Alert> {
+    /// The alerts of a realm that fire on an item, pending ones among them, in id order.
+    pub fn alerts_on(&self, realm: &Realm, ci: CiNo) -> impl Iterator<Item = &Alert> {
+        self.alerts_of_every_realm_on(ci).filter(move |alert| alert.realm == *realm)
+    }
+
+    /// The alerts that fire on an item, whatever their realm: for people to see, nothing is decided by them.
+    pub fn alerts_of_every_realm_on(&self, ci: CiNo) -> impl Iterator<Item = &Alert> {
         self.each(self.alerts.tallies.on_item.range((ci, AlertId(0))..=(ci, AlertId(u64::MAX))).map(|(_, id)| *id))
     }
 
@@ -306,18 +311,18 @@ impl State {
     }
 
     /// Whether an alert of a realm that fires on an item, a pending one perhaps, means that it is degraded.
-    pub fn is_degraded(&self, realm: &str, ci: CiNo) -> bool {
+    pub fn is_degraded(&self, realm: &Realm, ci: CiNo) -> bool {
         self.alerts.tallies.degraded.get(realm).is_some_and(|degraded| degraded.contains_key(&ci))
     }
 
-    /// The alerts of an item that explain just so much and fire unmuted, the earliest first, then by id.
-    pub fn explaining(&self, ci: CiNo, reach: Explains) -> impl Iterator<Item = &Alert> {
+    /// The alerts of a realm and an item that explain just so much and fire unmuted, the earliest first, then by id.
+    pub fn explaining(&self, realm: &Realm, ci: CiNo, reach: Explains) -> impl Iterator<Item = &Alert> {
         let (first, last) = ((ci, reach, Time(i64::MIN), AlertId(0)), (ci, reach, Time(i64::MAX), AlertId(u64::MAX)));
-        self.each(self.alerts.tallies.explaining.range(first..=last).map(|(.., id)| *id))
+        self.each_in(realm, self.alerts.tallies.explaining.range(first..=last).map(|(.., id)| *id))
     }
 
-    /// The alerts that fire unmuted on an item and do not stand in `incident`.
-    pub fn firing_outside(&self, ci: CiNo, incident: Option<IncidentId>) -> impl Iterator<Item = &Alert> {
+    /// The alerts of a realm that fire unmuted on an item and do not stand in `incident`.
+    pub fn firing_outside(&self, realm: &Realm, ci: CiNo, incident: Option<IncidentId>) -> impl Iterator<Item = &Alert> {
         let first = |incident| (ci, incident, AlertId(0));
         let last = |incident| (ci, incident, AlertId(u64::MAX));
         let before = self.alerts.tallies.firing.range(first(None)..first(incident));
@@ -325,12 +330,12 @@ impl State {
             std::ops::Bound::Excluded(last(incident)),
             std::ops::Bound::Included((ci, Some(IncidentId(u64::MAX)), AlertId(u64::MAX))),
         ));
-        self.each(before.chain(after).map(|(.., id)| *id))
+        self.each_in(realm, before.chain(after).map(|(.., id)| *id))
     }
 
-    /// The alerts that count as down for an item, muted ones among them, in id order.
-    pub fn down_on(&self, ci: CiNo) -> impl Iterator<Item = &Alert> {
-        self.each(self.alerts.tallies.down.range((ci, AlertId(0))..=(ci, AlertId(u64::MAX))).map(|(_, id)| *id))
+    /// The alerts of a realm that count as down for an item, muted ones among them, in id order.
+    pub fn down_on(&self, realm: &Realm, ci: CiNo) -> impl Iterator<Item = &Alert> {
+        self.each_in(realm, self.alerts.tallies.down.range((ci, AlertId(0))..=(ci, AlertId(u64::MAX))).map(|(_, id)| *id))
     }
 
     /// The alerts attached to an incident, cleared ones among them, in id order.
@@ -364,6 +369,10 @@ impl State {
     /// What matches no CI: the value looked up, and the active alerts that have it.
     pub fn unknown_items(&self) -> impl Iterator<Item = (&str, &BTreeSet<AlertId>)> {
         self.alerts.tallies.unknown.iter().map(|(value, alerts)| (value.as_str(), alerts))
+    }
+
+    fn each_in(&self, realm: &Realm, ids: impl Iterator<Item = AlertId>) -> impl Iterator<Item = &Alert> {
+        self.each(ids).filter(move |alert| alert.realm == *realm)
     }
 
     fn each(&self, ids: impl Iterator<Item = AlertId>) -> impl Iterator<Item = &Alert> {

@@ -6,7 +6,7 @@ use crate::decide::attach::Verdict;
 use crate::decide::cause;
 use crate::event::{Action, Command, Reply, Taken};
 use crate::fact::Fact;
-use crate::ids::{AlertId, CiNo, IncidentId, Shard, SourceNo};
+use crate::ids::{AlertId, CiNo, IncidentId, Realm, Shard, SourceNo};
 use crate::input::{AlertInput, Refused, Says};
 use crate::judge::{self, Opens, Step};
 use crate::limits;
@@ -124,9 +124,9 @@ impl Turn<'_> {
     }
 
     /// The number of a realm; the first alert of a new one names it.
-    fn shard(&mut self, realm: &str) -> Shard {
+    fn shard(&mut self, realm: &Realm) -> Shard {
         if let Some(shard) = self.state.new_shard(realm) {
-            self.put(realm::Fact::Named { shard, name: realm.to_owned() });
+            self.put(realm::Fact::Named { shard, name: realm.clone() });
         }
         self.state.shard(realm)
     }

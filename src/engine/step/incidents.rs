@@ -3,7 +3,7 @@
 use super::Turn;
 use crate::decide::{attach, rate};
 use crate::event::Report;
-use crate::ids::{IncidentId, MAIN_REALM};
+use crate::ids::{IncidentId, Realm};
 use crate::limits;
 use crate::model::alert::CiRef;
 use crate::model::cursor::Work;
@@ -39,7 +39,7 @@ impl Turn<'_> {
             Some(no) => CiRef::Known(no),
             None => CiRef::Unknown(report.ci.clone()),
         };
-        let rating = rate::reported(self.state.health(MAIN_REALM), self.world, &ci, report.grade);
+        let rating = rate::reported(self.state.health(&Realm::MAIN), self.world, &ci, report.grade);
         let incident = attach::reported(self.state, self.world, report, ci, rating, because, self.now);
         self.put(incident::Fact::Opened { incident: Box::new(incident) });
     }

@@ -11,7 +11,7 @@ use crate::command::IncidentVerb;
 use crate::event::{Action as Order, Command as Commanded, Event, Reply, Settings, Taken, World};
 use crate::fact::Fact;
 use crate::forecast::{self, Window};
-use crate::ids::{AlertId, IncidentId, StoreId};
+use crate::ids::{AlertId, IncidentId, Realm, StoreId};
 use crate::input::{AlertInput, Refused};
 use crate::limits;
 use crate::model::capacity::{Answer, Measured, Said};
@@ -209,7 +209,7 @@ impl Bench {
             ));
         };
         self.touched.insert(RuleRef::new("formats", &post.format));
-        let mapped = format.map("main", &post.webhook, &post.body, &BTreeMap::new());
+        let mapped = format.map(&Realm::MAIN, &post.webhook, &post.body, &BTreeMap::new());
         let members = mapped.map_err(|refused| format!("the body is refused: {refused}"))?;
         let mut refused: Vec<Refused> = Vec::new();
         let inputs = members.into_iter().filter_map(|member| member.map_err(|fault| refused.push(fault)).ok()).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use watchkeeper_engine::ids::Shard;
+use watchkeeper_engine::ids::{Realm, Shard};
 use watchkeeper_engine::model::incident::Incident;
 use watchkeeper_engine::model::realm::Known;
 use watchkeeper_engine::state::rows::{self, AlertRow, Row, decode, encode};
@@ -19,7 +19,7 @@ const INCIDENTS: rows::Table = rows::Table::Incidents;
 
 /// The realms of what lives, in the order of their names; those of the past get a number when they are next heard of.
 fn run(rows: &mut Rows<'_>) -> Result<(), StoreError> {
-    let mut realms: BTreeSet<String> = BTreeSet::new();
+    let mut realms: BTreeSet<Realm> = BTreeSet::new();
     rows.each(Table::of(ALERTS), |_, bytes| {
         let row: AlertRow = decode(ALERTS.name(), bytes).map_err(|fault| bad(ALERTS, fault))?;
         realms.insert(row.alert.realm);
@@ -30,8 +30,8 @@ fn run(rows: &mut Rows<'_>) -> Result<(), StoreError> {
         realms.insert(incident.realm);
         Ok(Vec::new())
     })?;
-    let others = realms.into_iter().filter(|name| name != watchkeeper_engine::ids::MAIN_REALM);
-    let known = (1..).map(Shard).zip(others).map(|(shard, name)| Known::new(shard, &name));
+    let others = realms.into_iter().filter(|name| !name.is_main());
+    let known = (1..).map(Shard).zip(others).map(|(shard, name)| Known::new(shard, name));
     let changes = known.map(|known| {
         let (table, key) = Row::Realm(known.shard).place();
         RowChange { table: Table::of(table), key, value: Some(encode(&known)) }

@@ -1,7 +1,7 @@
 //! The life of an incident: joined, adopted, released, resolved, reopened, closed, and who hears of it.
 
 use watchkeeper_engine::event::{Action, Event, Grade, Lasts, Reply, Report};
-use watchkeeper_engine::ids::IncidentId;
+use watchkeeper_engine::ids::{IncidentId, Realm};
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::model::message::MessageState;
 use watchkeeper_engine::time::Span;
@@ -543,7 +543,7 @@ fn an_alert_joins_while_its_incident_is_younger_than_join_within_and_returns_at_
 #[test]
 fn what_is_new_in_a_realm_bears_its_number_and_each_realm_counts_for_itself() {
     let mut sim = Sim::new("notify: [{name: all, to: [duty@example.org]}]\n", "items: [{id: a}, {id: b}]\n");
-    let of = |realm: &str, name: &str, item: &str| AlertInput { realm: realm.to_owned(), ..alert(name, item) };
+    let of = |realm: &str, name: &str, item: &str| AlertInput { realm: Realm::from(realm), ..alert(name, item) };
     let first = sim.fire(of("clinic", "Down", "a"));
     sim.fire(of("main", "Down", "a"));
     sim.run("10m");
@@ -568,7 +568,7 @@ fn what_is_new_in_a_realm_bears_its_number_and_each_realm_counts_for_itself() {
         ]
     );
     let id: IncidentId = "inc1-0000002".parse().unwrap();
-    assert_eq!(sim.state.incidents[&id].realm, "clinic");
+    assert_eq!(sim.state.incidents[&id].realm, Realm::from("clinic"));
     assert!(matches!(sim.command(Action::Acknowledge { id }), Reply::Done { changed: true, .. }));
     for text in ["INC1-", "INC-1", "INC1-2-3", "INC65536-1", "INC0000281474976710656"] {
         assert!(text.parse::<IncidentId>().is_err(), "{text}");

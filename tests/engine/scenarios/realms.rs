@@ -1,5 +1,6 @@
 //! Realms: what one realm's sources say correlates with nothing of another's, neither by an alert nor by what is down.
 
+use watchkeeper_engine::ids::Realm;
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::words::Health;
 
@@ -18,7 +19,7 @@ items:
 ";
 
 fn lab(input: AlertInput) -> AlertInput {
-    AlertInput { realm: "lab".to_owned(), source: "lab".to_owned(), ..input }
+    AlertInput { realm: Realm::from("lab"), source: "lab".to_owned(), ..input }
 }
 
 /// Every open incident as `realm: what it is`.
@@ -46,7 +47,7 @@ fn a_group_does_not_collect_the_members_of_two_realms() {
     sim.fire(lab(alert("HostDown", "db-1")));
     sim.run("1m");
     assert_eq!(said(&sim), ["main: db-1 new P3", "lab: pool new P1"], "the lab has lost two, and takes nothing of the other with it");
-    let members = sim.state.alerts_in(sim.on("pool").id).map(|cell| cell.alert.realm.as_str()).collect::<Vec<_>>();
+    let members = sim.state.alerts_in(sim.on("pool").id).map(|cell| cell.alert.realm.name()).collect::<Vec<_>>();
     assert_eq!(members, ["lab", "lab"]);
 }
 

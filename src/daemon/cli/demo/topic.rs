@@ -8,6 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::json;
+use watchkeeper_engine::ids::Realm;
 use watchkeeper_engine::time::Span;
 
 use super::day::{local, tell};
@@ -68,7 +69,7 @@ pub(super) fn play(stage: &mut Stage, screen: &mut Screen, config: &Config, brok
 
 /// Reads the topic until its alert is there.
 fn read(stage: &mut Stage, config: &Config, broker: &str, name: &str) -> Result<(), Failure> {
-    let topic = config::Topic { name: name.to_owned(), format: "alertmanager".to_owned(), format_span: 0..0, realm: "main".to_owned() };
+    let topic = config::Topic { name: name.to_owned(), format: "alertmanager".to_owned(), format_span: 0..0, realm: Realm::MAIN };
     let kafka = Kafka { brokers: broker.to_owned(), properties: Vec::new(), topics: vec![topic] };
     let config = Arc::new(Config { kafka: Some(kafka), ..config.clone() });
     let started = kafka::start(stage.reads(config)).map_err(|error| Failure { code: 78, text: error.to_string() })?;

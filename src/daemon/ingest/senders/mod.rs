@@ -17,7 +17,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::Value;
 
-use watchkeeper_engine::ids::AlertId;
+use watchkeeper_engine::ids::{AlertId, Realm};
 use watchkeeper_engine::input::{AlertInput, Given, Refused};
 use watchkeeper_engine::policy::priorities::Severities;
 use watchkeeper_engine::text::Labels;
@@ -163,7 +163,7 @@ pub struct Door<'a> {
     /// The source's name; the bare paths are `default`.
     pub source: &'a str,
     /// What the source belongs to.
-    pub realm: &'a str,
+    pub realm: &'a Realm,
     /// The words of the policy in force.
     pub severities: &'a Severities,
 }
@@ -255,7 +255,7 @@ impl Door<'_> {
     /// An alert of which only its sender's key is known.
     fn keyed(&self, key: &str) -> AlertInput {
         let mut input = AlertInput::named(self.source, UNNAMED);
-        self.realm.clone_into(&mut input.realm);
+        input.realm = self.realm.clone();
         key.clone_into(&mut input.key);
         input
     }
@@ -269,7 +269,7 @@ impl Door<'_> {
             name => name,
         };
         let mut input = AlertInput::named(self.source, name);
-        self.realm.clone_into(&mut input.realm);
+        input.realm = self.realm.clone();
         input.severity = SEVERITY_LABELS
             .iter()
             .map(|name| labels.get(name))

@@ -173,7 +173,7 @@ fn trigger(door: &Door<'_>, posted: &Posted, payload: &Payload) -> Result<AlertI
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let name = [text(&payload.class), text(&payload.component), text(&payload.group)].into_iter().find(|name| !name.is_empty());
     let mut input = AlertInput::named(door.source, name.as_deref().unwrap_or(UNNAMED));
-    door.realm.clone_into(&mut input.realm);
+    input.realm = door.realm.clone();
     input.key = Some(text(&posted.dedup_key)).filter(|key| !key.is_empty()).unwrap_or_else(|| Uuid::new_v4().simple().to_string());
     input.severity = door.severities.of(&payload.severity);
     input.summary.clone_from(&payload.summary);

@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use watchkeeper_engine::cmdb::walk::{self, Reached};
 use watchkeeper_engine::cmdb::{Ci, Cmdb};
-use watchkeeper_engine::ids::{CiNo, MAIN_REALM};
+use watchkeeper_engine::ids::{CiNo, Realm};
 use watchkeeper_engine::model::alert::Alert;
 use watchkeeper_engine::words::{Health, Level, Means};
 
@@ -101,7 +101,7 @@ pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: 
     let answer = app
         .writer
         .ask(move |state, world, _| {
-            let mut health = state.health(MAIN_REALM).clone();
+            let mut health = state.health(&Realm::MAIN).clone();
             health.add_down(&world.cmdb, no);
             let services: Vec<HitView> = walk::impact(&world.cmdb, &health, &[(no, Means::Down)])
                 .iter()
@@ -126,7 +126,7 @@ pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: 
     let (items, total) = app
         .writer
         .ask(move |state, world, _| {
-            let reached = walk::upstream(&world.cmdb, state.health(MAIN_REALM), no);
+            let reached = walk::upstream(&world.cmdb, state.health(&Realm::MAIN), no);
             let mut items = way(&world.cmdb, &reached);
             for (item, reached) in items.iter_mut().zip(&reached) {
                 let firing = |alert: &Alert| FiringView {
@@ -135,7 +135,7 @@ pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: 
                     severity: alert.severity,
                     since: alert.started_at,
                 };
-                item.alerts = Some(state.alerts_on(reached.ci).map(firing).collect());
+                item.alerts = Some(state.alerts_on(&Realm::MAIN, reached.ci).map(firing).collect());
             }
             (items, reached.len())
         })

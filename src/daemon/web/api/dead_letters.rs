@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use watchkeeper_engine::event::Event;
-use watchkeeper_engine::ids::DeadLetterId;
+use watchkeeper_engine::ids::{DeadLetterId, Realm};
 use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::state::rows::decode;
 
@@ -132,14 +132,14 @@ fn came(app: &App, letter: &DeadLetter) -> Option<Came> {
         }
         Origin::Http { path } => {
             let (name, realm, format, below) = match path.strip_prefix("/hooks/") {
-                None => ("default", "main", "", path.as_str()),
+                None => ("default", Realm::MAIN, "", path.as_str()),
                 Some(rest) => {
                     let name = rest.split('/').next().unwrap_or_default();
                     let hook = app.hook(name)?;
-                    (hook.name.as_str(), hook.realm.as_str(), hook.format.as_str(), &rest[name.len()..])
+                    (hook.name.as_str(), hook.realm.clone(), hook.format.as_str(), &rest[name.len()..])
                 }
             };
-            let source = |reads| Source { name: name.to_owned(), realm: realm.to_owned(), reads };
+            let source = |reads| Source { name: name.to_owned(), realm: realm.clone(), reads };
             match below {
                 "" => whole(source(Reads::named(format))),
                 below => {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use watchkeeper_engine::event::World;
+use watchkeeper_engine::ids::Realm;
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::trace::trace;
@@ -102,7 +103,7 @@ const TRIED_MAX: usize = 100;
 
 fn imagined(body: &[u8], world: &World) -> Result<Vec<AlertInput>, ApiError> {
     let text = text(body)?;
-    let door = Door { source: "default", realm: "main", severities: &world.policy.severities };
+    let door = Door { source: "default", realm: &Realm::MAIN, severities: &world.policy.severities };
     let whole = text.trim_start();
     let parsed = if whole.starts_with('[') {
         if let Some(named) = all_named(whole) {
@@ -148,7 +149,7 @@ fn fired(text: &str, world: &World) -> Result<AlertInput, ApiError> {
         labels.push(("alertname".to_owned(), given.name.clone()));
     }
     Ok(AlertInput {
-        realm: or(given.realm, "main"),
+        realm: Realm::from(or(given.realm, Realm::MAIN.name()).as_str()),
         source: or(given.source, "default"),
         key: given.key,
         severity: world.policy.severities.of(&given.severity),

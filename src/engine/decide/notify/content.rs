@@ -294,10 +294,7 @@ fn resolution(incident: &Incident, alerts: usize) -> String {
 /// What still fires on the incident's items, elsewhere.
 fn left_over(state: &State, world: &World, incident: &Incident) -> Vec<String> {
     let items: BTreeSet<_> = state.alerts_in(incident.id).filter_map(|cell| cell.alert.ci.known()).collect();
-    let firing = items
-        .iter()
-        .flat_map(|ci| state.alerts_on(*ci))
-        .filter(|alert| alert.realm == incident.realm && alert.incident != Some(incident.id));
+    let firing = items.iter().flat_map(|ci| state.alerts_on(&incident.realm, *ci)).filter(|alert| alert.incident != Some(incident.id));
     firing
         .take(limits::SYMPTOMS_NAMED)
         .map(|alert| {

@@ -7,7 +7,7 @@ mod timeline;
 
 use minicbor::{Decode, Encode};
 
-use crate::ids::{AlertId, IncidentId, MessageId, ProblemId};
+use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, Realm};
 use crate::input::Says;
 use crate::model::alert::CiRef;
 use crate::text::Because;
@@ -139,7 +139,7 @@ pub struct Incident {
     pub version: u64,
     /// Realm.
     #[n(39)]
-    pub realm: String,
+    pub realm: Realm,
     /// Where to read what to do, or empty.
     #[n(40)]
     pub runbook: String,
