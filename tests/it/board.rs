@@ -111,6 +111,41 @@ async fn what_was_answered_is_on_the_board() {
     assert_eq!(doors.current.load().board.incidents.get(id).unwrap().incident.version, told.json()["version"].as_u64().unwrap());
 }
 
+#[tokio::test]
+async fn a_list_says_which_alerts_have_cleared_and_when_it_auto_resolves() {
+    let doors = Doors::open("").await;
+    let cleared = async |host: &str, ends: &str| {
+        let labels = json!({"alertname": "HostDown", "instance": host, "severity": "critical"});
+        assert_eq!(doors.post("/api/v2/alerts", &json!([{"labels": labels, "endsAt": ends}]).to_string()).await.status, 200);
+        let list = doors.get("/api/v1/incidents?state=open,resolved").await.json();
+        assert_eq!(list["items"].as_array().unwrap().len(), 1, "{list}");
+        assert_eq!(doors.get("/api/v1/incidents/INC0000001").await.json()["cleared"], list["items"][0]["cleared"]);
+        list["items"][0]["cleared"].clone()
+    };
+    let (fires, ends) = ("2028-01-01T00:00:00Z", "2026-11-24T03:00:00Z");
+    let of = |alerts: u32, of: u32| json!({"alerts": alerts, "of": of, "auto_resolves_at": null});
+    assert_eq!(cleared("sw-1", fires).await, of(0, 1));
+    assert_eq!(cleared("db-1", fires).await, of(0, 2));
+    assert_eq!(cleared("db-2", fires).await, of(0, 3));
+    // Nothing but this count changes.
+    assert_eq!(cleared("db-2", ends).await, of(1, 3));
+    assert_eq!(cleared("db-2", fires).await, of(0, 3));
+    assert_eq!(cleared("db-2", ends).await, of(1, 3));
+    assert_eq!(cleared("db-1", ends).await, of(2, 3));
+    let all = cleared("sw-1", ends).await;
+    assert_eq!((&all["alerts"], &all["of"]), (&json!(3), &json!(3)), "{all}");
+    assert_eq!(all["auto_resolves_at"], "2026-11-24T03:05:00.000Z", "{all}");
+    let page = doors.get("/i/INC0000001").await.body;
+    assert!(page.contains("<dt>Alerts</dt><dd>all 3 cleared, auto-resolves at 03:05.</dd>"), "{page}");
+
+    doors.pass(Span::minutes(6)).await;
+    let list = doors.get("/api/v1/incidents?state=resolved").await.json();
+    assert_eq!(list["items"][0]["cleared"], of(3, 3), "what is resolved resolves no more: {list}");
+    doors.pass(Span::days(10)).await;
+    let list = doors.get("/api/v1/incidents?state=closed").await.json();
+    assert_eq!((&list["items"][0]["cleared"], &list["items"][0]["alert_count"]), (&Value::Null, &json!(3)), "{list}");
+}
+
 /// The ids of a list, all parts of it, three records a part.
 async fn listed(doors: &Doors, query: &str) -> Vec<String> {
     let (mut ids, mut cursor) = (Vec::new(), String::new());

@@ -60,6 +60,11 @@ impl AlertHandle {
             place,
         }
     }
+
+    /// Whether no source says any more that it fires.
+    pub fn has_cleared(&self) -> bool {
+        self.state == AlertState::Cleared
+    }
 }
 
 impl Alerts {

@@ -17,6 +17,10 @@ use super::index::Index;
 pub struct OpenIncident {
     /// The record.
     pub incident: Arc<Incident>,
+    /// Alerts that stand in it.
+    pub alerts: u32,
+    /// Of them those that have cleared.
+    pub cleared: u32,
     /// Its symptoms, cleared ones among them.
     pub symptoms: u32,
     /// Promises of its SLAs of which a warning was given.
@@ -67,7 +71,9 @@ impl OpenIncident {
                 }
             }
         }
-        Some(OpenIncident { incident: Arc::new(incident.clone()), symptoms: state.tally(id).symptoms, at_risk, breached })
+        let tally = state.tally(id);
+        let (alerts, cleared) = (tally.alerts, tally.alerts - tally.active);
+        Some(OpenIncident { incident: Arc::new(incident.clone()), alerts, cleared, symptoms: tally.symptoms, at_risk, breached })
     }
 }
 

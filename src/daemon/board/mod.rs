@@ -71,17 +71,17 @@ impl Board {
 
     /// Brings the rows that a batch touched to where `state` has them.
     pub fn update(&mut self, state: &State, touched: &BTreeSet<Row>) {
-        // Incidents whose record changed, or the count of their symptoms.
+        // Incidents whose record changed, or a count of their alerts.
         let mut incidents: BTreeSet<IncidentId> = BTreeSet::new();
         for row in touched {
             // The board shows nothing of any other row.
             if let Row::Alert(id) = row {
                 let after = state.cell(*id).map(|cell| AlertHandle::of(&cell.alert));
                 let before = self.alerts.put(*id, after.clone());
-                let part = |handle: &AlertHandle| handle.incident.map(|incident| (incident, handle.is_symptom));
+                let part = |handle: &AlertHandle| handle.incident.map(|incident| (incident, handle.is_symptom, handle.has_cleared()));
                 let (left, joined) = (before.as_ref().and_then(part), after.as_ref().and_then(part));
                 if left != joined {
-                    incidents.extend(left.into_iter().chain(joined).map(|(incident, _)| incident));
+                    incidents.extend(left.into_iter().chain(joined).map(|(incident, ..)| incident));
                 }
             } else if let Row::Incident(id) = row {
                 incidents.insert(*id);

@@ -220,7 +220,7 @@ fn table_of(list: &Page<IncidentView>, nothing: &str, reader: &Reader) -> String
             incident.ci.clone(),
             incident.title.clone(),
             services.join(", "),
-            alerts(incident),
+            cleared(incident, |at| reader.ago(at)),
             maybe(incident.team.as_ref()),
             maybe(incident.assignee.as_ref()),
         ]
@@ -229,8 +229,9 @@ fn table_of(list: &Page<IncidentView>, nothing: &str, reader: &Reader) -> String
     listed(&columns, list, row, nothing)
 }
 
-fn alerts(incident: &IncidentView) -> String {
-    incident.alert_count.to_string()
+/// Which of its alerts have cleared; of one that is closed, how many it had.
+fn cleared(incident: &IncidentView, when: impl FnOnce(Time) -> String) -> String {
+    incident.cleared.as_ref().map_or_else(|| incident.alert_count.to_string(), |cleared| cleared.words(when))
 }
 
 /// `gold resolution: running, 75 % used, by 2026-11-24 07:02:00 CET`.
@@ -255,6 +256,7 @@ fn shown(whole: &WholeIncident, reader: &Reader) -> String {
         ("assignee", maybe(incident.assignee.as_ref())),
         ("team", maybe(incident.team.as_ref())),
         ("affected", affected.join(", ")),
+        ("alerts", cleared(incident, |at| format!("at {}", reader.at(at)))),
         ("because", incident.because.clone()),
         ("SLA", targets.join("; ")),
         ("rule", incident.rule.clone()),
@@ -298,7 +300,7 @@ mod tests {
             "title": "db-1 does not answer", "realm": "main", "ci": "db-1", "ci_known": true,
             "services": [{"id": "shop", "tier": "gold", "health": "at_risk"}], "team": "dba", "assignee": "anna", "rule": "any", "group": "db-1",
             "because": "no upstream alert is firing", "parent": null, "children": [], "recurrence_of": null, "cause": null, "symptoms": 0,
-            "alert_count": 3, "muted": false, "major": false, "reopened": 0,
+            "alert_count": 3, "cleared": {"alerts": 3, "of": 3, "auto_resolves_at": "2026-11-24T04:04:00.000Z"}, "muted": false, "major": false, "reopened": 0,
             "hold": {"reason": "waiting_for_vendor", "until": "2026-11-24T06:00:00.000Z"}, "problem": null, "runbook": null,
             "began_at": "2026-11-24T02:59:00.000Z", "opened_at": "2026-11-24T03:00:00.000Z", "acknowledged_at": null, "resolved_at": null,
             "resolved_by": null, "resolution": null, "closed_at": null, "updated_at": "2026-11-24T03:00:00.000Z", "url": "http://w/i/INC0000007",
@@ -322,6 +324,7 @@ mod tests {
         assignee      anna
         team          dba
         affected      shop: at risk
+        alerts        all 3 cleared, auto-resolves at 2026-11-24 04:04:00 UTC
         because       no upstream alert is firing
         rule          any
         on hold       waiting for vendor, until 2026-11-24 06:00:00 UTC at most
@@ -340,6 +343,8 @@ mod tests {
         let drawn = table_of(&list, "no open incidents", &reader());
         let columns: Vec<&str> = drawn.lines().next().unwrap_or_default().split_whitespace().collect();
         assert_eq!(columns, ["ID", "PRIO", "STATE", "SINCE", "CI", "TITLE", "AFFECTED", "ALERTS", "TEAM", "ASSIGNEE"]);
+        let flat = drawn.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("all 3 cleared") && flat.contains("in 4 min"), "{drawn}");
         assert!(drawn.contains("INC0000007") && drawn.contains("on hold") && drawn.contains("1 h"), "{drawn}");
         let nothing = Page::<IncidentView> { items: Vec::new(), next: None };
         assert_eq!(table_of(&nothing, "no open incidents", &reader()), "no open incidents\n");

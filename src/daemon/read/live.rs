@@ -11,6 +11,7 @@ use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::{Health, IncidentState, Severity};
 
+use crate::board::OpenIncident;
 use crate::published::Current;
 use crate::writer::{Full, WriterHandle};
 
@@ -40,8 +41,8 @@ pub struct AlertNow {
 pub struct IncidentNow {
     /// Incidents it has adopted whole.
     pub children: Vec<IncidentId>,
-    /// Its symptoms, cleared ones among them.
-    pub symptoms: usize,
+    /// What the board has of it; `None` where it is closed.
+    pub open: Option<OpenIncident>,
 }
 
 /// An item as things stand.
@@ -112,10 +113,7 @@ pub async fn vitals(writer: &WriterHandle, ids: &[AlertId]) -> Result<BTreeMap<A
 pub fn incidents(current: &Current, ids: Vec<IncidentId>) -> BTreeMap<IncidentId, IncidentNow> {
     let published = current.load();
     let board = &published.board.incidents;
-    let now = |id: IncidentId| IncidentNow {
-        children: board.children_of(id).collect(),
-        symptoms: board.get(id).map_or(0, |open| open.symptoms as usize),
-    };
+    let now = |id: IncidentId| IncidentNow { children: board.children_of(id).collect(), open: board.get(id).cloned() };
     ids.into_iter().map(|id| (id, now(id))).collect()
 }
 

@@ -13,6 +13,7 @@ use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::{ClockState, Health, IncidentState, Level, Priority, Reason, SlaKind, SlaTarget};
 
 use super::{EntryView, MemberView, StepView, given};
+use crate::board::OpenIncident;
 use crate::read::live::IncidentNow;
 
 /// An incident.
@@ -63,8 +64,10 @@ pub struct IncidentView {
     pub cause: Option<CauseView>,
     /// How many symptoms it has.
     pub symptoms: u64,
-    /// How many alerts it has.
+    /// How many alerts ever belonged to it.
     pub alert_count: u32,
+    /// Which of its alerts have cleared; null once it is closed, and where it has none.
+    pub cleared: Option<ClearedView>,
     /// Whether all its alerts are muted.
     pub muted: bool,
     /// Whether it is a major incident.
@@ -146,6 +149,18 @@ pub struct CauseView {
     pub ci: String,
     /// Why it is the cause.
     pub because: String,
+}
+
+/// Which alerts of an incident have cleared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Cleared")]
+pub struct ClearedView {
+    /// How many.
+    pub alerts: u32,
+    /// Of how many that stand in it.
+    pub of: u32,
+    /// When it auto-resolves, unless an alert fires again; null while one fires.
+    pub auto_resolves_at: Option<Time>,
 }
 
 /// What an incident waits for.
@@ -241,8 +256,9 @@ impl IncidentView {
             children: now.children.clone(),
             recurrence_of: incident.recurrence_of,
             cause,
-            symptoms: now.symptoms as u64,
+            symptoms: now.open.as_ref().map_or(0, |open| open.symptoms).into(),
             alert_count: incident.alert_count,
+            cleared: now.open.as_ref().and_then(ClearedView::of),
             muted: incident.muted,
             major: false,
             reopened: incident.reopened,
@@ -260,6 +276,25 @@ impl IncidentView {
             url,
             sla,
         }
+    }
+}
+
+impl ClearedView {
+    /// Of an incident as the board has it.
+    pub fn of(open: &OpenIncident) -> Option<ClearedView> {
+        // A child is resolved with its parent, and what is resolved waits for what fires.
+        let resolves_itself = open.incident.is_open() && open.incident.parent.is_none();
+        let auto_resolves_at = open.incident.settle_at.filter(|_| resolves_itself);
+        (open.alerts > 0).then_some(ClearedView { alerts: open.cleared, of: open.alerts, auto_resolves_at })
+    }
+
+    /// What stands beside the word alerts: `3 of 5 cleared`, or `all 5 cleared, auto-resolves at 03:12`, a moment as `when` says it.
+    pub fn words(&self, when: impl FnOnce(Time) -> String) -> String {
+        let cleared = match (self.alerts, self.of) {
+            (alerts, of) if alerts == of && of > 1 => format!("all {of} cleared"),
+            (alerts, of) => format!("{alerts} of {of} cleared"),
+        };
+        self.auto_resolves_at.map_or_else(|| cleared.clone(), |at| format!("{cleared}, auto-resolves {}", when(at)))
     }
 }
 

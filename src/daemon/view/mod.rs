@@ -38,7 +38,7 @@ pub use files::{
     AcceptedView, CmdbSource, CmdbSources, DiffRowView, DiffView, FindingView, FindingsView, ImportedView, RuleView, RulesView,
 };
 pub use forecast::{ForecastState, ForecastView};
-pub use incident::{CauseView, HoldView, IncidentExplained, IncidentView, ServiceView, SlaView, ToldView, WholeIncident};
+pub use incident::{CauseView, ClearedView, HoldView, IncidentExplained, IncidentView, ServiceView, SlaView, ToldView, WholeIncident};
 pub use judged::{TrialView, TriedView, UnmatchedAlertView, UnmatchedView};
 pub use message::{MessageView, WholeMessage};
 pub use problem::{OutageView, ProblemView, WholeProblem};

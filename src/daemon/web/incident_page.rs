@@ -30,6 +30,7 @@ use super::{Access, App, Endpoint};
 use crate::ingest::http::read_body;
 use crate::ingest::trust::{Need, Principal};
 use crate::read::{WholeIncident, live};
+use crate::view::ClearedView;
 
 /// Alerts that the page shows; the rest is counted.
 const ALERTS_SHOWN: usize = 50;
@@ -174,7 +175,7 @@ fn html(status: StatusCode, page: String) -> Response {
 async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<PageNotice>) -> Result<IncidentPage, ApiError> {
     let WholeIncident { incident, members, timeline } = whole;
     let now = app.now();
-    let children = live::incidents(&app.current, vec![incident.id]).remove(&incident.id).unwrap_or_default().children;
+    let live = live::incidents(&app.current, vec![incident.id]).remove(&incident.id).unwrap_or_default();
     let mut present: Vec<&Member> = members.iter().filter(|member| member.left_at.is_none()).collect();
     let alerts_total = present.len() as u64;
     present.sort_by_key(|member| (member.role, member.alert));
@@ -234,7 +235,8 @@ async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<P
         reopened: incident.reopened,
         muted_by: muted_by.map_or_else(String::new, ToString::to_string),
         parent: incident.parent.map(|id| id.to_string()),
-        children: children.iter().map(ToString::to_string).collect(),
+        cleared: live.open.as_ref().and_then(ClearedView::of),
+        children: live.children.iter().map(ToString::to_string).collect(),
         recurrence_of: incident.recurrence_of.map(|id| id.to_string()),
         problem: incident.problem.map(|id| id.to_string()),
         told: incident.told.iter().map(|told| told.address.clone()).collect(),

@@ -13,6 +13,7 @@ use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::{Span, Time};
 
 use crate::mail::{clock_words, web_address};
+use crate::view::ClearedView;
 
 pub(super) static STYLE: &str = include_str!("pages/style.css");
 
@@ -45,6 +46,8 @@ pub struct IncidentPage {
     pub team: String,
     /// Who has it; empty where nobody does.
     pub holder: String,
+    /// Which of its alerts have cleared; `None` once it is closed.
+    pub cleared: Option<ClearedView>,
     /// Why it is an incident of its own, or why that is the cause.
     pub because: String,
     /// Where to read what to do; empty where no rule says.
@@ -289,11 +292,13 @@ impl IncidentPage {
             1 => "once.".to_owned(),
             times => format!("{times} times."),
         };
+        let cleared = self.cleared.as_ref().map(|cleared| cleared.words(|at| format!("at {}", self.clock(&at))));
         let rule = if self.rule.is_empty() { String::new() } else { format!("rule {}.", self.rule) };
         [
             ("Item", self.item_words()),
             ("Team", self.team.clone()),
             ("Hurts", services.join(" ")),
+            ("Alerts", cleared.map_or_else(String::new, |words| format!("{words}."))),
             ("Cause", sentence(&self.because)),
             ("On hold", hold),
             ("Muted", sentence(&self.muted_by)),
