@@ -1,6 +1,8 @@
 //! What an operator can do to an incident or a problem, typed once. The API's bodies, the command line, the pages' forms, links of mails, rule tests, the description
 //! of the API and the lists of what a state allows all come from here.
 
+use std::collections::BTreeMap;
+
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -160,6 +162,53 @@ commands!(
         },
     }
 );
+
+commands!(
+    /// What an operator can do to a silence.
+    SilenceCommand,
+    /// A command to a silence, without its fields.
+    SilenceVerb {
+        /// Change when a silence ends, or its comment.
+        0 Change "change" {
+            /// Until when it holds.
+            #[n(0)]
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            ends_at: Option<Time>,
+            /// For how long from now on, such as 2h.
+            #[n(1)]
+            #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+            lasts: Option<Span>,
+            /// Why it is there.
+            #[n(2)]
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            comment: Option<String>,
+        },
+        /// End a silence at once.
+        1 Expire "expire" {},
+    }
+);
+
+/// A silence to be made, with its end or how long it lasts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSilence {
+    /// What must match, all of it: a list such as ["alertname=\"DiskFull\"", "site=~\"ber.*\""].
+    pub matchers: Vec<String>,
+    /// From when on; now unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Time>,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Time>,
+    /// For how long from its start on, such as 2h.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Span>,
+    /// Why.
+    pub comment: String,
+    /// What is kept with it, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
 
 /// A fault that no alert tells of, as somebody reports it: `priority`, or `impact` and `urgency`, or neither, then the CI's criticality decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 
 use crate::cmdb::Cmdb;
-use crate::command::{IncidentCommand, IncidentVerb, OpenIncident, ProblemCommand};
+use crate::command::{IncidentCommand, IncidentVerb, NewSilence, OpenIncident, ProblemCommand, SilenceCommand};
+use crate::expr::Matcher;
 use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId};
 use crate::input::{AlertInput, Refused};
 use crate::model::capacity::Answer;
 use crate::model::message::Message;
-use crate::model::silence::StoredMatcher;
+use crate::model::silence::{Silence, StoredMatcher};
 use crate::policy::Policy;
 use crate::text::Labels;
 use crate::time::{Span, Time};
@@ -341,6 +342,49 @@ impl Action {
         })
     }
 
+    /// A new silence. A duration counts from its start.
+    ///
+    /// # Errors
+    /// A text that is no matcher; both an end and a duration, or neither.
+    pub fn of_new_silence(given: NewSilence, now: Time) -> Result<Action, Refused> {
+        let matcher = |(at, text): (usize, &String)| {
+            let wrong = |fault| Refused {
+                place: format!("matchers[{at}]"),
+                expected: format!("a matcher such as alertname=\"DiskFull\": {fault}"),
+            };
+            Matcher::parse(text).map(|matcher| StoredMatcher::of(&matcher)).map_err(|fault| wrong(fault.message))
+        };
+        let starts_at = given.starts_at.unwrap_or(now);
+        let ends_at = end(given.ends_at, given.lasts.map(|span| starts_at + span))?;
+        let ends_at = ends_at.ok_or_else(|| Refused { place: "ends_at".to_owned(), expected: "`ends_at` or `for`".to_owned() })?;
+        Ok(Action::SetSilence {
+            id: None,
+            matchers: given.matchers.iter().enumerate().map(matcher).collect::<Result<_, _>>()?,
+            starts_at,
+            ends_at,
+            comment: given.comment,
+            annotations: Labels::with_empty(given.annotations),
+        })
+    }
+
+    /// A command on one silence, as it was seen. A duration counts from `now`.
+    ///
+    /// # Errors
+    /// A change with both a duration and an end.
+    pub fn of_silence(seen: &Silence, command: SilenceCommand, now: Time) -> Result<Action, Refused> {
+        Ok(match command {
+            SilenceCommand::Change { ends_at, lasts, comment } => Action::SetSilence {
+                id: Some(seen.id),
+                matchers: seen.matchers.clone(),
+                starts_at: seen.starts_at,
+                ends_at: end(ends_at, lasts.map(|span| now + span))?.unwrap_or(seen.ends_at),
+                comment: comment.unwrap_or_else(|| seen.comment.clone()),
+                annotations: seen.annotations.clone(),
+            },
+            SilenceCommand::Expire {} => Action::ExpireSilence { id: seen.id },
+        })
+    }
+
     /// Its name in paths and on the command line.
     pub const fn word(&self) -> &'static str {
         match self {
@@ -361,6 +405,14 @@ impl Action {
             Action::MergeIncidents { .. } => IncidentVerb::Merge.word(),
             Action::Problem { act, .. } => act.verb().word(),
         }
+    }
+}
+
+/// An end that is given as a moment or as a duration.
+fn end(at: Option<Time>, after: Option<Time>) -> Result<Option<Time>, Refused> {
+    match (at, after) {
+        (Some(_), Some(_)) => Err(Refused { place: "for".to_owned(), expected: "either `for` or `ends_at`, not both".to_owned() }),
+        (at, after) => Ok(at.or(after)),
     }
 }
 

@@ -125,11 +125,15 @@ fn a_silence_is_made_listed_and_ended() {
     let _daemon = folder.start();
     let made =
         folder.cli(&["silence", "add", "alertname=DeviceDown", "instance=~sw-.*", "--for", "2h", "--comment", "new firmware"]).well();
-    let id = made.split_whitespace().nth(1).unwrap().to_owned();
+    let id = made.split_whitespace().next().unwrap().to_owned();
+    assert!(made.starts_with("SIL0000001 is active, ends "), "{made}");
     let list = folder.cli(&["silence", "list"]).well();
     assert!(list.contains(&id) && list.contains("instance=~\"sw-.*\"") && list.contains("new firmware"), "{list}");
     assert!(folder.cli(&ALERT).well().contains("is suppressed"));
-    folder.cli(&["silence", "expire", &id]).well();
+    assert!(folder.cli(&["silence", "change", &id, "--for", "3h"]).well().contains("is active"));
+    let shown = folder.cli(&["silence", "show", &id]).well();
+    let uuid = shown.lines().find_map(|line| line.strip_prefix("UUID ")).unwrap().trim().to_owned();
+    assert!(folder.cli(&["silence", "expire", &uuid]).well().starts_with("SIL0000001 is expired"));
     assert!(folder.cli(&["silence", "list"]).well().contains("no active silences"));
     let wrong = folder.cli(&["silence", "add", "DeviceDown", "--for", "2h", "--comment", "x"]);
     assert_eq!(wrong.code(), 64);

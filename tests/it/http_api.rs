@@ -462,6 +462,22 @@ async fn what_comes_again_by_the_clock_is_listed_with_its_zone_its_last_run_and_
 }
 
 #[tokio::test]
+async fn schedules_come_in_parts_by_kind_and_name() {
+    let every =
+        |name: &str| format!("{{name: {name}, when: ci.id == 'db-1', every: {{cron: \"0 1 * * *\", zone: Europe/Berlin, lasts: 2h}}}}");
+    let doors = Doors::open_with("", &format!("silences: [{}, {}]\n", every("b"), every("a"))).await;
+    let (mut found, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let part = doors.get(&format!("/api/v1/schedules?limit=1{cursor}")).await.json();
+        assert_eq!(part["items"].as_array().unwrap().len(), 1, "{part}");
+        found.push((part["items"][0]["kind"].clone(), part["items"][0]["name"].clone()));
+        let Some(next) = part["next"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(found, [(json!("digest"), json!("morning (UTC)")), (json!("silence"), json!("a")), (json!("silence"), json!("b"))]);
+}
+
+#[tokio::test]
 async fn a_step_of_the_wall_clock_is_doubted_until_an_operator_confirms_it() {
     let doors = Doors::open("").await;
     let clock = async |method: &str, path: &str| {
@@ -485,7 +501,9 @@ async fn a_step_of_the_wall_clock_is_doubted_until_an_operator_confirms_it() {
     assert_eq!(clock("POST", "/api/v1/clock/confirm").await, confirmed);
     let alerts = doors.get("/api/v1/alerts").await.json();
     assert!(alerts["items"].as_array().unwrap().iter().any(|alert| alert["name"] == "ClockStepped"), "{alerts}");
-    assert_eq!(doors.get("/api/v1/schedules").await.json()["items"][0]["last_run"]["first"], json!("2026-11-24T08:00:00.000Z"));
+    let schedules = doors.get("/api/v1/schedules").await.json();
+    let morning = schedules["items"].as_array().unwrap().iter().find(|item| item["kind"] == "digest").unwrap();
+    assert_eq!(morning["last_run"]["first"], json!("2026-11-24T08:00:00.000Z"));
 }
 
 #[tokio::test]
@@ -494,7 +512,8 @@ async fn the_description_of_the_api_is_served_and_says_something_of_every_endpoi
     let document = doors.get("/api/v1/openapi.json").await.json();
     let paths = document["paths"].as_object().unwrap();
     for endpoint in endpoints() {
-        let path = endpoint.path.replace("{command}", "note");
+        let word = endpoint.described.commands.map_or("", |commands| commands.words[0]);
+        let path = endpoint.path.replace("{command}", word);
         let operation = &paths[&path][endpoint.method.as_str().to_lowercase()];
         assert!(operation["summary"].as_str().is_some_and(|summary| summary.ends_with('.')), "{} {path} has no summary", endpoint.method);
         let answers = operation["responses"].as_object().unwrap();
@@ -509,4 +528,48 @@ async fn the_description_of_the_api_is_served_and_says_something_of_every_endpoi
     let hold = &paths["/api/v1/incidents/{id}/hold"]["post"]["requestBody"]["content"]["application/json"]["schema"];
     assert_eq!(hold["required"], json!(["reason"]));
     assert_eq!(hold["properties"]["reason"]["enum"], json!(["waiting_for_customer", "waiting_for_vendor", "waiting_for_change"]));
+}
+
+#[tokio::test]
+async fn lists_of_several_realms_are_by_time_and_by_urgency_and_not_realm_after_realm() {
+    let doors = Doors::open(&format!("{HOOKS}[[webhook]]\nname = \"clinic\"\nformat = \"alertmanager\"\nrealm = \"clinic\"\n")).await;
+    let mut opened: Vec<String> = Vec::new();
+    for no in 0..9 {
+        let host = format!("host-{no}");
+        // Two of main, then one of the hook's realm; every fourth is critical.
+        let path = if no % 3 == 2 { "/hooks/clinic/api/v2/alerts" } else { "/api/v2/alerts" };
+        let severity = if no % 4 == 0 { "critical" } else { "warning" };
+        let labels = json!({"alertname": "HostDown", "instance": host, "severity": severity});
+        assert_eq!(doors.post(path, &json!([{"labels": labels, "endsAt": "2028-01-01T00:00:00Z"}]).to_string()).await.status, 200);
+        opened.push(host);
+        doors.pass(Span::minutes(1)).await;
+    }
+    // Some are past, of either realm.
+    for id in ["INC0000001", "INC1-0000001"] {
+        for command in ["resolve", "close"] {
+            assert_eq!(doors.post(&format!("/api/v1/incidents/{id}/{command}"), "{}").await.status, 200, "{id} {command}");
+        }
+    }
+    let listed = async |path: &str, field: &str| {
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let part = doors.get(&format!("{path}{cursor}")).await.json();
+            found.extend(part["items"].as_array().unwrap_or_else(|| panic!("{path}{cursor}: {part}")).clone());
+            let Some(next) = part["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        found.iter().map(|one| one[field].as_str().unwrap().to_owned()).collect::<Vec<String>>()
+    };
+    let newest: Vec<String> = opened.iter().rev().cloned().collect();
+    for limit in [1, 2, 4, 100] {
+        assert_eq!(listed(&format!("/api/v1/incidents?limit={limit}"), "ci").await, newest, "parts of {limit}");
+        assert_eq!(listed(&format!("/api/v1/incidents?sort=opened_at&limit={limit}"), "ci").await, opened, "parts of {limit}");
+        assert_eq!(listed(&format!("/api/v1/alerts?limit={limit}"), "ci").await, newest, "parts of {limit}");
+        let open = listed(&format!("/api/v1/incidents?state=open&limit={limit}"), "ci").await;
+        assert_eq!(open, newest.iter().filter(|host| !["host-0", "host-2"].contains(&host.as_str())).cloned().collect::<Vec<_>>());
+        let urgent = listed(&format!("/api/v1/incidents?sort=priority&limit={limit}"), "ci").await;
+        let (first, rest): (Vec<String>, Vec<String>) =
+            newest.iter().cloned().partition(|host| ["host-0", "host-4", "host-8"].contains(&host.as_str()));
+        assert_eq!(urgent, [first, rest].concat(), "the most urgent first, then the latest");
+    }
 }

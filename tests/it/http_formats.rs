@@ -53,7 +53,7 @@ fn an_alert_of_prometheus_becomes_typed() {
 fn what_a_sender_leaves_out_stays_left_out() {
     for body in [
         r#"[{"labels":{"alertname":"X"}}]"#,
-        r#"[{"labels":{"alertname":"X"},"annotations":null,"startsAt":null,"endsAt":"","generatorURL":null}]"#,
+        r#"[{"labels":{"alertname":"X"},"annotations":null,"startsAt":null,"endsAt":null,"generatorURL":null}]"#,
         r#"[{"labels":{"alertname":"X"},"startsAt":"0001-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00.000Z","unknown":[{}]}]"#,
     ] {
         let parsed = api(body).unwrap();

@@ -112,11 +112,6 @@ impl Client {
         self.json(Method::POST, path, query, Some(body))
     }
 
-    /// Ends something.
-    pub(super) fn delete(&self, path: &str) -> Result<(), Failure> {
-        self.request(Method::DELETE, path, &[], None, None).map(drop)
-    }
-
     /// Has something done that answers in words.
     pub(super) fn post_for_words(&self, path: &str, query: &[(&str, String)]) -> Result<String, Failure> {
         self.request(Method::POST, path, query, Some(String::new()), None)

@@ -1,15 +1,18 @@
-//! `silence …`: what is recorded without being told, as Alertmanager's API keeps it.
+//! `silence …`: what is recorded without anybody being notified: lists, records, and the commands to one.
+
+use std::collections::BTreeMap;
 
 use clap::Subcommand;
-use watchkeeper_engine::source::nearest;
+use serde_json::Value;
+use watchkeeper_engine::command::{NewSilence, SilenceCommand};
 use watchkeeper_engine::time::{Span, Time};
 
 use super::client::{Client, Output, part};
-use super::incident::body;
-use super::print;
-use super::table::{Reader, show, table};
+use super::incident::{body, moment};
+use super::table::{Reader, line, listed, show, words};
 use crate::app::Failure;
-use crate::view::{MatcherView, PostableSilence, SilenceMade, SilenceView};
+use crate::view::{Page, SilenceView};
+use crate::web::alertmanager;
 
 /// What is done with silences.
 #[derive(Debug, Subcommand)]
@@ -17,17 +20,17 @@ pub(super) enum Verb {
     /// Silence alerts that match: all matchers must hold, as in `alertname="DiskFull" site=~"ber.*"`
     Add {
         /// NAME=VALUE, NAME!=VALUE, NAME=~REGEX or NAME!~REGEX; quotes around the value may be left out
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = matcher)]
         matchers: Vec<String>,
         /// For how long, such as 2h
-        #[arg(long = "for", value_name = "DURATION", required_unless_present = "until")]
-        for_: Option<String>,
+        #[arg(long = "for", value_name = "DURATION", required_unless_present = "until", value_parser = Span::parse)]
+        lasts: Option<Span>,
         /// Until when, RFC 3339
-        #[arg(long, conflicts_with = "for_")]
-        until: Option<String>,
+        #[arg(long, conflicts_with = "lasts", value_parser = moment)]
+        until: Option<Time>,
         /// From when, RFC 3339; now unless given
-        #[arg(long)]
-        from: Option<String>,
+        #[arg(long, value_parser = moment)]
+        from: Option<Time>,
         /// Why
         #[arg(long)]
         comment: String,
@@ -37,95 +40,110 @@ pub(super) enum Verb {
         /// Also expired ones
         #[arg(long)]
         expired: bool,
+        /// How many: 1 to 1000
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
     },
-    /// End a silence at once
-    Expire {
-        /// Its id, as `silence list` shows it
+    /// Show a silence
+    Show {
+        /// Such as SIL0000003, or its UUID in Alertmanager's API
         id: String,
     },
+    /// Change when a silence ends, or its comment
+    Change {
+        #[command(flatten)]
+        id: Id,
+        /// For how long from now on, such as 2h
+        #[arg(long = "for", value_name = "DURATION", value_parser = Span::parse)]
+        lasts: Option<Span>,
+        /// Until when, RFC 3339
+        #[arg(long, conflicts_with = "lasts", value_parser = moment)]
+        until: Option<Time>,
+        /// Why
+        #[arg(long, required_unless_present_any = ["lasts", "until"])]
+        comment: Option<String>,
+    },
+    /// End a silence at once
+    Expire(Id),
+}
+
+/// The silence of a command.
+#[derive(Debug, clap::Args)]
+pub(super) struct Id {
+    /// Such as SIL0000003, or its UUID in Alertmanager's API
+    id: String,
+    /// Only if it is still at this version
+    #[arg(long, value_name = "VERSION")]
+    if_version: Option<u64>,
 }
 
 /// Does it.
 pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) -> Result<(), Failure> {
-    match verb {
-        Verb::Add { matchers, for_, until, from, comment } => {
-            let matchers: Vec<MatcherView> = matchers.iter().map(|text| matcher(text)).collect::<Result<_, _>>()?;
-            let starts_at = from.as_deref().map_or(Ok(reader.now), moment)?;
-            let ends_at = match (&for_, &until) {
-                (Some(span), _) => starts_at + Span::parse(span).map_err(|fault| usage(fault.to_string()))?,
-                (None, Some(until)) => moment(until)?,
-                (None, None) => return Err(usage("say how long: --for 2h, or --until with a moment".to_owned())),
-            };
-            let silence =
-                PostableSilence { id: None, matchers, starts_at, ends_at, created_by: std::env::var("USER").unwrap_or_default(), comment };
-            show(output, client.post("/api/v2/silences", &body(&silence))?, |SilenceMade { silence_id }| {
-                format!("silence {silence_id} holds until {}\n", reader.at(ends_at))
-            })?;
+    let (id, command) = match verb {
+        Verb::Add { matchers, lasts, until, from, comment } => {
+            let new = NewSilence { matchers, starts_at: from, ends_at: until, lasts, comment, annotations: BTreeMap::new() };
+            return said(output, client.post("/api/v1/silences", &body(&new))?, reader);
         }
-        Verb::List { expired } => {
+        Verb::List { expired, limit } => {
+            let states = if expired { "active,pending,expired" } else { "active,pending" };
+            let query = [("state", states.to_owned()), ("limit", limit.to_string())];
             let nothing = if expired { "no silences" } else { "no active silences" };
-            show(output, client.get("/api/v2/silences", &[("expired", expired.to_string())])?, |list: &Vec<SilenceView>| {
-                listed(list, nothing, reader)
-            })?;
+            return show(output, client.get("/api/v1/silences", &query)?, |list| table_of(list, nothing, reader));
         }
-        Verb::Expire { id } => {
-            client.delete(&format!("/api/v2/silence/{}", part(&id)))?;
-            print(&format!("silence {id} is over\n"));
+        Verb::Show { id } => {
+            return show(output, client.get(&format!("/api/v1/silences/{}", part(&id)), &[])?, |silence| shown(silence, reader));
         }
-    }
-    Ok(())
+        Verb::Change { id, lasts, until, comment } => (id, SilenceCommand::Change { ends_at: until, lasts, comment }),
+        Verb::Expire(id) => (id, SilenceCommand::Expire {}),
+    };
+    let word = command.verb().word();
+    let path = format!("/api/v1/silences/{}/{word}", part(&id.id));
+    said(output, client.command(&path, &body(&command)[word], id.if_version)?, reader)
 }
 
-fn listed(list: &[SilenceView], nothing: &str, reader: &Reader) -> String {
+/// Says how a silence is after a command.
+fn said(output: Output, answer: Value, reader: &Reader) -> Result<(), Failure> {
+    show(output, answer, |SilenceView { id, state, ends_at, matchers, .. }| {
+        format!("{id} is {}, ends {}: {}\n", words(state), reader.at(*ends_at), matchers.join(" "))
+    })
+}
+
+fn table_of(list: &Page<SilenceView>, nothing: &str, reader: &Reader) -> String {
     let row = |silence: &SilenceView| {
         vec![
-            silence.id.clone(),
-            silence.status.state.clone(),
+            silence.id.to_string(),
+            silence.state.to_string(),
             reader.ago(silence.ends_at),
-            silence.matchers.iter().map(shown).collect::<Vec<_>>().join(" "),
+            silence.matchers.join(" "),
             silence.created_by.clone(),
             silence.comment.clone(),
         ]
     };
-    table(&["id", "state", "ends", "matchers", "by", "comment"], list.iter().map(row).collect(), nothing)
+    listed(&["id", "state", "ends", "matchers", "by", "comment"], list, row, nothing)
 }
 
-fn shown(matcher: &MatcherView) -> String {
-    let operator = match (matcher.is_equal, matcher.is_regex) {
-        (true, false) => "=",
-        (true, true) => "=~",
-        (false, false) => "!=",
-        (false, true) => "!~",
-    };
-    format!("{}{operator}\"{}\"", matcher.name, matcher.value)
-}
-
-/// A matcher as people type it; the daemon checks the name and the regex.
-fn matcher(given: &str) -> Result<MatcherView, Failure> {
-    let at = given.find(['=', '!']).ok_or_else(|| no_matcher(given))?;
-    let (name, rest) = given.split_at(at);
-    let operators = [("=~", true, true), ("!~", false, true), ("!=", false, false), ("=", true, false)];
-    let found = operators.into_iter().find_map(|(operator, equal, regex)| Some((rest.strip_prefix(operator)?, equal, regex)));
-    let (value, is_equal, is_regex) = found.ok_or_else(|| no_matcher(given))?;
-    let bare = value.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(value);
-    if name.trim().is_empty() {
-        return Err(no_matcher(given));
+fn shown(silence: &SilenceView, reader: &Reader) -> String {
+    let mut out = format!("{} {}: {}\n", silence.id, silence.state.word().to_uppercase(), silence.matchers.join(" "));
+    for (name, value) in [
+        ("from", reader.at(silence.starts_at)),
+        ("until", reader.at(silence.ends_at)),
+        ("by", silence.created_by.clone()),
+        ("comment", silence.comment.clone()),
+        ("version", silence.version.to_string()),
+        ("UUID", silence.uuid.clone()),
+    ] {
+        out += &line(name, &value);
     }
-    Ok(MatcherView { name: name.trim().to_owned(), value: bare.to_owned(), is_regex, is_equal })
+    silence.annotations.iter().for_each(|(name, value)| out += &line(name, value));
+    out
 }
 
-fn no_matcher(given: &str) -> Failure {
-    let hint = nearest(given, ["list", "expire", "add"]).map_or_else(String::new, |word| format!("; did you mean `silence {word}`?"));
-    usage(format!("`{given}` is no matcher: write NAME=VALUE, NAME!=VALUE, NAME=~REGEX or NAME!~REGEX, such as alertname=DiskFull{hint}"))
-}
-
-fn moment(text: &str) -> Result<Time, Failure> {
-    Time::parse_rfc3339(text)
-        .ok_or_else(|| usage(format!("`{text}` is no moment: write 2026-03-27T16:50:00+01:00 or 2026-03-27T15:50:00Z")))
-}
-
-fn usage(text: String) -> Failure {
-    Failure { code: 64, text }
+/// A matcher as people type it, as it is written.
+fn matcher(given: &str) -> Result<String, String> {
+    let written = alertmanager::matcher(given).map(|matcher| matcher.to_string());
+    written.map_err(|fault| {
+        format!("{}; write NAME=VALUE, NAME!=VALUE, NAME=~REGEX or NAME!~REGEX, such as alertname=DiskFull", fault.message)
+    })
 }
 
 #[cfg(test)]
@@ -134,12 +152,33 @@ mod tests {
 
     #[test]
     fn matchers_are_read_with_and_without_quotes() {
-        let of = |text: &str| matcher(text).map(|matcher| shown(&matcher)).map_err(|failure| failure.code);
-        assert_eq!(of("alertname=DiskFull"), Ok("alertname=\"DiskFull\"".to_owned()));
-        assert_eq!(of("site=~\"ber.*\""), Ok("site=~\"ber.*\"".to_owned()));
-        assert_eq!(of("site!~ber"), Ok("site!~\"ber\"".to_owned()));
-        assert_eq!(of("site!="), Ok("site!=\"\"".to_owned()));
-        assert_eq!(of("site"), Err(64));
-        assert_eq!(of("=x"), Err(64));
+        let of = |text: &str| matcher(text).ok();
+        assert_eq!(of("alertname=DiskFull").as_deref(), Some("alertname=\"DiskFull\""));
+        assert_eq!(of("site=~\"ber.*\"").as_deref(), Some("site=~\"ber.*\""));
+        assert_eq!(of("site!~ber").as_deref(), Some("site!~\"ber\""));
+        assert_eq!(of("job=a b=c").as_deref(), Some("job=\"a b=c\""));
+        assert_eq!(of("site!=").as_deref(), Some("site!=\"\""));
+        assert_eq!((of("site"), of("=x"), of("site=~(")), (None, None, None));
+    }
+
+    #[test]
+    fn a_silence_shows_both_ids_and_what_is_kept_with_it() {
+        let silence: SilenceView = serde_json::from_str(
+            r#"{"id": "SIL0000003", "uuid": "6e1ed1a7-0000-8000-8000-000000000000", "version": 2, "state": "active",
+            "matchers": ["alertname=\"DiskFull\""], "starts_at": "2026-11-24T03:00:00.000Z", "ends_at": "2026-11-24T05:00:00.000Z",
+            "created_by": "anna", "comment": "OPS-311", "annotations": {"ticket": "OPS-311"}, "updated_at": "2026-11-24T03:00:00.000Z"}"#,
+        )
+        .expect("it is one");
+        let reader = Reader::utc(Time::parse_rfc3339("2026-11-24T04:00:00Z").expect("it is a time"));
+        insta::assert_snapshot!(shown(&silence, &reader), @r#"
+        SIL0000003 ACTIVE: alertname="DiskFull"
+        from          2026-11-24 03:00:00 UTC
+        until         2026-11-24 05:00:00 UTC
+        by            anna
+        comment       OPS-311
+        version       2
+        UUID          6e1ed1a7-0000-8000-8000-000000000000
+        ticket        OPS-311
+        "#);
     }
 }

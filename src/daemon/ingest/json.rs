@@ -117,8 +117,11 @@ pub fn moment(text: &str) -> Option<Given> {
     }
 }
 
-/// The time of a text as Alertmanager takes it: also without a zone, which is UTC then, without seconds, or a day.
+/// The time of a text as Alertmanager takes it: also without a zone, which is UTC then, without seconds, or a day. An empty one is the beginning of 1970.
 pub fn loose_moment(text: &str) -> Option<Given> {
+    if text.is_empty() {
+        return Some(Some(Time(0)));
+    }
     moment(text).or_else(|| {
         let text = text.replacen(' ', "T", 1);
         let bare = text.strip_suffix('Z').unwrap_or(&text);

@@ -1,18 +1,27 @@
-//! Lists: parts of what lives and what is past, in the order of ids or of a key.
+//! Lists: parts of what lives and what is past, in the order of time or of a key.
 //!
+//! Ids of a realm ascend with time, and a list of several realms is merged by time from one lane a realm.
 //! What lives comes from one board, loaded before the first snapshot of the store is taken: a record that becomes past in between is met twice and listed once,
 //! none is missed. What is past is read in the order of ids, a page of rows a snapshot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use watchkeeper_engine::ids::{IncidentId, Shard};
+use watchkeeper_engine::state::rows;
 use watchkeeper_store::{Direction, Snapshot, StoreError};
 
 use super::{Order, PAGE_ROWS, Page, ReadError, Record, Records, SCAN_ROWS_MAX, SORT_ROWS_MAX, Span, Wanted, id_of, table};
 use crate::board::Board;
 
+/// Realms that a list is merged from: one page of the store.
+const REALMS_MAX: usize = PAGE_ROWS;
+
 /// Which ids of what lives a list is about, as an index of the board says; `None`: all.
 pub type Among = Option<BTreeSet<u64>>;
+
+/// Where a list goes on in each realm: the next id of every realm that has more.
+pub type Places = Vec<u64>;
 
 /// A record that was met.
 enum Met<T> {
@@ -28,8 +37,18 @@ struct Window<T> {
     next: Option<u64>,
 }
 
+/// The records of one realm, by id.
+struct Lane<T> {
+    /// The next one.
+    front: Option<(u64, Arc<T>)>,
+    /// Those after it that were met.
+    rows: VecDeque<(u64, Met<T>)>,
+    /// Where those that were not begin.
+    from: Option<u64>,
+}
+
 impl Records {
-    /// A part of a list, in the order of ids.
+    /// A part of a list, in the order of time.
     ///
     /// # Errors
     /// The store fails.
@@ -37,7 +56,7 @@ impl Records {
         &self,
         wanted: Wanted,
         keep: impl FnMut(&T) -> bool + Send + 'static,
-    ) -> Result<Page<T, u64>, ReadError> {
+    ) -> Result<Page<T, Places>, ReadError> {
         self.list_among(wanted, None, keep).await
     }
 
@@ -50,27 +69,52 @@ impl Records {
         wanted: Wanted,
         among: Among,
         mut keep: impl FnMut(&T) -> bool + Send + 'static,
-    ) -> Result<Page<T, u64>, ReadError> {
+    ) -> Result<Page<T, Places>, ReadError> {
         let published = self.current.load_full();
         self.blocking(move |reader| {
             let mut page = Page { items: Vec::new(), next: None };
-            let (mut from, mut seen) = (wanted.from, 0);
+            let begin = match &wanted.from {
+                Some(places) => places.clone(),
+                None => begin(&reader.snapshot()?, wanted.order)?,
+            };
+            let mut lanes: Vec<Lane<T>> = begin.into_iter().map(Lane::new).collect();
+            let mut seen = 0;
             loop {
-                let window = window::<T>(&published.board, among.as_ref(), &reader.snapshot()?, wanted, from)?;
-                seen += window.rows.len();
-                for (id, met) in window.rows {
-                    if page.items.len() == wanted.limit {
-                        page.next = Some(id);
-                        return Ok(page);
+                for lane in &mut lanes {
+                    while lane.front.is_none() && lane.has_more() && seen < SCAN_ROWS_MAX {
+                        if let (true, Some(from)) = (lane.rows.is_empty(), lane.from) {
+                            let own = |id: &u64| IncidentId(*id).shard() == IncidentId(from).shard();
+                            let Window { rows, next } = window::<T>(
+                                &published.board,
+                                among.as_ref(),
+                                &reader.snapshot()?,
+                                (wanted.span, wanted.order),
+                                Some(from),
+                            )?;
+                            seen += rows.len();
+                            // Beyond the last of a realm stands the next realm.
+                            let is_end = rows.last().is_some_and(|(id, _)| !own(id));
+                            lane.rows = rows.into_iter().filter(|(id, _)| own(id)).collect();
+                            lane.from = next.filter(|next| !is_end && own(next));
+                        }
+                        lane.show()?;
                     }
-                    page.items.extend(kept(met, &mut keep)?);
                 }
-                if window.next.is_none() || seen >= SCAN_ROWS_MAX {
-                    page.next = window.next;
-                    return Ok(page);
+                let is_cut = seen >= SCAN_ROWS_MAX && lanes.iter().any(|lane| lane.front.is_none() && lane.has_more());
+                let time = |lane: &&mut Lane<T>| lane.front.as_ref().map(|(id, record)| (record.since(), *id));
+                let shown = lanes.iter_mut().filter(|lane| lane.front.is_some());
+                let first = match wanted.order {
+                    Order::NewestFirst => shown.max_by_key(time),
+                    Order::OldestFirst => shown.min_by_key(time),
+                };
+                let Some(lane) = first.filter(|_| !is_cut && page.items.len() < wanted.limit) else { break };
+                if let Some((_, record)) = lane.front.take().filter(|(_, record)| keep(record)) {
+                    page.items.push(Arc::unwrap_or_clone(record));
                 }
-                from = window.next;
             }
+            let places: Places = lanes.iter().filter_map(Lane::place).collect();
+            page.next = (!places.is_empty()).then_some(places);
+            Ok(page)
         })
         .await
     }
@@ -89,11 +133,10 @@ impl Records {
     ) -> Result<Page<T, Vec<u8>>, ReadError> {
         let published = self.current.load_full();
         self.blocking(move |reader| {
-            let wanted = Wanted { span, order: Order::OldestFirst, from: None, limit };
             let mut best: BTreeMap<Vec<u8>, T> = BTreeMap::new();
             let (mut from, mut seen) = (None, 0);
             loop {
-                let window = window::<T>(&published.board, among.as_ref(), &reader.snapshot()?, wanted, from)?;
+                let window = window::<T>(&published.board, among.as_ref(), &reader.snapshot()?, (span, Order::OldestFirst), from)?;
                 seen += window.rows.len();
                 if seen > SORT_ROWS_MAX {
                     return Err(ReadError::TooMany);
@@ -123,6 +166,44 @@ impl Records {
     }
 }
 
+impl<T: Record> Lane<T> {
+    fn new(from: u64) -> Lane<T> {
+        Lane { front: None, rows: VecDeque::new(), from: Some(from) }
+    }
+
+    /// Whether there is anything behind the one that it shows.
+    fn has_more(&self) -> bool {
+        !self.rows.is_empty() || self.from.is_some()
+    }
+
+    /// Brings the next one to its front, where it was met.
+    fn show(&mut self) -> Result<(), ReadError> {
+        self.front = match self.rows.pop_front() {
+            None => None,
+            Some((id, Met::Live(record))) => Some((id, record)),
+            Some((id, Met::Row(bytes))) => Some((id, Arc::new(T::decode(&bytes)?))),
+        };
+        Ok(())
+    }
+
+    /// Where it goes on.
+    fn place(&self) -> Option<u64> {
+        let met = self.rows.front().map(|(id, _)| *id);
+        self.front.as_ref().map(|(id, _)| *id).or(met).or(self.from)
+    }
+}
+
+/// Where a list begins in each realm.
+fn begin(snapshot: &Snapshot, order: Order) -> Result<Places, StoreError> {
+    let realms = snapshot.range(table(rows::Table::Realms), None, REALMS_MAX, Direction::Forward)?;
+    let shards = realms.rows.iter().filter_map(|(key, _)| Some(Shard(u16::from_be_bytes(key.as_slice().try_into().ok()?))));
+    let first = |shard: Shard| match order {
+        Order::NewestFirst => IncidentId::of(shard, IncidentId(u64::MAX).number()).0,
+        Order::OldestFirst => IncidentId::of(shard, 0).0,
+    };
+    Ok([Shard::MAIN].into_iter().chain(shards).map(first).collect())
+}
+
 fn kept<T: Record + Clone>(met: Met<T>, mut keep: impl FnMut(&T) -> bool) -> Result<Option<T>, ReadError> {
     Ok(match met {
         Met::Live(record) => keep(&record).then(|| T::clone(&record)),
@@ -135,22 +216,22 @@ fn window<T: Record>(
     board: &Board,
     among: Option<&BTreeSet<u64>>,
     snapshot: &Snapshot,
-    wanted: Wanted,
+    (span, order): (Span, Order),
     from: Option<u64>,
 ) -> Result<Window<T>, StoreError> {
     let mut rows: Vec<(u64, Met<T>)> = Vec::new();
     let mut edge: Option<u64> = None;
     let mut meet = |page: Vec<(u64, Met<T>)>, has_more: bool| {
         let last = page.last().map(|(id, _)| *id).filter(|_| has_more);
-        edge = match (edge, last, wanted.order) {
+        edge = match (edge, last, order) {
             (Some(a), Some(b), Order::NewestFirst) => Some(a.max(b)),
             (Some(a), Some(b), Order::OldestFirst) => Some(a.min(b)),
             (one, other, _) => one.or(other),
         };
         rows.extend(page);
     };
-    if wanted.span != Span::Past {
-        match T::live(board, from, wanted.order) {
+    if span != Span::Past {
+        match T::live(board, from, order) {
             Some(lives) => {
                 let comes = |(id, _): &(u64, Arc<T>)| among.is_none_or(|among| among.contains(id));
                 let mut lives = lives.filter(comes).map(|(id, record)| (id, Met::Live(record)));
@@ -159,22 +240,22 @@ fn window<T: Record>(
                 meet(page, has_more);
             }
             None => {
-                let (page, has_more) = stored(snapshot, T::LIVE, wanted.order, from)?;
+                let (page, has_more) = stored(snapshot, T::LIVE, order, from)?;
                 meet(page, has_more);
             }
         }
     }
-    if wanted.span != Span::Live {
-        let (page, has_more) = stored(snapshot, T::PAST, wanted.order, from)?;
+    if span != Span::Live {
+        let (page, has_more) = stored(snapshot, T::PAST, order, from)?;
         meet(page, has_more);
     }
     // Of two of an id the one that lived was met first, and the sort keeps that.
     rows.sort_by_key(|(id, _)| *id);
     rows.dedup_by_key(|(id, _)| *id);
-    if wanted.order == Order::NewestFirst {
+    if order == Order::NewestFirst {
         rows.reverse();
     }
-    let next = match (edge, wanted.order) {
+    let next = match (edge, order) {
         (None, _) => None,
         (Some(edge), Order::NewestFirst) => {
             rows.retain(|(id, _)| *id >= edge);

@@ -6,7 +6,7 @@ mod letters;
 mod lists;
 pub mod live;
 
-pub use lists::Among;
+pub use lists::{Among, Places};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -21,6 +21,7 @@ use watchkeeper_engine::model::problem::Problem;
 use watchkeeper_engine::model::silence::Silence;
 use watchkeeper_engine::policy::slas::Terms;
 use watchkeeper_engine::state::rows::{self, AlertRow, RowFault};
+use watchkeeper_engine::time::Time;
 use watchkeeper_store::{Backup, Direction, Reader, Snapshot, StoreError, Table};
 
 use crate::board::Board;
@@ -68,6 +69,9 @@ pub trait Record: Sized + Send + 'static {
     /// It is not what this release writes.
     fn decode(bytes: &[u8]) -> Result<Self, RowFault>;
 
+    /// When it came to be: its place in a list.
+    fn since(&self) -> Time;
+
     /// What lives from `from` on, where the board holds records of this kind whole; else it is read from the store.
     fn live(_: &Board, _: Option<u64>, _: Order) -> Option<Lives<'_, Self>> {
         None
@@ -103,6 +107,10 @@ impl Record for Incident {
         rows::decode(Self::LIVE.name(), bytes)
     }
 
+    fn since(&self) -> Time {
+        self.opened_at
+    }
+
     fn live(board: &Board, from: Option<u64>, order: Order) -> Option<Lives<'_, Incident>> {
         Some(walk(|ids| board.incidents.range(ids), IncidentId, from, order, |(id, open)| (id.0, Arc::clone(&open.incident))))
     }
@@ -114,6 +122,10 @@ impl Record for Problem {
 
     fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
         rows::decode(Self::LIVE.name(), bytes)
+    }
+
+    fn since(&self) -> Time {
+        self.opened_at
     }
 
     fn live(board: &Board, from: Option<u64>, order: Order) -> Option<Lives<'_, Problem>> {
@@ -128,6 +140,10 @@ impl Record for AlertRow {
     fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
         rows::decode(Self::LIVE.name(), bytes)
     }
+
+    fn since(&self) -> Time {
+        self.alert.first_seen
+    }
 }
 
 impl Record for Message {
@@ -137,6 +153,10 @@ impl Record for Message {
     fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
         rows::decode(Self::LIVE.name(), bytes)
     }
+
+    fn since(&self) -> Time {
+        self.planned_at
+    }
 }
 
 impl Record for Silence {
@@ -145,6 +165,10 @@ impl Record for Silence {
 
     fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
         rows::decode(Self::LIVE.name(), bytes)
+    }
+
+    fn since(&self) -> Time {
+        self.updated_at
     }
 
     fn live(board: &Board, from: Option<u64>, order: Order) -> Option<Lives<'_, Silence>> {
@@ -163,24 +187,24 @@ pub enum Span {
     All,
 }
 
-/// In which order ids are listed.
+/// In which order of time records are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// Descending ids.
+    /// The latest first; descending ids.
     NewestFirst,
-    /// Ascending ids.
+    /// The earliest first; ascending ids.
     OldestFirst,
 }
 
 /// Where a list begins and how much of it is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Which tables.
     pub span: Span,
     /// In which order.
     pub order: Order,
-    /// The first id; `None`: from the end where the order begins.
-    pub from: Option<u64>,
+    /// The first id of each realm; `None`: from the end where the order begins.
+    pub from: Option<Places>,
     /// Records at most.
     pub limit: usize,
 }

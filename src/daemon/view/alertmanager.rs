@@ -112,6 +112,9 @@ pub struct PostableSilence {
     pub created_by: String,
     /// Why.
     pub comment: String,
+    /// What is kept with it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// The silence that was made or changed.
@@ -122,11 +125,10 @@ pub struct SilenceMade {
     pub silence_id: String,
 }
 
-/// A silence.
+/// A silence as Alertmanager shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "Silence")]
-pub struct SilenceView {
+pub struct GettableSilence {
     /// Its id.
     pub id: String,
     /// Whether it holds.
@@ -143,6 +145,9 @@ pub struct SilenceView {
     pub created_by: String,
     /// Why.
     pub comment: String,
+    /// What a client keeps with it; left out where there is nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// Whether a silence holds.

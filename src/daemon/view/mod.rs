@@ -15,6 +15,7 @@ mod judged;
 mod message;
 mod problem;
 mod schedule;
+mod silence;
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ use watchkeeper_engine::time::Time;
 
 pub use alert::{AlertExplained, AlertView, AttachedView, MemberView, SaysView};
 pub use alertmanager::{
-    AlertGroup, AlertmanagerStatus, GettableAlert, MatcherView, PostableAlert, PostableSilence, Receiver, SilenceMade, SilenceView,
+    AlertGroup, AlertmanagerStatus, GettableAlert, GettableSilence, MatcherView, PostableAlert, PostableSilence, Receiver, SilenceMade,
 };
 pub use ci::{CausesView, CiView, ContractView, FiringView, HitView, ImpactView, ReachedView, RelationView, WholeCi};
 pub use command::{BatchView, OutcomeView};
@@ -43,6 +44,7 @@ pub use judged::{TrialView, TriedView, UnmatchedAlertView, UnmatchedView};
 pub use message::{MessageView, WholeMessage};
 pub use problem::{OutageView, ProblemView, WholeProblem};
 pub use schedule::{ClockView, ConfirmedView, DoubtView, RunView, ScheduleView};
+pub use silence::SilenceView;
 
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -398,7 +398,8 @@ fn harden(response: &mut Response<Body>) {
 }
 
 async fn no_such_path(request: Request<Body>) -> Response<Body> {
-    let path = cut(&one_line(request.uri().path()), 200);
+    let asked = request.extensions().get::<alertmanager::served::Asked>().map_or(request.uri().path(), |asked| &asked.0);
+    let path = cut(&one_line(asked), 200);
     if alertmanager::served::is_served(&path) {
         return alertmanager::served::fault(StatusCode::NOT_FOUND, 404, &format!("path {path} was not found"));
     }

@@ -1,5 +1,7 @@
 //! Parameters of a request: read by name, and every one that no reader asked for is a fault that names the nearest known one.
 
+use std::str::FromStr;
+
 use axum::http::Uri;
 
 use watchkeeper_engine::source::nearest;
@@ -92,6 +94,69 @@ impl Query {
     /// 400: one is not of the set.
     pub fn words<T>(&self, name: &str, known: &[&str], of: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, ApiError> {
         self.all(name).map(|word| of(word).ok_or_else(|| unknown(&format!("value of {name}"), word, known))).collect()
+    }
+
+    /// The states that `state` asks for, an empty list: any. `all` is a word for all of them, and `some` one for those that it picks.
+    ///
+    /// # Errors
+    /// 400: a word is not `known`.
+    pub fn states<T: FromStr + Copy>(
+        &self,
+        known: &[&str],
+        all: &[T],
+        (some, picks): (&str, impl Fn(T) -> bool),
+    ) -> Result<Vec<T>, ApiError> {
+        let mut states = Vec::new();
+        for word in self.all("state") {
+            match word {
+                "all" => states.extend(all),
+                _ if word == some => states.extend(all.iter().copied().filter(|state| picks(*state))),
+                _ => states.push(word.parse().map_err(|_| unknown("value of state", word, known))?),
+            }
+        }
+        Ok(states)
+    }
+
+    /// Texts of a parameter of which a value is to be one.
+    pub fn any_of(&self, name: &str) -> AnyOf {
+        AnyOf(self.all(name).map(str::to_lowercase).collect())
+    }
+
+    /// The text that `q` seeks.
+    pub fn sought(&self) -> Sought {
+        Sought(self.get("q").unwrap_or_default().to_lowercase())
+    }
+}
+
+/// Texts of which a value is to be one; none where any value will do.
+#[derive(Debug, Clone, Default)]
+pub struct AnyOf(Vec<String>);
+
+impl AnyOf {
+    /// Whether a value is one of them, in whatever case.
+    pub fn has(&self, value: &str) -> bool {
+        self.0.is_empty() || self.0.contains(&value.to_lowercase())
+    }
+
+    /// The texts, in lower case.
+    pub fn texts(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// A text that is to be a part of something; empty where nothing is sought.
+#[derive(Debug, Clone, Default)]
+pub struct Sought(String);
+
+impl Sought {
+    /// Whether it is a part of one of some texts, in whatever case.
+    pub fn is_in<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
+        self.0.is_empty() || texts.into_iter().any(|text| text.to_lowercase().contains(&self.0))
+    }
+
+    /// The text, in lower case.
+    pub fn text(&self) -> &str {
+        &self.0
     }
 }
 

@@ -2,9 +2,11 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::expr::{Fault, Matcher};
 use crate::ids::SilenceId;
 use crate::text::Labels;
 use crate::time::Time;
+use crate::words::words;
 
 /// A silence as its row keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -75,6 +77,26 @@ pub struct StoredMatcher {
     pub is_equal: bool,
 }
 
+impl StoredMatcher {
+    /// Of a matcher.
+    pub fn of(matcher: &Matcher) -> StoredMatcher {
+        StoredMatcher {
+            name: matcher.name().to_owned(),
+            value: matcher.value().to_owned(),
+            is_regex: matcher.is_regex(),
+            is_equal: matcher.is_equal(),
+        }
+    }
+
+    /// As it is asked.
+    ///
+    /// # Errors
+    /// It has no name, or is no regex.
+    pub fn compiled(&self) -> Result<Matcher, Fault> {
+        Matcher::new(&self.name, &self.value, self.is_regex, self.is_equal)
+    }
+}
+
 /// What happened to a silence.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Fact {
@@ -104,27 +126,17 @@ pub enum Fact {
     },
 }
 
-/// Where a silence is, in Alertmanager's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SilenceState {
-    /// It has not begun.
-    Pending,
-    /// It holds.
-    Active,
-    /// It is over.
-    Expired,
-}
-
-impl SilenceState {
-    /// Alertmanager's word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            SilenceState::Pending => "pending",
-            SilenceState::Active => "active",
-            SilenceState::Expired => "expired",
-        }
+words!(
+    /// Where a silence is, in Alertmanager's words.
+    SilenceState {
+        /// It has not begun.
+        0 Pending "pending",
+        /// It holds.
+        1 Active "active",
+        /// It is over.
+        2 Expired "expired",
     }
-}
+);
 
 impl Silence {
     /// Where it is at `now`.

@@ -107,7 +107,7 @@ pub(super) fn silence<'a>(state: &'a State, id: &SilenceId) -> Option<&'a Silenc
 }
 
 pub(super) fn take_silence(state: &mut State, record: Silence) {
-    let matchers = record.matchers.iter().filter_map(|m| Matcher::new(&m.name, &m.value, m.is_regex, m.is_equal).ok()).collect();
+    let matchers = record.matchers.iter().filter_map(|matcher| matcher.compiled().ok()).collect();
     state.silences.live.insert(record.id, LiveSilence { record, matchers });
 }
 

@@ -1,6 +1,7 @@
 //! `/api/v2/alerts` and `/api/v2/alerts/groups`: what fires, as Alertmanager shows it.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -28,26 +29,38 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     Ok(axum::Json(Value::Array(shown.into_iter().map(|shown| shown.json).collect())))
 }
 
-/// `GET /api/v2/alerts/groups`: by alert name, as Alertmanager's example configuration groups.
+/// `GET /api/v2/alerts/groups`: by alert name, as Alertmanager's example configuration groups. No group is muted: that is what its time intervals do.
 pub(super) async fn groups(State(app): State<App>, uri: Uri) -> Result<axum::Json<Value>, AmError> {
     let query = Query::tolerant(&uri)?;
-    let with_muted = flag(&query, "muted");
     let mut groups: BTreeMap<String, Vec<Shown>> = BTreeMap::new();
     for shown in active(&app, &query).await? {
-        groups.entry(shown.name.clone()).or_default().push(shown);
+        groups.entry(shown.labels.get("alertname").to_owned()).or_default().push(shown);
     }
-    let groups = groups.into_iter().filter(|(_, alerts)| with_muted == Switch::On || alerts.iter().any(|alert| !alert.is_muted));
-    let group = |(name, alerts): (String, Vec<Shown>)| {
+    let group = |(name, mut alerts): (String, Vec<Shown>)| {
+        alerts.sort_by(|a, b| order(&a.labels, &b.labels));
         let alerts: Vec<Value> = alerts.into_iter().map(|alert| alert.json).collect();
         json!({"labels": if name.is_empty() { json!({}) } else { json!({"alertname": name}) }, "routeLabels": {}, "receiver": {"name": RECEIVER}, "alerts": alerts})
     };
-    Ok(axum::Json(Value::Array(groups.map(group).collect())))
+    Ok(axum::Json(Value::Array(groups.into_iter().map(group).collect())))
+}
+
+/// The order of alerts within a group, as Alertmanager has it: by `job`, then by `instance`, those without last; then those with fewer labels, and of as many by
+/// the first label in which they differ, whoever lacks it last.
+fn order(a: &Labels, b: &Labels) -> Ordering {
+    let named = |name: &str| match (a.get(name), b.get(name)) {
+        ("", "") => Ordering::Equal,
+        ("", _) => Ordering::Greater,
+        (_, "") => Ordering::Less,
+        (a, b) => a.cmp(b),
+    };
+    let names: BTreeSet<&str> = a.iter().chain(b.iter()).map(|(name, _)| name).collect();
+    let rest = || a.len().cmp(&b.len()).then_with(|| names.into_iter().map(named).find(|order| order.is_ne()).unwrap_or(Ordering::Equal));
+    named("job").then_with(|| named("instance")).then_with(rest)
 }
 
 struct Shown {
     fingerprint: String,
-    name: String,
-    is_muted: bool,
+    labels: Labels,
     json: Value,
 }
 
@@ -114,7 +127,7 @@ fn shown(alert: &Alert, now: &AlertNow, uuids: &BTreeMap<String, String>) -> Sho
     if !said.url.is_empty() {
         json["generatorURL"] = said.url.clone().into();
     }
-    Shown { fingerprint, name: labels.get("alertname").to_owned(), is_muted: is_muted(alert), json }
+    Shown { fingerprint, labels, json }
 }
 
 /// Since when it fires by what its sources said, merged: what counts as its beginning elsewhere stays what it was when it was first heard.

@@ -25,7 +25,7 @@ use super::{Access, App, Endpoint};
 use crate::ingest::senders::alertmanager_schema::Fault;
 use crate::ingest::trust::Need;
 use crate::read::ReadError;
-use crate::view::{AlertGroup, AlertmanagerStatus, GettableAlert, PostableSilence, Receiver, SilenceMade, SilenceView};
+use crate::view::{AlertGroup, AlertmanagerStatus, GettableAlert, GettableSilence, PostableSilence, Receiver, SilenceMade};
 use crate::writer::Full;
 
 use served::{fault, json_answer};
@@ -75,12 +75,12 @@ pub(super) fn endpoints(prefix: &str, access: impl Fn(Need) -> Access) -> Vec<En
         Endpoint::get(&at("silences"), access(Need::Read), get(silences::list))
             .says("Silences that operators made.")
             .takes(&SILENCES)
-            .answers::<Vec<SilenceView>>(),
+            .answers::<Vec<GettableSilence>>(),
         Endpoint::post(&at("silences"), access(Need::Operate), post(silences::set))
             .says("Makes a silence, or changes the one that `id` names.")
             .reads::<PostableSilence>()
             .answers::<SilenceMade>(),
-        Endpoint::get(&at("silence/{id}"), access(Need::Read), get(silences::show)).says("One silence.").answers::<SilenceView>(),
+        Endpoint::get(&at("silence/{id}"), access(Need::Read), get(silences::show)).says("One silence.").answers::<GettableSilence>(),
         Endpoint::delete(&at("silence/{id}"), access(Need::Operate), delete(silences::expire))
             .says("Ends a silence; one that is over stays over.")
             .gives(200, Content::Nothing),
@@ -187,7 +187,7 @@ fn matchers(query: &Query, name: &str) -> Result<Vec<Matcher>, AmError> {
 }
 
 /// A matcher as Alertmanager's API reads it: what its newer grammar refuses is read by the older one, in which everything behind the sign is the value.
-fn matcher(text: &str) -> Result<Matcher, expr::Fault> {
+pub(crate) fn matcher(text: &str) -> Result<Matcher, expr::Fault> {
     let fault = match Matcher::parse(text) {
         Ok(matcher) => return Ok(matcher),
         Err(fault) => fault,

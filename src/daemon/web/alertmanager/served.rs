@@ -1,4 +1,5 @@
-//! What Alertmanager's server does before a handler: it takes a slash at a path's end, no HEAD, JSON bodies only, and answers faults as `{code, message}`.
+//! What Alertmanager's server does before a handler: it redirects to paths as they are written, takes a slash at a path's end, no HEAD, JSON bodies only, and answers
+//! faults as `{code, message}`.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -8,9 +9,20 @@ use serde_json::{Value, json};
 
 /// Whether a path is of this API, at the root or below a hook.
 pub(in crate::web) fn is_served(path: &str) -> bool {
-    let below = path.strip_prefix("/hooks/").and_then(|rest| rest.split_once('/')).map_or(path.trim_start_matches('/'), |(_, below)| below);
-    below == "api/v2" || below.starts_with("api/v2/")
+    let below = below(path);
+    below == ROOT || below.strip_prefix(ROOT).is_some_and(|rest| rest.starts_with('/'))
 }
+
+/// Where the API stands, below a hook too.
+const ROOT: &str = "api/v2";
+
+fn below(path: &str) -> &str {
+    path.strip_prefix("/hooks/").and_then(|rest| rest.split_once('/')).map_or(path.trim_start_matches('/'), |(_, below)| below)
+}
+
+/// The path of a request as it came, where it was changed for the router.
+#[derive(Clone)]
+pub(in crate::web) struct Asked(pub(in crate::web) String);
 
 /// A fault as the server itself tells it.
 pub(in crate::web) fn fault(status: StatusCode, code: u16, message: &str) -> Response<Body> {
@@ -27,16 +39,52 @@ pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response<Body> {
 
 /// Stands before the router.
 pub(in crate::web) async fn before(mut request: Request, next: Next) -> Response<Body> {
-    if !is_served(request.uri().path()) {
+    let path = cleaned(request.uri().path());
+    if !is_served(&path) {
         return next.run(request).await;
+    }
+    if path != request.uri().path() {
+        return redirect(&request, &path);
     }
     if let Some(uri) = without_slash(request.uri()) {
         *request.uri_mut() = uri;
+        request.extensions_mut().insert(Asked(path));
     }
     match answered(&request) {
         Some(answer) => answer,
         None => next.run(request).await,
     }
+}
+
+/// A path as Go's server has it: without empty and dotted parts; the API's root has a slash.
+fn cleaned(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let clean = format!("/{}", parts.join("/"));
+    let slash = if clean != "/" && (path.ends_with('/') || below(&clean) == ROOT) { "/" } else { "" };
+    clean + slash
+}
+
+fn redirect(request: &Request, path: &str) -> Response<Body> {
+    let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+    let to = format!("{path}{query}");
+    let Ok(place) = HeaderValue::from_str(&to) else { return fault(StatusCode::BAD_REQUEST, 400, "this path cannot be written") };
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let escaped = to.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&#34;").replace('\'', "&#39;");
+    let page = if is_read { format!("<a href=\"{escaped}\">Temporary Redirect</a>.\n\n") } else { String::new() };
+    let mut response = Response::new(Body::from(page));
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(header::LOCATION, place);
+    if is_read {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    }
+    response
 }
 
 /// The answer to a request that no handler sees.

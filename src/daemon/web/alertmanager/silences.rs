@@ -29,6 +29,9 @@ use crate::web::query::{Query, Switch};
 /// Silences that one answer lists; Alertmanager's API has no pages.
 const SILENCES_MAX: usize = 10_000;
 
+/// An id that no silence has: they are counted from 1.
+const NONE: SilenceId = SilenceId(0);
+
 /// Bytes of `createdBy` that are kept.
 const CREATOR_BYTES_MAX: usize = 64;
 
@@ -79,9 +82,9 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
         };
         wanted == Switch::On && filter.iter().all(has)
     };
-    let wanted = Wanted { span: Span::Live, order: Order::NewestFirst, from: None, limit: SILENCES_MAX };
+    let wanted = Wanted { span: Span::Live, order: Order::OldestFirst, from: None, limit: SILENCES_MAX };
     let mut silences = app.records.list(wanted, keep).await?.items;
-    // What holds by its end, what comes by its start, what is over from the latest on: as Alertmanager sorts.
+    // What holds by its end, what comes by its start, what is over from the latest on, equals as they were made: as Alertmanager sorts.
     silences.sort_by_key(|silence| match silence.state(now) {
         SilenceState::Active => (0, silence.ends_at.0),
         SilenceState::Pending => (1, silence.starts_at.0),
@@ -107,7 +110,8 @@ pub(super) async fn set(
     let posted: Postable = serde_json::from_str(body).map_err(|error| why_not(body, &error))?;
     let id = match posted.id.as_deref().filter(|id| !id.is_empty()) {
         None => None,
-        Some(id) => Some(named(&app, id)?),
+        // Alertmanager says what is wrong with a silence before it says that it knows none of that id.
+        Some(id) => Some(app.current.load().board.silence_id(id).unwrap_or(NONE)),
     };
     let now = app.now();
     let matchers = posted.matchers.into_iter().map(|posted| StoredMatcher {
@@ -116,18 +120,25 @@ pub(super) async fn set(
         is_regex: posted.is_regex,
         is_equal: posted.is_equal.unwrap_or(true),
     });
+    let (starts_at, ends_at) = (posted.starts_at.0.unwrap_or(now), given(posted.ends_at.0, "endsAt")?);
+    // In its words; what else can be wrong the engine says.
+    if starts_at >= ends_at {
+        return Err(AmError::bad("Failed to create silence: start time must be before end time"));
+    } else if ends_at < now {
+        return Err(AmError::bad("Failed to create silence: end time can't be in the past"));
+    }
     let action = Action::SetSilence {
         id,
         matchers: matchers.collect(),
-        starts_at: posted.starts_at.0.unwrap_or(now),
-        ends_at: given(posted.ends_at.0, "endsAt")?,
+        starts_at,
+        ends_at,
         comment: posted.comment.unwrap_or_default(),
         annotations: Labels::with_empty(posted.annotations.0),
     };
     let who = creator(who, posted.created_by.as_deref());
     match app.command(&who, None, None, action).await? {
         Reply::Done { id, .. } => Ok(axum::Json(json!({"silenceID": id}))),
-        Reply::NotFound { id } => Err(no_silence(&id)),
+        Reply::NotFound { .. } => Err(AmError::Told(StatusCode::NOT_FOUND, "silence not found".to_owned())),
         Reply::Invalid(refused) => Err(ApiError::from(refused).into()),
         Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Taken(_) | Reply::Adopted => {
             Err(AmError::Told(StatusCode::CONFLICT, "the silence cannot be changed".to_owned()))
@@ -172,14 +183,6 @@ fn in_path(app: &App, path: &BTreeMap<String, String>) -> Result<SilenceId, AmEr
         return Err(AmError::Schema((TYPE, message)));
     }
     app.current.load().board.silence_id(id).ok_or(AmError::NoSilence)
-}
-
-fn named(app: &App, id: &str) -> Result<SilenceId, AmError> {
-    app.current.load().board.silence_id(id).ok_or_else(|| no_silence(id))
-}
-
-fn no_silence(id: &str) -> AmError {
-    AmError::Told(StatusCode::NOT_FOUND, format!("silence {} not found", cut(&one_line(id), 60)))
 }
 
 fn given(time: Given, place: &str) -> Result<Time, AmError> {

@@ -12,16 +12,16 @@ use watchkeeper_engine::state::rows::AlertRow;
 use watchkeeper_engine::trace;
 use watchkeeper_engine::words::{AlertState, Severity};
 
-use super::paging::{LIST, Paging, split};
+use super::paging::{asked, split};
 use super::{no_id, record};
 use crate::read::live::{self, AlertNow};
 use crate::read::{Span, Wanted, WholeIncident};
 use crate::view::{self, AlertExplained, AlertView, AttachedView, StepView};
 use crate::web::App;
 use crate::web::alertmanager::{fingerprint, shown_identity};
-use crate::web::describe::{Parameter, names};
+use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
-use crate::web::query::{Query, unknown};
+use crate::web::query::Query;
 
 /// Orders of the list.
 const SORTS: [&str; 2] = ["-first_seen", "first_seen"];
@@ -44,43 +44,32 @@ pub(super) const PARAMETERS: [Parameter; 9] = [
 
 /// `GET /api/v1/alerts`.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<view::Page<AlertView>>, ApiError> {
-    let query = Query::of(&uri, &names(&[&LIST, &PARAMETERS]))?;
-    let paging = Paging::of(&query, &SORTS)?;
-    let mut states: Vec<AlertState> = Vec::new();
-    for word in query.all("state") {
-        match (word, AlertState::from_word(word)) {
-            ("active", _) => states.extend(AlertState::ALL.iter().filter(|state| **state != AlertState::Cleared)),
-            ("all", _) => states.extend(AlertState::ALL),
-            (_, Some(state)) => states.push(state),
-            (_, None) => return Err(unknown("value of state", word, &STATES)),
-        }
-    }
+    let (query, paging) = asked(&uri, &PARAMETERS)?;
+    let states = query.states(&STATES, AlertState::ALL, ("active", |state| state != AlertState::Cleared))?;
     let severities = query.words("severity", Severity::WORDS, Severity::from_word)?;
-    let texts = |name| query.all(name).map(str::to_lowercase).collect::<Vec<_>>();
-    let (sources, alert_names, items_wanted, rules) = (texts("source"), texts("name"), texts("ci"), texts("rule"));
+    let (sources, alert_names, cis, rules) = (query.any_of("source"), query.any_of("name"), query.any_of("ci"), query.any_of("rule"));
     let incidents = query.words("incident", &["INC0000042"], |text| text.parse().ok())?;
-    let words = query.get("q").unwrap_or_default().to_lowercase();
+    let sought = query.sought();
     let source_names = app.records.sources().await?;
     let world = app.world();
     // What only fires is never past.
     let span = if states.is_empty() || states.contains(&AlertState::Cleared) { Span::All } else { Span::Live };
     let keep = move |row: &AlertRow| {
         let alert = &row.alert;
-        let among = |wanted: &[String], value: &str| wanted.is_empty() || wanted.contains(&value.to_lowercase());
         let source = source_names.get(usize::from(alert.source.0)).map_or("", String::as_str);
-        let says = |text: &str| text.to_lowercase().contains(&words);
+        let texts = [alert.name.as_str(), &alert.said.summary].into_iter().chain(alert.labels.iter().map(|(_, value)| value));
         (states.is_empty() || states.contains(&alert.state))
             && (severities.is_empty() || severities.contains(&alert.severity))
-            && among(&sources, source)
-            && among(&alert_names, &alert.name)
-            && among(&rules, &alert.rule)
-            && among(&items_wanted, item_name(&world, &alert.ci))
+            && sources.has(source)
+            && alert_names.has(&alert.name)
+            && rules.has(&alert.rule)
+            && cis.has(item_name(&world, &alert.ci))
             && (incidents.is_empty() || alert.incident.is_some_and(|incident| incidents.contains(&incident)))
-            && (words.is_empty() || says(&alert.name) || says(&alert.said.summary) || alert.labels.iter().any(|(_, value)| says(value)))
+            && sought.is_in(texts)
     };
-    let wanted = Wanted { span, order: paging.order(), from: paging.first_id()?, limit: paging.limit };
+    let wanted = Wanted { span, order: paging.order(), from: paging.from()?, limit: paging.limit };
     let (rows, next) = split(app.records.list(wanted, keep).await?);
-    Ok(paging.by_ids(items(&app, &rows).await?, next))
+    Ok(paging.by_time(items(&app, &rows).await?, next))
 }
 
 /// `GET /api/v1/alerts/ID`.

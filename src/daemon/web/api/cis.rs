@@ -10,12 +10,12 @@ use watchkeeper_engine::ids::{CiNo, Realm};
 use watchkeeper_engine::model::alert::Alert;
 use watchkeeper_engine::words::{Health, Level, Means};
 
-use super::paging::{LIST, Paging};
+use super::paging::asked;
 use super::{no_id, record};
 use crate::read::live;
 use crate::view::{CausesView, CiView, ContractView, FiringView, HitView, ImpactView, Page, ReachedView, WholeCi};
 use crate::web::App;
-use crate::web::describe::{Parameter, names};
+use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
 use crate::web::query::Query;
 
@@ -38,35 +38,21 @@ pub(super) const PARAMETERS: [Parameter; 7] = [
 
 /// `GET /api/v1/cis`.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Page<CiView>>, ApiError> {
-    let query = Query::of(&uri, &names(&[&LIST, &PARAMETERS]))?;
-    let paging = Paging::of(&query, &SORTS)?;
+    let (query, paging) = asked(&uri, &PARAMETERS)?;
     let criticalities = query.words("criticality", Level::WORDS, Level::from_word)?;
-    let texts = |name| query.all(name).map(str::to_lowercase).collect::<Vec<_>>();
-    let (classes, owners, environments, sources) = (texts("class"), texts("owner"), texts("environment"), texts("source"));
-    let words = query.get("q").unwrap_or_default().to_lowercase();
-    let among = |wanted: &[String], value: &str| wanted.is_empty() || wanted.contains(&value.to_lowercase());
-    let says = |text: &str| text.to_lowercase().contains(&words);
-    let after = paging.after_key()?;
+    let (classes, owners, environments, sources) =
+        (query.any_of("class"), query.any_of("owner"), query.any_of("environment"), query.any_of("source"));
+    let sought = query.sought();
     let world = app.world();
-    let mut items: Vec<(Vec<u8>, &Ci)> = world
-        .cmdb
-        .items()
-        .filter(|ci| {
-            among(&classes, &ci.class)
-                && among(&owners, &ci.owner)
-                && among(&environments, &ci.environment)
-                && among(&sources, &ci.source)
-                && (criticalities.is_empty() || criticalities.contains(&ci.criticality))
-                && (words.is_empty() || says(&ci.id) || ci.aliases.iter().any(|alias| says(alias)) || says(&ci.note))
-        })
-        .map(|ci| (ci.id.to_lowercase().into_bytes(), ci))
-        .filter(|(key, _)| after.as_ref().is_none_or(|after| key > after))
-        .collect();
-    items.sort_by(|a, b| a.0.cmp(&b.0));
-    let has_more = items.len() > paging.limit;
-    items.truncate(paging.limit);
-    let next = items.last().filter(|_| has_more).map(|(key, _)| key.clone());
-    Ok(paging.by_keys(items.iter().map(|(_, ci)| CiView::of(ci)).collect(), next.as_deref()))
+    let found = world.cmdb.items().filter(|ci| {
+        classes.has(&ci.class)
+            && owners.has(&ci.owner)
+            && environments.has(&ci.environment)
+            && sources.has(&ci.source)
+            && (criticalities.is_empty() || criticalities.contains(&ci.criticality))
+            && sought.is_in([ci.id.as_str(), &ci.note].into_iter().chain(ci.aliases.iter().map(String::as_str)))
+    });
+    paging.of_all(found.map(|ci| (ci.id.to_lowercase().into_bytes(), ci)), CiView::of)
 }
 
 /// `GET /api/v1/cis/ID`: by id or alias.

@@ -10,7 +10,7 @@ use watchkeeper_engine::ids::{DeadLetterId, Realm};
 use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::state::rows::decode;
 
-use super::paging::{LIST, Paging, split};
+use super::paging::{asked, split};
 use super::{expected, no_id, record};
 
 use crate::ingest::door::{NotHeard, Reads, Source, parse};
@@ -19,7 +19,7 @@ use crate::ingest::trust::Principal;
 use crate::read::ReadError;
 use crate::view::{DeadLetterView, FaultView, Page, WholeDeadLetter};
 use crate::web::App;
-use crate::web::describe::{Parameter, names};
+use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
 use crate::web::query::Query;
 use crate::writer::{Beside, DeadInput, DeadLetter, Form, Full, Kept, Lane, Origin};
@@ -36,8 +36,7 @@ pub(super) const PARAMETERS: [Parameter; 3] =
 
 /// `GET /api/v1/dead-letters`.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Page<DeadLetterView>>, ApiError> {
-    let query = Query::of(&uri, &names(&[&LIST, &PARAMETERS]))?;
-    let paging = Paging::of(&query, &SORTS)?;
+    let (query, paging) = asked(&uri, &PARAMETERS)?;
     let doors = query.words("door", &DOORS, |word| DOORS.iter().copied().find(|door| *door == word))?;
     let sources: Vec<String> = query.all("source").map(str::to_owned).collect();
     let keep = move |letter: &DeadLetter| {

@@ -8,12 +8,11 @@ use axum::http::Uri;
 
 use watchkeeper_engine::policy::capacity::Capacity;
 
-use super::paging::{LIST, Paging};
+use super::paging::asked;
 use crate::view::{ForecastState, ForecastView, Page};
 use crate::web::App;
-use crate::web::describe::{Parameter, names};
+use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
-use crate::web::query::Query;
 
 /// Orders of the list.
 const SORTS: [&str; 1] = ["rule"];
@@ -27,8 +26,7 @@ pub(super) const PARAMETERS: [Parameter; 3] = [
 
 /// `GET /api/v1/forecasts`, by rule and series; a rule without series is one item.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Page<ForecastView>>, ApiError> {
-    let query = Query::of(&uri, &names(&[&LIST, &PARAMETERS]))?;
-    let paging = Paging::of(&query, &SORTS)?;
+    let (query, paging) = asked(&uri, &PARAMETERS)?;
     let rules: Vec<String> = query.all("rule").map(str::to_owned).collect();
     let states = query.words("state", &ForecastState::WORDS, |word| ForecastState::WORDS.into_iter().find(|state| *state == word))?;
     let after = paging.after_key()?.map(|key| split(&key));

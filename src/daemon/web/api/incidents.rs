@@ -14,16 +14,16 @@ use watchkeeper_engine::time::Time;
 use watchkeeper_engine::trace;
 use watchkeeper_engine::words::{IncidentState, Priority, Role};
 
-use super::paging::{LIST, Paging, split};
+use super::paging::{asked, split};
 use super::{alerts, no_id, record};
-use crate::board::Sought;
+use crate::board;
 use crate::read::live::{self, IncidentNow};
 use crate::read::{Among, Order, Span, Wanted, WholeIncident};
 use crate::view::{self, AlertView, EntryView, IncidentExplained, IncidentView, MemberView, SlaView, StepView, ToldView};
 use crate::web::App;
-use crate::web::describe::{Parameter, names};
+use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
-use crate::web::query::{Query, Switch, unknown};
+use crate::web::query::{AnyOf, Query, Sought, Switch};
 
 /// Orders of the list.
 const SORTS: [&str; 6] = ["-opened_at", "opened_at", "priority", "-priority", "-updated_at", "updated_at"];
@@ -52,25 +52,24 @@ pub(super) struct Filter {
     states: Vec<IncidentState>,
     children: Switch,
     priorities: Vec<Priority>,
-    services: Vec<String>,
-    items: Vec<String>,
-    owners: Vec<String>,
-    rules: Vec<String>,
-    assignees: Vec<String>,
-    text: String,
+    services: AnyOf,
+    cis: AnyOf,
+    owners: AnyOf,
+    rules: AnyOf,
+    assignees: AnyOf,
+    text: Sought,
 }
 
 /// `GET /api/v1/incidents`.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<view::Page<IncidentView>>, ApiError> {
-    let query = Query::of(&uri, &names(&[&LIST, &SORT, &FILTERS]))?;
-    let paging = Paging::of(&query, &SORTS)?;
+    let (query, paging) = asked(&uri, &[&SORT[..], &FILTERS].concat())?;
     let filter = Filter::of(&query)?;
     let (span, among) = (filter.span(), filter.among(&app));
     let keep = move |incident: &Incident| filter.keeps(incident);
     if matches!(paging.sort, "-opened_at" | "opened_at") {
-        let wanted = Wanted { span, order: paging.order(), from: paging.first_id()?, limit: paging.limit };
+        let wanted = Wanted { span, order: paging.order(), from: paging.from()?, limit: paging.limit };
         let (incidents, next) = split(app.records.list_among(wanted, among, keep).await?);
-        return Ok(paging.by_ids(items(&app, &incidents).await?, next));
+        return Ok(paging.by_time(items(&app, &incidents).await?, next));
     }
     let sort = paging.sort;
     let key = move |incident: &Incident| key_of(sort, incident);
@@ -159,45 +158,42 @@ async fn items(app: &App, incidents: &[Incident]) -> Result<Vec<IncidentView>, A
     Ok(incidents.iter().map(one).collect())
 }
 
-/// Bytes that sort as the order says; the newest id first among equals.
+/// Bytes that sort as the order says; the latest first among equals, whatever their realm.
 fn key_of(sort: &str, incident: &Incident) -> Vec<u8> {
     let (what, descending) = sort.strip_prefix('-').map_or((sort, false), |what| (what, true));
+    let moment = |at: Time| u64::try_from(at.0).unwrap_or(0);
     let value = match what {
         "priority" => incident.priority as u64,
-        _ => u64::try_from(incident.updated_at.0).unwrap_or(0),
+        _ => moment(incident.updated_at),
     };
     let value = if descending { !value } else { value };
-    [value.to_be_bytes(), (!incident.id.0).to_be_bytes()].concat()
+    [value.to_be_bytes(), (!moment(incident.opened_at)).to_be_bytes(), (!incident.id.0).to_be_bytes()].concat()
 }
 
 impl Filter {
     pub(super) fn of(query: &Query) -> Result<Filter, ApiError> {
-        let mut states = Vec::new();
-        for word in query.all("state") {
-            match (word, IncidentState::from_word(word)) {
-                ("open", _) => states.extend(IncidentState::ALL.iter().copied().filter(|state| state.is_open())),
-                ("all", _) => states.extend(IncidentState::ALL),
-                (_, Some(state)) => states.push(state),
-                (_, None) => return Err(unknown("value of state", word, &STATES)),
-            }
-        }
-        let texts = |name| query.all(name).map(str::to_lowercase).collect();
         Ok(Filter {
-            states,
+            states: query.states(&STATES, IncidentState::ALL, ("open", IncidentState::is_open))?,
             children: query.flag("children", Switch::Off)?,
             priorities: query.words("priority", Priority::WORDS, Priority::from_word)?,
-            services: texts("service"),
-            items: texts("ci"),
-            owners: texts("owner"),
-            rules: texts("rule"),
-            assignees: texts("assignee"),
-            text: query.get("q").unwrap_or_default().to_lowercase(),
+            services: query.any_of("service"),
+            cis: query.any_of("ci"),
+            owners: query.any_of("owner"),
+            rules: query.any_of("rule"),
+            assignees: query.any_of("assignee"),
+            text: query.sought(),
         })
     }
 
     /// Which of what lives come into question.
     fn among(&self, app: &App) -> Among {
-        let sought = Sought { states: &self.states, owners: &self.owners, services: &self.services, items: &self.items, text: &self.text };
+        let sought = board::Sought {
+            states: &self.states,
+            owners: self.owners.texts(),
+            services: self.services.texts(),
+            items: self.cis.texts(),
+            text: self.text.text(),
+        };
         app.current.load().board.incidents.candidates(sought)
     }
 
@@ -213,20 +209,15 @@ impl Filter {
     }
 
     fn keeps(&self, incident: &Incident) -> bool {
-        let among = |wanted: &[String], value: &str| wanted.is_empty() || wanted.contains(&value.to_lowercase());
-        let says = |text: &str| text.to_lowercase().contains(&self.text);
+        let id = incident.id.to_string();
         (self.states.is_empty() || self.states.contains(&incident.state))
             && (self.children == Switch::On || incident.parent.is_none())
             && (self.priorities.is_empty() || self.priorities.contains(&incident.priority))
-            && (self.services.is_empty() || incident.services.iter().any(|hit| self.services.contains(&hit.id.to_lowercase())))
-            && among(&self.items, &incident.item)
-            && among(&self.owners, &incident.team)
-            && among(&self.rules, &incident.rule)
-            && among(&self.assignees, &incident.assignee)
-            && (self.text.is_empty()
-                || says(&incident.title)
-                || says(&incident.item)
-                || says(&incident.resolution)
-                || says(&incident.id.to_string()))
+            && (self.services.texts().is_empty() || incident.services.iter().any(|hit| self.services.has(&hit.id)))
+            && self.cis.has(&incident.item)
+            && self.owners.has(&incident.team)
+            && self.rules.has(&incident.rule)
+            && self.assignees.has(&incident.assignee)
+            && self.text.is_in([incident.title.as_str(), &incident.item, &incident.resolution, &id])
     }
 }

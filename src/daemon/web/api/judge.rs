@@ -13,16 +13,15 @@ use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::trace::trace;
 
-use super::paging::{LIST, Paging};
+use super::paging::asked;
 use crate::ingest::http::read_body;
 use crate::ingest::json::{Moment, Pairs, of_serde, text};
 use crate::ingest::senders::{Door, alertmanager_api};
 use crate::read::live;
 use crate::view::{FindingsView, Page, PostableAlert, StepView, TrialView, TriedView, UnmatchedView};
 use crate::web::App;
-use crate::web::describe::{Parameter, names};
+use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
-use crate::web::query::Query;
 
 /// Orders of the list of unmatched values.
 const SORTS: [&str; 1] = ["value"];
@@ -32,8 +31,7 @@ pub(super) const SORT: [Parameter; 1] = [Parameter::sort(&SORTS)];
 
 /// `GET /api/v1/unmatched`: values that no item has as id or alias, with what fires.
 pub(super) async fn unmatched(State(app): State<App>, uri: Uri) -> Result<axum::Json<Page<UnmatchedView>>, ApiError> {
-    let query = Query::of(&uri, &names(&[&LIST, &SORT]))?;
-    let paging = Paging::of(&query, &SORTS)?;
+    let (_, paging) = asked(&uri, &SORT)?;
     let from = paging.after_key()?.map(|key| String::from_utf8_lossy(&key).into_owned());
     let (values, next) = live::unmatched(&app.writer, from, paging.limit).await?;
     Ok(paging.by_keys(values.iter().map(UnmatchedView::of).collect(), next.as_ref().map(String::as_bytes)))

@@ -19,6 +19,7 @@ mod outbox;
 mod paging;
 pub(super) mod problems;
 mod schedules;
+mod silences;
 mod sources;
 
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -27,7 +28,9 @@ use axum::routing::{get, post};
 use serde::Serialize;
 use serde_json::Value;
 
-use watchkeeper_engine::command::{IncidentCommand, IncidentVerb, OpenIncident, ProblemCommand, ProblemVerb};
+use watchkeeper_engine::command::{
+    IncidentCommand, IncidentVerb, NewSilence, OpenIncident, ProblemCommand, ProblemVerb, SilenceCommand, SilenceVerb,
+};
 
 use super::describe::Content;
 use super::error::ApiError;
@@ -36,7 +39,8 @@ use crate::ingest::trust::Need;
 use crate::view::{
     AcceptedView, AlertExplained, AlertView, BatchView, CausesView, CiView, ClockView, CmdbSources, ConfirmedView, DeadLetterView,
     DiffView, EventView, FindingsView, ForecastView, ImpactView, ImportedView, IncidentExplained, IncidentView, MessageView, Page,
-    ProblemView, RulesView, ScheduleView, TrialView, UnmatchedView, WholeCi, WholeDeadLetter, WholeIncident, WholeMessage, WholeProblem,
+    ProblemView, RulesView, ScheduleView, SilenceView, TrialView, UnmatchedView, WholeCi, WholeDeadLetter, WholeIncident, WholeMessage,
+    WholeProblem,
 };
 use paging::LIST;
 
@@ -128,6 +132,22 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/rules", read, get(files::rules))
             .says("The rules in force, by section and in the order in which they are asked.")
             .answers::<RulesView>(),
+        Endpoint::get("/api/v1/silences", read, get(silences::list))
+            .says("Silences of operators, until a while after their end. What `silences` rules mute is in `/api/v1/schedules` and `/api/v1/rules`.")
+            .takes(&LIST)
+            .takes(&silences::PARAMETERS)
+            .answers::<Page<SilenceView>>(),
+        Endpoint::post("/api/v1/silences", operate, post(silences::make))
+            .says("Makes a silence: what matches is recorded, and nobody is notified of it.")
+            .reads::<NewSilence>()
+            .answers_as::<SilenceView>(201),
+        Endpoint::get("/api/v1/silences/{id}", read, get(silences::show))
+            .says("A silence, by its id or its UUID in Alertmanager's API.")
+            .answers::<SilenceView>(),
+        Endpoint::post("/api/v1/silences/{id}/{command}", operate, post(silences::command))
+            .says("Gives a command to a silence. One that holds already is 200 and changes nothing; a change of one that is over makes another.")
+            .commands::<SilenceCommand>(SilenceVerb::WORDS)
+            .answers::<SilenceView>(),
         Endpoint::get("/api/v1/clock", read, get(clock::show))
             .says("The time that everything is decided by, and a step forward of the machine's clock that is not believed yet.")
             .answers::<ClockView>(),
@@ -135,7 +155,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says("Believes a step forward of the machine's clock at once. Where none is doubted nothing changes.")
             .answers::<ConfirmedView>(),
         Endpoint::get("/api/v1/schedules", read, get(schedules::list))
-            .says("What comes again by the clock: jobs, then silence rules, each with its zone, its last run and the next three. A job that was due while the daemon was down ran once, for the instants from `first` to `last`.")
+            .says("What comes again by the clock: jobs and silence rules, by kind and name, each with its zone, its last run and the next three. A job that was due while the daemon was down ran once, for the instants from `first` to `last`.")
+            .takes(&LIST)
+            .takes(&schedules::SORT)
             .answers::<Page<ScheduleView>>(),
         Endpoint::get("/api/v1/forecasts", read, get(forecasts::list))
             .says("Where the series of capacity rules are going, by rule and series. A rule without any series is one item whose `series` is null.")

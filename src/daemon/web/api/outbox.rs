@@ -11,14 +11,14 @@ use watchkeeper_engine::model::message::{Message, MessageState};
 use watchkeeper_engine::words::Reason;
 
 use super::idempotency::Once;
-use super::paging::{LIST, Paging, split};
+use super::paging::{asked, split};
 use super::{no_id, record};
 use crate::ingest::trust::{Need, Principal};
 use crate::mail::shown;
 use crate::read::{Span, Wanted};
 use crate::view::{MessageView, Page, WholeMessage};
 use crate::web::App;
-use crate::web::describe::{Parameter, names};
+use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
 use crate::web::query::Query;
 
@@ -39,8 +39,7 @@ pub(super) const PARAMETERS: [Parameter; 5] = [
 
 /// `GET /api/v1/outbox`.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Page<MessageView>>, ApiError> {
-    let query = Query::of(&uri, &names(&[&LIST, &PARAMETERS]))?;
-    let paging = Paging::of(&query, &SORTS)?;
+    let (query, paging) = asked(&uri, &PARAMETERS)?;
     let state = |word: &str| {
         let all = [MessageState::Planned, MessageState::Rendered, MessageState::Delivered, MessageState::Dead];
         all.into_iter().find(|state| state.word() == word)
@@ -55,9 +54,9 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
             && (to.is_empty() || to.contains(&message.to.to_lowercase()))
             && (incidents.is_empty() || message.incident.is_some_and(|incident| incidents.contains(&incident)))
     };
-    let wanted = Wanted { span: Span::All, order: paging.order(), from: paging.first_id()?, limit: paging.limit };
+    let wanted = Wanted { span: Span::All, order: paging.order(), from: paging.from()?, limit: paging.limit };
     let (messages, next) = split(app.records.list(wanted, keep).await?);
-    Ok(paging.by_ids(messages.iter().map(MessageView::of).collect(), next))
+    Ok(paging.by_time(messages.iter().map(MessageView::of).collect(), next))
 }
 
 /// `GET /api/v1/outbox/ID`: for operators with the mail itself, without the tokens of its links.

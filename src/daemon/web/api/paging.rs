@@ -1,8 +1,10 @@
 //! Lists: how many, from where, in which order.
 
-use crate::read::{Order, Page};
+use axum::http::Uri;
+
+use crate::read::{Order, Page, Places};
 use crate::view;
-use crate::web::describe::{Parameter, Takes};
+use crate::web::describe::{Parameter, Takes, names};
 use crate::web::error::ApiError;
 use crate::web::query::{Query, unknown};
 
@@ -26,9 +28,23 @@ pub(super) struct Paging {
     after: Option<String>,
 }
 
+/// What a request asks of a list: its parameters, and which part of it in which order.
+///
+/// # Errors
+/// 400: a parameter that the list does not have, or one of these that is wrong.
+pub(super) fn asked(uri: &Uri, own: &[Parameter]) -> Result<(Query, Paging), ApiError> {
+    let query = Query::of(uri, &names(&[&LIST, own]))?;
+    let orders = own.iter().find_map(|parameter| match (parameter.name, parameter.takes) {
+        ("sort", Takes::Word(words)) => Some(words),
+        _ => None,
+    });
+    let paging = Paging::of(&query, orders.expect("a list says its orders"))?;
+    Ok((query, paging))
+}
+
 impl Paging {
     /// Of a request to a list that knows these orders, the first being the default.
-    pub(super) fn of(query: &Query, sorts: &[&'static str]) -> Result<Paging, ApiError> {
+    fn of(query: &Query, sorts: &[&'static str]) -> Result<Paging, ApiError> {
         let limit = query.number("limit", 1..=LIMIT_MAX, LIMIT_DEFAULT)?;
         let sort = match query.get("sort") {
             None => sorts[0],
@@ -47,6 +63,12 @@ impl Paging {
         Ok(Paging { limit, sort, after })
     }
 
+    /// Where the part begins, in a list by time: the first id of each realm.
+    pub(super) fn from(&self) -> Result<Option<Places>, ApiError> {
+        let ids = |text: &str| text.split(',').map(|id| id.parse().map_err(|_| no_cursor())).collect();
+        self.after.as_deref().map(ids).transpose()
+    }
+
     /// The first id of the part, in a list by ids.
     pub(super) fn first_id(&self) -> Result<Option<u64>, ApiError> {
         self.after.as_deref().map(|text| text.parse().map_err(|_| no_cursor())).transpose()
@@ -60,6 +82,27 @@ impl Paging {
     /// In which direction ids are listed: `-` before a word means descending.
     pub(super) fn order(&self) -> Order {
         if self.sort.starts_with('-') { Order::NewestFirst } else { Order::OldestFirst }
+    }
+
+    /// A part of a list by keys that is at hand whole.
+    pub(super) fn of_all<T, V>(
+        &self,
+        items: impl Iterator<Item = (Vec<u8>, T)>,
+        view: impl Fn(T) -> V,
+    ) -> Result<axum::Json<view::Page<V>>, ApiError> {
+        let after = self.after_key()?;
+        let mut items: Vec<(Vec<u8>, T)> = items.filter(|(key, _)| after.as_ref().is_none_or(|after| key > after)).collect();
+        items.sort_by(|a, b| a.0.cmp(&b.0));
+        let has_more = items.len() > self.limit;
+        items.truncate(self.limit);
+        let next = items.last().filter(|_| has_more).map(|(key, _)| key.clone());
+        Ok(self.by_keys(items.into_iter().map(|(_, item)| view(item)).collect(), next.as_deref()))
+    }
+
+    /// A part of a list by time.
+    pub(super) fn by_time<T>(&self, items: Vec<T>, next: Option<Places>) -> axum::Json<view::Page<T>> {
+        let next = next.map(|ids| ids.iter().map(u64::to_string).collect::<Vec<_>>().join(","));
+        axum::Json(view::Page { items, next: next.map(|ids| format!("{}.{ids}", self.sort)) })
     }
 
     /// A part of a list by ids.

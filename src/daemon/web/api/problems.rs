@@ -14,15 +14,15 @@ use watchkeeper_engine::words::ProblemState;
 use super::body::Body;
 use super::commands::{conflict, no_command};
 use super::idempotency::Once;
-use super::paging::{LIST, Paging, split};
+use super::paging::{asked, split};
 use super::{expected, no_id, record};
 use crate::ingest::trust::Principal;
 use crate::read::{Span, Wanted, WholeProblem};
 use crate::view::{self, ProblemView};
 use crate::web::App;
-use crate::web::describe::{Parameter, names};
+use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
-use crate::web::query::{Query, unknown};
+use crate::web::query::Query;
 
 /// Words of `state`: those of problems, and two that mean several.
 const STATES: [&str; 8] = ["open", "all", "new", "investigating", "known_error", "fix_in_progress", "resolved", "closed"];
@@ -42,31 +42,20 @@ pub(super) const PARAMETERS: [Parameter; 6] = [
 
 /// `GET /api/v1/problems`.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<view::Page<ProblemView>>, ApiError> {
-    let query = Query::of(&uri, &names(&[&LIST, &PARAMETERS]))?;
-    let paging = Paging::of(&query, &SORTS)?;
-    let mut states = Vec::new();
-    for word in query.all("state") {
-        match (word, ProblemState::from_word(word)) {
-            ("open", _) => states.extend(ProblemState::ALL.iter().copied().filter(|state| state.is_open())),
-            ("all", _) => states.extend(ProblemState::ALL),
-            (_, Some(state)) => states.push(state),
-            (_, None) => return Err(unknown("value of state", word, &STATES)),
-        }
-    }
-    let texts = |name| query.all(name).map(str::to_lowercase).collect::<Vec<String>>();
-    let (rules, items, owners, assignees) = (texts("rule"), texts("ci"), texts("owner"), texts("assignee"));
-    let among = |wanted: &[String], value: &str| wanted.is_empty() || wanted.contains(&value.to_lowercase());
+    let (query, paging) = asked(&uri, &PARAMETERS)?;
+    let states = query.states(&STATES, ProblemState::ALL, ("open", ProblemState::is_open))?;
+    let (rules, cis, owners, assignees) = (query.any_of("rule"), query.any_of("ci"), query.any_of("owner"), query.any_of("assignee"));
     let keep = move |problem: &problem::Problem| {
         (states.is_empty() || states.contains(&problem.state))
-            && among(&rules, &problem.key.rule)
-            && among(&items, &problem.item)
-            && among(&owners, &problem.team)
-            && among(&assignees, &problem.assignee)
+            && rules.has(&problem.key.rule)
+            && cis.has(&problem.item)
+            && owners.has(&problem.team)
+            && assignees.has(&problem.assignee)
     };
-    let wanted = Wanted { span: Span::All, order: paging.order(), from: paging.first_id()?, limit: paging.limit };
+    let wanted = Wanted { span: Span::All, order: paging.order(), from: paging.from()?, limit: paging.limit };
     let (problems, next) = split(app.records.list(wanted, keep).await?);
     let url = |problem: &problem::Problem| app.incident_url(problem.id);
-    Ok(paging.by_ids(problems.iter().map(|problem| ProblemView::of(problem, url(problem))).collect(), next))
+    Ok(paging.by_time(problems.iter().map(|problem| ProblemView::of(problem, url(problem))).collect(), next))
 }
 
 /// `GET /api/v1/problems/ID`.

@@ -1,7 +1,7 @@
 //! What an operator can want of silences, by Alertmanager's rules.
 
 use super::{Answer, Asked, Decision, Subject, Then, invalid, too_long};
-use crate::expr::{AlertView, Matcher};
+use crate::expr::AlertView;
 use crate::fact::Fact;
 use crate::ids::SilenceId;
 use crate::limits;
@@ -23,7 +23,7 @@ pub(super) struct Wanted<'a> {
 /// A silence is made, or changed where `id` names one.
 ///
 /// A change goes as far as Alertmanager's `canUpdate` lets it: the matchers stay, and the start of what holds does. Anything else, and anything for a silence that
-/// is over, makes a new one with an id of its own, and ends the one named: what a silence muted stays true.
+/// is over, makes a new one with an id of its own, and ends the one named: what a silence muted stays true. A wrong one is wrong whatever it names.
 pub(super) fn set(asked: Asked<'_>, id: Option<SilenceId>, wanted: Wanted<'_>) -> Decision {
     let known = id.and_then(|id| asked.state.silences.get(&id)).map(|known| &known.record);
     let changed = known.filter(|known| can_change(known, wanted, asked.now));
@@ -35,10 +35,10 @@ pub(super) fn set(asked: Asked<'_>, id: Option<SilenceId>, wanted: Wanted<'_>) -
         (Some(id), None) => (id, Answer::NotFound),
         (_, known) => {
             let replaced = known.filter(|known| changed.is_none() && known.ends_at > asked.now);
-            (number, refused(asked, wanted).unwrap_or_else(|| put(asked, number, wanted, changed, replaced)))
+            (number, put(asked, number, wanted, changed, replaced))
         }
     };
-    Decision { subject: Subject::Silence(subject), answer }
+    Decision { subject: Subject::Silence(subject), answer: refused(asked, wanted).unwrap_or(answer) }
 }
 
 fn can_change(known: &Silence, wanted: Wanted<'_>, now: Time) -> bool {
@@ -71,7 +71,7 @@ fn refused(asked: Asked<'_>, wanted: Wanted<'_>) -> Option<Answer> {
     }
     let mut some_selects = false;
     for (n, m) in wanted.matchers.iter().enumerate() {
-        match Matcher::new(&m.name, &m.value, m.is_regex, m.is_equal) {
+        match m.compiled() {
             // As Alertmanager has it: what asks for another value selects, too.
             Ok(matcher) => some_selects |= !m.is_equal || !matcher.holds_as_shown(&AlertView::default()),
             Err(fault) => return Some(invalid(&format!("matchers[{n}]"), fault.message)),
@@ -81,7 +81,7 @@ fn refused(asked: Asked<'_>, wanted: Wanted<'_>) -> Option<Answer> {
         return Some(invalid("matchers", "one that does not match an alert without labels".to_owned()));
     }
     if wanted.ends_at <= wanted.starts_at || wanted.ends_at <= asked.now {
-        return Some(invalid("endsAt", "a time after startsAt and to come".to_owned()));
+        return Some(invalid("ends_at", "a time after the start and to come".to_owned()));
     }
     let annotations = wanted.annotations;
     let fits = annotations.len() <= limits::ANNOTATIONS_MAX
