@@ -28,8 +28,8 @@ pub const ALERT_SOURCES_MAX: usize = 16;
 pub const SOURCES_MAX: usize = 4_096;
 /// Realms with a number of their own; further ones get ids of `main`. They come from daemon.toml, one a door.
 pub const REALMS_MAX: usize = 1_000;
-/// Items that one batch works on beyond its own events: alerts that are adopted, follow, are released, collected, merged, let go or judged again, and
-/// children that resolve or close. The rest is queued and goes on with the next batch.
+/// Items that one batch works on beyond its own events: alerts that are adopted, follow, are released, collected, merged, let go, judged again or asked
+/// about for who hears of them, and children that resolve or close. The rest is queued and goes on with the next batch.
 pub const CURSOR_ITEMS_MAX: usize = 1_000;
 /// Cursors that go on with one batch, the oldest; each gets ten items at least. The others wait until one of these is done.
 pub const CURSORS_A_BATCH: usize = 100;
@@ -120,6 +120,8 @@ pub const OUTAGES_TOLD: usize = 5;
 pub const SOURCE_WORDS_MAX: u32 = 1_000;
 /// Symptoms that a mail names before it counts the rest.
 pub const SYMPTOMS_NAMED: usize = 5;
+/// Alerts of an incident, and alerts on their items, that are looked at for what a mail about its end says of the rest: it names five.
+pub const LEFT_OVER_LOOKS_MAX: usize = 1_000;
 /// Alerts that the detach link of a mail takes out; further ones are taken out on the incident's page, each by its own button.
 pub const YOURS_ALERTS_MAX: usize = 64;
 /// `adopt_within` of an alert whose rule a reload took away: the default.

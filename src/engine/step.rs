@@ -32,7 +32,7 @@ use crate::decide::suppress;
 use crate::effect::Effect;
 use crate::event::{Command, Event, Reply, World};
 use crate::fact::Fact;
-use crate::ids::IncidentId;
+use crate::ids::{AlertId, IncidentId};
 use crate::limits;
 use crate::model::alert::Grace;
 use crate::model::cursor::{Scope, Work};
@@ -98,6 +98,8 @@ struct Turn<'a> {
     touched: BTreeMap<IncidentId, clocks::Touch>,
     /// Of those, when the earliest alert was heard that they adopted.
     adopted: BTreeMap<IncidentId, Time>,
+    /// Symptoms that changed: who hears of them is asked when their incident is settled.
+    symptoms: BTreeSet<(IncidentId, AlertId)>,
     /// Work that came up while other work was done.
     pending: VecDeque<Work>,
     /// Whether work is done just now.
@@ -115,6 +117,7 @@ impl<'a> Turn<'a> {
             left: BTreeSet::new(),
             touched: BTreeMap::new(),
             adopted: BTreeMap::new(),
+            symptoms: BTreeSet::new(),
             pending: VecDeque::new(),
             is_working: false,
         }
@@ -133,6 +136,7 @@ impl Turn<'_> {
             self.note_clocks(fact);
         }
         self.state.apply(&self.world.cmdb, &fact, self.now, &mut self.out.touched);
+        self.note_symptom(&fact);
         self.out.facts.push(fact);
     }
 

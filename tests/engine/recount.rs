@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchkeeper_engine::cmdb::health::HealthMap;
 use watchkeeper_engine::cmdb::walk;
 use watchkeeper_engine::decide::cause::{self, Cause};
+use watchkeeper_engine::decide::rate;
 use watchkeeper_engine::event::World;
 use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId, Realm};
 use watchkeeper_engine::limits;
 use watchkeeper_engine::model::alert::{Alert, CiRef};
-use watchkeeper_engine::state::State;
+use watchkeeper_engine::state::{Cleared, State};
 use watchkeeper_engine::text::Because;
 use watchkeeper_engine::words::{AlertState, Explains, Level, Means, Role};
 
@@ -68,6 +69,17 @@ pub(crate) fn equals(state: &State, world: &World) {
             count(&|alert| alert.is_active() && !mute(alert)),
         );
         assert_eq!(counted, plain, "the counts of {id}");
+        same_symptom_items(state, id, &within);
+        let cleared = within.iter().filter(|alert| !alert.is_active());
+        assert_eq!(state.last_cleared(id), cleared.filter_map(|alert| alert.cleared_at).max(), "when the last of {id} cleared");
+        let own: BTreeSet<AlertId> = state.alerts_of(id).map(|cell| cell.alert.id).collect();
+        let plain_own = all.iter().filter(|alert| alert.own_incident == Some(id)).map(|alert| alert.id);
+        assert_eq!(own, plain_own.collect::<BTreeSet<_>>(), "whose own incident {id} is");
+        if let Some(incident) = state.incidents.get(&id).filter(|_| state.is_rated(id) && tally.urgency().is_some()) {
+            let rating = rate::rate(state.health(&incident.realm), world, &incident.ci, rate::Burden::of_incident(tally));
+            assert_eq!(incident.services, rating.services, "{id} is said to be rated");
+            assert!(incident.priority_by_hand || incident.priority <= rating.priority, "{id} is said to be rated, and is worse");
+        }
         let burdens = || within.iter().filter(|alert| alert.state == AlertState::Firing && !symptom(alert));
         assert_eq!(tally.urgency(), burdens().map(|alert| alert.urgency).min(), "the urgency of {id}");
         let faults: BTreeSet<(CiNo, Means)> =
@@ -99,6 +111,23 @@ pub(crate) fn equals(state: &State, world: &World) {
         assert_eq!(read, plain.collect::<Vec<_>>(), "what read {rule}");
     }
     assert_eq!(state.unknown_items().map(|(value, alerts)| (value, alerts.clone())).collect::<BTreeMap<_, _>>(), unknown);
+}
+
+/// The items of an incident's symptoms, counted and named: what fires first, each item once; one that the CMDB does not know for each of its alerts.
+fn same_symptom_items(state: &State, id: IncidentId, within: &[&Alert]) {
+    let items = |active: bool| -> BTreeSet<(Option<CiNo>, AlertId)> {
+        let symptoms = within.iter().filter(|alert| alert.role == Role::Symptom && (!active || alert.is_active()));
+        symptoms.map(|alert| (alert.ci.known(), if alert.ci.known().is_some() { AlertId(0) } else { alert.id })).collect()
+    };
+    let (firing, all) = (items(true), items(false));
+    let tally = state.tally(id);
+    assert_eq!((tally.active_symptom_items as usize, tally.symptom_items as usize), (firing.len(), all.len()), "symptoms' items of {id}");
+    for (cleared, plain) in [(Cleared::Not, firing), (Cleared::Too, all)] {
+        let named: Vec<&Alert> = state.symptom_items(id, cleared).map(|cell| &cell.alert).collect();
+        let each = named.iter().map(|alert| (alert.ci.known(), if alert.ci.known().is_some() { AlertId(0) } else { alert.id }));
+        assert_eq!((each.collect::<BTreeSet<_>>(), named.len()), (plain.clone(), plain.len()), "the items of {id}'s symptoms, {cleared:?}");
+        assert!(named.is_sorted_by_key(|alert| !alert.is_active()), "what fires is named first");
+    }
 }
 
 /// The cause of everything that fires, and whom it explains, is what weighing every alert on every item finds.

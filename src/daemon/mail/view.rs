@@ -88,7 +88,7 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             "alerts": said.alerts,
             "cleared": said.cleared,
             "yours": names(&said.yours, SOME),
-            "yours_more": said.yours.len().saturating_sub(SOME),
+            "yours_more": said.yours_more.unwrap_or_default() as usize + said.yours.len().saturating_sub(SOME),
             "yours_since": said.yours_since.0,
             "yours_because": sentence(&said.yours_because),
             "yours_incident": name(&said.yours_incident),

@@ -18,6 +18,16 @@ pub enum Target {
     Incident(IncidentId),
 }
 
+impl Target {
+    /// The alert, where it is one.
+    pub const fn alert(self) -> Option<AlertId> {
+        match self {
+            Target::Alert(id) => Some(id),
+            Target::Incident(_) => None,
+        }
+    }
+}
+
 /// What a cursor comes to in one go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Slice {
@@ -94,7 +104,17 @@ pub fn slice(state: &State, world: &World, work: &Work, at: Mark, max: usize) ->
             });
             taken(with_clocks, max)
         }
+        Work::Tell { incident } => {
+            // An item that the CMDB does not know comes before all that it knows.
+            let ci = u32::try_from(at.part).ok().and_then(|part| part.checked_sub(1)).map(CiNo);
+            let symptoms = state.symptoms_from(*incident, (ci, AlertId(at.id)));
+            taken(symptoms.map(|cell| (of_item(cell), Some(Target::Alert(cell.alert.id)))), max)
+        }
     }
+}
+
+fn of_item(cell: &AlertCell) -> Mark {
+    Mark { part: cell.alert.ci.known().map_or(0, |ci| u64::from(ci.0) + 1), id: cell.alert.id.0 }
 }
 
 /// The part of a mark that stands among children of an incident, behind its alerts.

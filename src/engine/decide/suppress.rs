@@ -80,7 +80,7 @@ pub fn suppressed(state: &State, world: &World, view: &View<'_>, now: Time) -> S
 
 /// Whether what a rule's condition says of an alert may change without anything happening to the alert.
 fn changes_by_itself(rule: &SilenceRule) -> bool {
-    rule.condition.reads_field("ci.health") || rule.condition.reads_field("service.health")
+    rule.condition.reads_any(&["ci.health", "service.health"])
 }
 
 /// When silence rules next begin or end after `now`.

@@ -186,12 +186,16 @@ impl Condition {
         self.exprs.iter().any(|expr| reads(expr.ir(), root))
     }
 
-    /// Whether an expression of it names this field, such as `ci.health`.
-    pub fn reads_field(&self, path: &str) -> bool {
-        fn reads(ir: &Ir, path: &str) -> bool {
-            matches!(&ir.op, Op::Field(field) if field.path == path) || ir.parts().any(|part| reads(part, path))
+    /// Whether an expression of it names any of these fields, such as `ci.health`, or a label of one.
+    pub fn reads_any(&self, paths: &[&str]) -> bool {
+        fn reads(ir: &Ir, paths: &[&str]) -> bool {
+            match &ir.op {
+                Op::Field(field) if paths.contains(&field.path) => true,
+                Op::Label { of, .. } | Op::LabelAt { of, .. } if paths.contains(&of.path) => true,
+                _ => ir.parts().any(|part| reads(part, paths)),
+            }
         }
-        self.exprs.iter().any(|expr| reads(expr.ir(), path))
+        self.exprs.iter().any(|expr| reads(expr.ir(), paths))
     }
 
     /// Its expressions, in order.

@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::ids::{AlertId, CiNo, CursorId, IncidentId, Realm, SilenceId};
+use crate::model::message::Yours;
 use crate::time::Time;
 
 /// What touches many alerts or incidents. Indices are never reused.
@@ -85,6 +86,13 @@ pub enum Work {
     /// SLA clocks are looked at for what their timers missed.
     #[n(9)]
     Clocks,
+    /// Every symptom of an incident is asked about: who hears that it is one. They are told at the end, each in one mail.
+    #[n(10)]
+    Tell {
+        /// The incident.
+        #[n(0)]
+        incident: IncidentId,
+    },
 }
 
 /// Which alerts are judged again. Indices are never reused.
@@ -151,4 +159,41 @@ pub struct Cursor {
     /// Whether it begins once more at its end, because what it passed has to be looked at again.
     #[n(3)]
     pub again: bool,
+    /// What [`Work::Tell`] has gathered so far.
+    #[n(4)]
+    pub telling: Option<Box<Telling>>,
+}
+
+/// Who is to hear of symptoms that were asked about so far.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Telling {
+    /// When the first was asked about: who hears of the incident after that knows.
+    #[n(0)]
+    pub began: Time,
+    /// Each address once.
+    #[n(1)]
+    pub gathered: Vec<Gathered>,
+}
+
+/// What one address is to hear.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Gathered {
+    /// The address.
+    #[n(0)]
+    pub address: String,
+    /// The team through which it was found.
+    #[n(1)]
+    pub team: String,
+    /// The notify rule.
+    #[n(2)]
+    pub rule: String,
+    /// The template.
+    #[n(3)]
+    pub template: String,
+    /// The symptoms that are theirs.
+    #[n(4)]
+    pub yours: Yours,
+    /// The item of the last of these, where the CMDB knows it: they come item by item.
+    #[n(5)]
+    pub last: Option<CiNo>,
 }

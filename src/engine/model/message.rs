@@ -189,7 +189,7 @@ pub struct Content {
     /// Of those, cleared.
     #[n(17)]
     pub cleared: u32,
-    /// In `affected` and `released`: the recipient's own items.
+    /// In `affected` and `released`: the first few of the recipient's own items.
     #[n(18)]
     pub yours: Vec<String>,
     /// Since when they fire.
@@ -272,6 +272,35 @@ pub struct Content {
     #[n(44)]
     #[cbor(default)]
     pub problem: ProblemSaid,
+    /// Items of the recipient's beyond those that are named.
+    #[n(45)]
+    pub yours_more: Option<u32>,
+}
+
+/// The symptoms that are a recipient's, by item.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Yours {
+    /// The first few items.
+    #[n(0)]
+    pub items: Vec<String>,
+    /// Items beyond those.
+    #[n(1)]
+    pub more: u32,
+    /// Since when they fire.
+    #[n(2)]
+    pub since: Option<Time>,
+    /// Why the first is a symptom.
+    #[n(3)]
+    pub because: String,
+    /// The earliest incident that they had before.
+    #[n(4)]
+    pub incident: Option<IncidentId>,
+    /// The first few alerts.
+    #[n(5)]
+    pub alerts: Vec<AlertId>,
+    /// Words at the first item that has some.
+    #[n(6)]
+    pub note: String,
 }
 
 /// A problem in a message. Its state, title, item, team and holder stand where an incident's do.

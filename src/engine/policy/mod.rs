@@ -72,6 +72,8 @@ pub struct Policy {
     pub notify: Vec<Notify>,
     /// Whether a rule of `notify` looks at SLA clocks: where none does, none is measured for it.
     pub notify_sees_clocks: bool,
+    /// Whether a `notify` rule for those whose CIs are symptoms looks at what changes without a fact of the incident: counts, ages, health, texts of repeats.
+    pub affected_sees_counts: bool,
     /// Bodies of webhooks to alerts.
     pub formats: Formats,
     /// What must stay true.
@@ -117,6 +119,7 @@ impl Policy {
             problems: Vec::new(),
             notify: Vec::new(),
             notify_sees_clocks: false,
+            affected_sees_counts: false,
             formats: Formats::default(),
             tests: Vec::new(),
             mentions: Vec::new(),

@@ -11,6 +11,20 @@ use crate::expr::{Expr, Section};
 use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes, nearest};
 use crate::words::{LATER_REASONS, Reason, SENDABLE_REASONS, Sent};
 
+/// Fields that change without a fact about the incident or the symptom.
+const CHANGE_UNSEEN: &[&str] = &[
+    "alert.annotations",
+    "alert.count",
+    "alert.summary",
+    "alert.url",
+    "alert.value",
+    "ci.health",
+    "incident.age",
+    "incident.alerts",
+    "incident.symptoms",
+    "service.health",
+];
+
 /// One compiled rule.
 #[derive(Debug)]
 pub struct Notify {
@@ -192,6 +206,9 @@ impl FileSection for NotifySection {
         policy.notify = if self.is_written { self.rules } else { builtin() };
         policy.mentions.extend(self.mentions);
         policy.notify_sees_clocks = policy.notify.iter().any(|rule| rule.condition.reads("sla"));
+        let mut affected = policy.notify.iter().filter(|rule| rule.digest.is_none() && rule.sends(Reason::Affected));
+        let sees = |rule: &Notify| ["sla", "at"].iter().any(|root| rule.condition.reads(root)) || rule.condition.reads_any(CHANGE_UNSEEN);
+        policy.affected_sees_counts = affected.any(sees);
     }
 
     fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {

@@ -307,6 +307,8 @@ pub(super) fn adopt_cmdb(state: &mut State, cmdb: &Cmdb) {
     for health in state.alerts.health.values_mut() {
         *health = health.over(cmdb);
     }
+    state.forget_ratings();
+    state.ask_about_all();
 }
 
 impl Part for Alerts {

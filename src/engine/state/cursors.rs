@@ -117,7 +117,8 @@ impl State {
             | Work::Close { .. }
             | Work::Merge { .. }
             | Work::Judge(_)
-            | Work::Clocks => false,
+            | Work::Clocks
+            | Work::Tell { .. } => false,
         })
     }
 
@@ -173,7 +174,7 @@ impl State {
 
     /// The alerts attached to an incident from an id on, cleared ones among them.
     pub(crate) fn alerts_in_from(&self, incident: IncidentId, from: AlertId) -> impl Iterator<Item = &AlertCell> {
-        self.ids_in(incident, from).filter_map(|id| self.cell(id))
+        self.ids_in(incident, from).filter_map(|id| self.visit(id))
     }
 
     /// The children of an incident from an id on.

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use super::alerts;
 use super::realms::Counts;
 use super::rows::Row;
-use super::{AlertCell, Apply, Part, State, Timer, drop_from};
+use super::{Apply, Part, State, Timer, drop_from};
 use crate::cmdb::Cmdb;
 use crate::ids::{AlertId, IncidentId, Realm};
 use crate::limits;
@@ -23,6 +23,8 @@ pub struct Incidents {
     pub(super) children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
     /// Closed ones whose members are still in memory: they leave it some with each batch.
     closing: BTreeSet<IncidentId>,
+    /// Those whose symptoms are all asked about when something touches them next: what conditions see of the incident changed since they were.
+    unasked: BTreeSet<IncidentId>,
     past: BTreeMap<IncidentId, Incident>,
     timeline: BTreeMap<(IncidentId, u32), Entry>,
 }
@@ -74,10 +76,24 @@ impl Incidents {
 }
 
 impl State {
-    /// The alerts whose own incident this is, wherever they are: those a release gives back to it.
-    pub fn alerts_of(&self, incident: IncidentId) -> impl Iterator<Item = &AlertCell> {
-        let ever = self.incidents.members.range((incident, AlertId(0))..=(incident, AlertId(u64::MAX)));
-        ever.filter_map(|((_, alert), _)| self.cell(*alert)).filter(move |cell| cell.alert.own_incident == Some(incident))
+    /// Whether all symptoms of an incident are to be asked about: who hears of them.
+    pub(crate) fn is_unasked(&self, incident: IncidentId) -> bool {
+        self.incidents.unasked.contains(&incident)
+    }
+
+    /// All its symptoms were asked about, or are to be.
+    pub(crate) fn set_unasked(&mut self, incident: IncidentId, is_unasked: bool) {
+        if is_unasked && self.tally(incident).symptoms > 0 && self.incidents.contains_key(&incident) {
+            self.incidents.unasked.insert(incident);
+        } else if !is_unasked {
+            self.incidents.unasked.remove(&incident);
+        }
+    }
+
+    /// Another World is in force, or a start: conditions may see every incident otherwise.
+    pub(super) fn ask_about_all(&mut self) {
+        let with_symptoms = self.incidents.live.keys().copied().filter(|id| self.tally(*id).symptoms > 0).collect();
+        self.incidents.unasked = with_symptoms;
     }
 
     /// Live incidents of a realm with these group values, oldest first.
@@ -143,6 +159,7 @@ impl State {
         if let Some(incident) = incidents.live.remove(&id) {
             incidents.unindex(&incident);
             incidents.past.insert(id, incident);
+            incidents.unasked.remove(&id);
             cx.touch(Row::PastIncident(id));
         }
         incidents.closing.insert(id);
@@ -173,6 +190,10 @@ impl Part for Incidents {
         state.arm_incident(id);
         state.move_outages(fact, cx);
         cx.touch(Row::Incident(id));
+        if fact.changes_view() {
+            state.set_rated(id, false);
+            state.set_unasked(id, true);
+        }
         // All other facts change the incident's own record alone.
         if let Fact::Attached { member } = fact {
             state.attach(member, cx);
@@ -192,6 +213,7 @@ impl Part for Incidents {
         for id in state.incidents.live.keys().copied().collect::<Vec<_>>() {
             state.index_incident(id, None);
         }
+        state.ask_about_all();
     }
 
     fn arm(state: &mut State) {

@@ -28,7 +28,7 @@ pub use problems::Problems;
 pub use realms::Realms;
 pub use silences::{LiveSilence, Silences};
 pub use system::System;
-pub use tally::Tally;
+pub use tally::{Cleared, Tally};
 pub use terms::TermsKept;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,6 @@
 //! What judgements ask of the alerts of an item or an incident, moved with each fact, so that an answer costs the same however many alerts there are.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::State;
@@ -28,7 +29,17 @@ pub(super) struct Tallies {
     in_incident: BTreeSet<(IncidentId, AlertId)>,
     /// Those that are no symptoms, the one first that an incident would name as its cause.
     causes: BTreeSet<(IncidentId, CauseRank)>,
+    /// Those that are symptoms, by item, those that fire first.
+    symptoms: BTreeSet<SymptomKey>,
+    /// Those that have cleared, by when.
+    cleared: BTreeSet<(IncidentId, Time, AlertId)>,
+    /// Alerts that are a symptom of another incident than their own, or of that, or in none, by their own.
+    away: BTreeSet<(IncidentId, AlertId)>,
     incidents: BTreeMap<IncidentId, Tally>,
+    /// Counts whenever a member of a group goes down or comes up, or another World is in force: what ratings rest on beside the incident's own.
+    group_moves: u64,
+    /// Alerts that were looked at one by one because they are an incident's.
+    visits: Cell<u64>,
 }
 
 /// What fires before what has cleared, then the worse, then the earlier.
@@ -39,6 +50,18 @@ struct CauseRank {
     started_at: Time,
     id: AlertId,
 }
+
+/// Whether symptoms that have cleared are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleared {
+    /// They are.
+    Too,
+    /// Only what fires.
+    Not,
+}
+
+/// A symptom: its incident, whether it has cleared, its item where the CMDB knows that, and itself.
+type SymptomKey = (IncidentId, bool, Option<CiNo>, AlertId);
 
 /// The alerts of an incident, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,12 +74,18 @@ pub struct Tally {
     pub active: u32,
     /// Symptoms among the active.
     pub active_symptoms: u32,
+    /// Items of the symptoms. One that the CMDB does not know counts for each alert.
+    pub symptom_items: u32,
+    /// Items of the active symptoms.
+    pub active_symptom_items: u32,
     /// Active ones that are neither muted nor only recorded.
     pub audible: u32,
     /// Judged and unmuted ones that are no symptoms, by urgency.
     urgencies: [u32; Level::ALL.len()],
     /// Of those, what they do to known items.
     faults: BTreeMap<(CiNo, Means), u32>,
+    /// Which move of groups the incident was last rated after; `None` where what its rating rests on changed since.
+    rated_after: Option<u64>,
 }
 
 impl Tally {
@@ -88,6 +117,9 @@ impl Tally {
         }
         if let Some(fault) = standing.fault() {
             count_key(&mut self.faults, fault, by);
+        }
+        if standing.state == AlertState::Firing && !symptom {
+            self.rated_after = None;
         }
     }
 }
@@ -129,7 +161,9 @@ pub(super) struct Standing {
     explains: Explains,
     urgency: Level,
     started_at: Time,
+    cleared_at: Option<Time>,
     incident: Option<IncidentId>,
+    own_incident: Option<IncidentId>,
     role: Role,
 }
 
@@ -143,7 +177,9 @@ impl Standing {
             explains: alert.explains,
             urgency: alert.urgency,
             started_at: alert.started_at,
+            cleared_at: alert.cleared_at,
             incident: alert.incident,
+            own_incident: alert.own_incident,
             role: alert.role,
         }
     }
@@ -190,6 +226,20 @@ impl Standing {
         Some((self.incident?, self.id))
     }
 
+    fn symptom(&self) -> Option<SymptomKey> {
+        let incident = self.incident.filter(|_| self.role == Role::Symptom)?;
+        Some((incident, !self.is_active(), self.ci.known(), self.id))
+    }
+
+    fn cleared(&self) -> Option<(IncidentId, Time, AlertId)> {
+        Some((self.incident?, self.cleared_at.filter(|_| !self.is_active())?, self.id))
+    }
+
+    fn away(&self) -> Option<(IncidentId, AlertId)> {
+        let own = self.own_incident.filter(|own| self.incident != Some(*own) || self.role == Role::Symptom)?;
+        Some((own, self.id))
+    }
+
     fn cause(&self) -> Option<(IncidentId, CauseRank)> {
         let incident = self.incident.filter(|_| self.role != Role::Symptom)?;
         let rank = CauseRank { is_cleared: !self.is_active(), means: self.means, started_at: self.started_at, id: self.id };
@@ -212,11 +262,20 @@ impl Tallies {
         swap(&mut self.down, before.and_then(Standing::down), after.and_then(Standing::down));
         swap(&mut self.in_incident, before.and_then(Standing::in_incident), after.and_then(Standing::in_incident));
         swap(&mut self.causes, before.and_then(Standing::cause), after.and_then(Standing::cause));
+        swap(&mut self.cleared, before.and_then(Standing::cleared), after.and_then(Standing::cleared));
+        swap(&mut self.away, before.and_then(Standing::away), after.and_then(Standing::away));
         for (standing, by) in [(before, Step::Down), (after, Step::Up)] {
             let Some(standing) = standing else { continue };
             if let Some(incident) = standing.incident {
+                let items = standing.symptom().map(|key| self.go_symptom(key, by)).unwrap_or_default();
                 let tally = self.incidents.entry(incident).or_default();
                 tally.count(standing, by);
+                if items.is_first {
+                    by.go(&mut tally.symptom_items);
+                }
+                if items.is_first_active {
+                    by.go(&mut tally.active_symptom_items);
+                }
                 if tally.alerts == 0 {
                     self.incidents.remove(&incident);
                 }
@@ -237,6 +296,33 @@ impl Tallies {
             }
         }
     }
+
+    fn go_symptom(&mut self, key: SymptomKey, by: Step) -> Items {
+        if by == Step::Down {
+            self.symptoms.remove(&key);
+        }
+        let (incident, is_cleared, ci, _) = key;
+        let is_alone = |is_cleared| ci.is_none() || self.on_one_item(incident, is_cleared, ci).next().is_none();
+        let is_first_active = !is_cleared && is_alone(false);
+        let items = Items { is_first: is_alone(false) && is_alone(true), is_first_active };
+        if by == Step::Up {
+            self.symptoms.insert(key);
+        }
+        items
+    }
+
+    fn on_one_item(&self, incident: IncidentId, is_cleared: bool, ci: Option<CiNo>) -> impl Iterator<Item = &SymptomKey> {
+        self.symptoms.range((incident, is_cleared, ci, AlertId(0))..=(incident, is_cleared, ci, AlertId(u64::MAX)))
+    }
+}
+
+/// What a symptom that comes or goes is to the items of its incident's symptoms.
+#[derive(Debug, Clone, Copy, Default)]
+struct Items {
+    /// No other symptom is on its item.
+    is_first: bool,
+    /// It fires, and no other that fires is.
+    is_first_active: bool,
 }
 
 fn swap<K: Ord>(keys: &mut BTreeSet<K>, before: Option<K>, after: Option<K>) {
@@ -267,11 +353,15 @@ impl State {
             && let Some(realm) = before.or(after).and_then(|standing| self.cell(standing.id)).map(|cell| cell.alert.realm.clone())
         {
             let health = self.alerts.health.entry(realm.clone()).or_default();
+            let mut moved = Vec::new();
             if let Some((ci, _)) = was.filter(|_| was != is) {
-                health.remove_down(cmdb, ci);
+                moved.append(&mut health.remove_down(cmdb, ci));
             }
             if let Some((ci, _)) = is.filter(|_| was != is) {
-                health.add_down(cmdb, ci);
+                moved.append(&mut health.add_down(cmdb, ci));
+            }
+            if moved.into_iter().any(|ci| cmdb.groups_of(ci).next().is_some()) {
+                self.alerts.tallies.group_moves += 1;
             }
             let counts = self.alerts.tallies.degraded.entry(realm).or_default();
             for (ci, by) in [(degraded, Step::Down), (degrades, Step::Up)] {
@@ -296,6 +386,71 @@ impl State {
     /// The first alert that fires on an item, by item and id, from these on.
     pub(super) fn next_on_item(&self, from: (CiNo, AlertId)) -> Option<(CiNo, AlertId)> {
         self.alerts.tallies.on_item.range(from..).next().copied()
+    }
+
+    /// An alert of each item of an incident's symptoms, those that fire first; of the cleared ones only where `cleared` asks for them.
+    pub fn symptom_items(&self, incident: IncidentId, cleared: Cleared) -> impl Iterator<Item = &super::AlertCell> {
+        let mut next = Some((incident, false, None, AlertId(0)));
+        let keys = std::iter::from_fn(move || {
+            let key = *self.alerts.tallies.symptoms.range(next?..).next().filter(|key| key.0 == incident)?;
+            // Further symptoms on the item are leapt over.
+            next = Some((key.0, key.1, key.2, AlertId(if key.2.is_some() { u64::MAX } else { key.3.0 + 1 })));
+            Some(key)
+        });
+        let keys = keys.take_while(move |key| !key.1 || cleared == Cleared::Too);
+        let is_new =
+            move |key: &SymptomKey| !key.1 || key.2.is_none() || self.alerts.tallies.on_one_item(incident, false, key.2).next().is_none();
+        keys.filter(is_new).filter_map(|key| self.visit(key.3))
+    }
+
+    /// The symptoms of an incident that fire, by item, from a place on.
+    pub(crate) fn symptoms_from(&self, incident: IncidentId, from: (Option<CiNo>, AlertId)) -> impl Iterator<Item = &super::AlertCell> {
+        let first = (incident, false, from.0, from.1);
+        let keys = self.alerts.tallies.symptoms.range(first..(incident, true, None, AlertId(0)));
+        keys.filter_map(|key| self.visit(key.3)).filter(|cell| cell.alert.state == AlertState::Firing)
+    }
+
+    /// When the last of an incident's cleared alerts cleared.
+    pub fn last_cleared(&self, incident: IncidentId) -> Option<Time> {
+        let first = (incident, Time(i64::MIN), AlertId(0));
+        self.alerts.tallies.cleared.range(first..=(incident, Time(i64::MAX), AlertId(u64::MAX))).next_back().map(|(_, at, _)| *at)
+    }
+
+    /// The alerts whose own incident this is, wherever they are: those a release gives back to it.
+    pub fn alerts_of(&self, incident: IncidentId) -> impl Iterator<Item = &super::AlertCell> {
+        let first = CauseRank { is_cleared: false, means: Means::Down, started_at: Time(i64::MIN), id: AlertId(0) };
+        let home = self.alerts.tallies.causes.range((incident, first)..).take_while(move |(of, _)| *of == incident);
+        let away = self.alerts.tallies.away.range((incident, AlertId(0))..=(incident, AlertId(u64::MAX)));
+        home.map(|(_, rank)| rank.id).chain(away.map(|(_, id)| *id)).filter_map(|id| self.visit(id))
+    }
+
+    /// Whether what the rating of an incident rests on is as it was when it was rated last.
+    pub fn is_rated(&self, incident: IncidentId) -> bool {
+        self.tally(incident).rated_after == Some(self.alerts.tallies.group_moves)
+    }
+
+    /// An incident was rated by what there is, or something beside its alerts changed that its rating rests on.
+    pub(crate) fn set_rated(&mut self, incident: IncidentId, is_rated: bool) {
+        let after = is_rated.then_some(self.alerts.tallies.group_moves);
+        if let Some(tally) = self.alerts.tallies.incidents.get_mut(&incident) {
+            tally.rated_after = after;
+        }
+    }
+
+    /// Another World is in force: every incident is rated again when something touches it.
+    pub(super) fn forget_ratings(&mut self) {
+        self.alerts.tallies.group_moves += 1;
+    }
+
+    /// An alert that is looked at because it is one of an incident's: counted, so that a test sees what a batch costs.
+    pub(super) fn visit(&self, id: AlertId) -> Option<&super::AlertCell> {
+        self.alerts.tallies.visits.set(self.alerts.tallies.visits.get() + 1);
+        self.cell(id)
+    }
+
+    /// How many alerts were looked at one by one because they are an incident's, since the state began.
+    pub fn visits(&self) -> u64 {
+        self.alerts.tallies.visits.get()
     }
 
     /// The alerts attached to an incident from an id on.
@@ -341,7 +496,7 @@ impl State {
     /// The alerts attached to an incident, cleared ones among them, in id order.
     pub fn alerts_in(&self, incident: IncidentId) -> impl Iterator<Item = &super::AlertCell> {
         let within = self.alerts.tallies.in_incident.range((incident, AlertId(0))..=(incident, AlertId(u64::MAX)));
-        within.filter_map(|(_, id)| self.cell(*id))
+        within.filter_map(|(_, id)| self.visit(*id))
     }
 
     /// The alerts attached to an incident, counted.
@@ -351,9 +506,12 @@ impl State {
             symptoms: 0,
             active: 0,
             active_symptoms: 0,
+            symptom_items: 0,
+            active_symptom_items: 0,
             audible: 0,
             urgencies: [0; Level::ALL.len()],
             faults: BTreeMap::new(),
+            rated_after: None,
         };
         self.alerts.tallies.incidents.get(&incident).unwrap_or(NONE)
     }

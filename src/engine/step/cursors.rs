@@ -1,7 +1,7 @@
 //! Work that is too much for one batch: begun where it comes up, done at once as far as the batch has room, and gone on with by cursors.
 //!
 //! What a batch does beyond its own events is at most [`limits::CURSOR_ITEMS_MAX`] items, whatever it is: alerts that a cause adopts, that follow, are
-//! released, collected, merged, let go or judged again, and children that resolve or close. The oldest cursor is first, and each has a share.
+//! released, collected, merged, let go, judged again or asked about for who hears of them, and children that resolve or close. The oldest cursor is first, and each has a share.
 
 use super::Turn;
 use crate::decide::slice::{self, Target};
@@ -29,7 +29,7 @@ impl Turn<'_> {
             }
             return;
         }
-        let cursor = Cursor { id: CursorId(self.state.counters.cursors + 1), work, at: Mark::START, again: false };
+        let cursor = Cursor { id: CursorId(self.state.counters.cursors + 1), work, at: Mark::START, again: false, telling: None };
         if self.state.cursors.is_empty() && self.state.room() > 0 {
             self.work_on(cursor, usize::MAX);
             return;
@@ -98,8 +98,16 @@ impl Turn<'_> {
             let slice = slice::slice(self.state, self.world, &cursor.work, cursor.at, room);
             self.state.spend(slice.cost());
             share -= slice.cost().min(share);
-            for target in slice.targets {
-                self.act(&cursor.work, target);
+            if let Work::Tell { incident } = cursor.work {
+                let symptoms: Vec<AlertId> = slice.targets.iter().filter_map(|target| target.alert()).collect();
+                self.gather(incident, &symptoms, &mut cursor.telling);
+                if slice.next.is_none()
+                    && let Some(telling) = cursor.telling.take()
+                {
+                    self.tell_gathered(incident, *telling);
+                }
+            } else {
+                slice.targets.into_iter().for_each(|target| self.act(&cursor.work, target));
             }
             match slice.next {
                 Some(at) => cursor.at = at,
@@ -135,7 +143,8 @@ impl Turn<'_> {
             // No other work comes to these.
             (Work::Adopt { .. } | Work::Carry { .. } | Work::Collect { .. } | Work::Release { .. }, Target::Incident(_))
             | (Work::Merge { .. } | Work::Judge(_), Target::Incident(_))
-            | (Work::Resolve { .. } | Work::Clocks, Target::Alert(_)) => {}
+            | (Work::Resolve { .. } | Work::Clocks, Target::Alert(_))
+            | (Work::Tell { .. }, _) => {}
         }
     }
 
@@ -151,7 +160,7 @@ impl Turn<'_> {
             }
             Work::Follow { incident } | Work::Release { incident } => drop(self.incidents.insert(*incident)),
             Work::Merge { from, into, .. } => self.incidents.extend([*from, *into]),
-            Work::Carry { .. } | Work::Resolve { .. } | Work::Close { .. } | Work::Judge(_) | Work::Clocks => {}
+            Work::Carry { .. } | Work::Resolve { .. } | Work::Close { .. } | Work::Judge(_) | Work::Clocks | Work::Tell { .. } => {}
         }
     }
 

@@ -80,11 +80,11 @@ impl Turn<'_> {
         });
     }
 
-    /// Priority follows upward at once, downward only by hand; services follow both ways while something fires.
+    /// Priority follows upward at once, downward only by hand; services follow both ways while something fires. Nothing to do where what it rests on is as it was.
     fn rate(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
         let tally = self.state.tally(id);
-        if tally.urgency().is_none() {
+        if tally.urgency().is_none() || self.state.is_rated(id) {
             return;
         }
         let rating = rate::rate(self.state.health(&incident.realm), self.world, &incident.ci, rate::Burden::of_incident(tally));
@@ -101,6 +101,7 @@ impl Turn<'_> {
         } else if rating.services != incident.services {
             self.put(incident::Fact::Hurts { id, services: rating.services });
         }
+        self.state.set_rated(id, true);
     }
 
     /// An incident whose every firing alert is muted sends no mail; what clears under the mute leaves it so.
@@ -132,7 +133,7 @@ impl Turn<'_> {
         let at = if self.state.tally(id).active > 0 || self.state.is_merged_into(id) {
             None
         } else {
-            let last = self.state.alerts_in(id).filter_map(|cell| cell.alert.cleared_at).max();
+            let last = self.state.last_cleared(id);
             last.filter(|last| Some(*last) >= incident.reopened_at).map(|last| last + incident.times.resolve_after)
         };
         if at != incident.settle_at {

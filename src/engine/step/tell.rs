@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use super::Turn;
-use crate::decide::notify::{self, Mail, Moment, Planned};
+use crate::decide::notify::{self, Mail, Moment, Planned, affected};
 use crate::decide::{cause, clock};
 use crate::effect::Effect;
-use crate::ids::{IncidentId, MessageId, ProblemId, Shard};
+use crate::fact::Fact;
+use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, Shard};
 use crate::limits;
-use crate::model::digest;
+use crate::model::cursor::{Telling, Work};
 use crate::model::incident::{self, Told};
 use crate::model::message::{self, Message, MessageState};
-use crate::words::{Priority, Reason, Role};
+use crate::model::{alert, digest};
+use crate::state::AlertCell;
+use crate::words::{AlertState, Priority, Reason, Role};
 
 /// One recipient's thread: its first message, its subject, and the team whose list and zone it belongs to.
 struct Thread {
@@ -70,12 +73,101 @@ impl Turn<'_> {
         // What is on its way is told when it is there.
         if self.state.incidents.get(&id).is_some_and(due) && !self.state.is_moving(id) {
             self.tell(id, Reason::Opened, Moment::Later);
+        } else if !self.take_symptoms(id).is_empty() {
+            self.state.set_unasked(id, true);
         }
     }
 
     fn tell(&mut self, id: IncidentId, reason: Reason, moment: Moment) {
+        let symptoms = self.symptoms_to_ask(id, moment);
         let Some(incident) = self.state.incidents.get(&id) else { return };
-        let planned = notify::of_incident(self.state, self.world, incident, reason, moment, self.now);
+        let planned = notify::of_incident(self.state, self.world, incident, (reason, moment), &symptoms, self.now);
+        self.carry_out(id, planned);
+    }
+
+    /// The symptoms that are asked about now: those that changed, or all, where something changed that conditions see of all. Where these are too many for this
+    /// batch, they are asked about by a cursor, and who hears of them is told at its end.
+    fn symptoms_to_ask(&mut self, id: IncidentId, moment: Moment) -> Vec<AlertId> {
+        let changed = self.take_symptoms(id);
+        if !affected::asks(self.world) || self.state.tally(id).active_symptoms == 0 {
+            self.state.set_unasked(id, false);
+            return Vec::new();
+        }
+        let all = moment == Moment::First || self.state.is_unasked(id) || self.world.policy.affected_sees_counts;
+        let room = self.state.room();
+        let count = if all { self.state.tally(id).active_symptoms as usize } else { changed.len() };
+        if count > room || self.state.queued(&Work::Tell { incident: id }).is_some() {
+            self.state.set_unasked(id, false);
+            self.begin(Work::Tell { incident: id });
+            return Vec::new();
+        }
+        self.state.spend(count);
+        if all {
+            self.state.set_unasked(id, false);
+            return self.state.symptoms_from(id, (None, AlertId(0))).map(|cell| cell.alert.id).collect();
+        }
+        let is_symptom = |cell: &&AlertCell| {
+            let alert = &cell.alert;
+            alert.role == Role::Symptom && alert.state == AlertState::Firing && alert.incident == Some(id)
+        };
+        let mut firing: Vec<_> = changed.into_iter().filter_map(|alert| self.state.cell(alert)).filter(is_symptom).collect();
+        firing.sort_by(|one, next| (&one.alert.ci, one.alert.id).cmp(&(&next.alert.ci, next.alert.id)));
+        firing.into_iter().map(|cell| cell.alert.id).collect()
+    }
+
+    /// The symptoms of an incident that this event changed.
+    fn take_symptoms(&mut self, id: IncidentId) -> Vec<AlertId> {
+        let mut behind = self.symptoms.split_off(&(id, AlertId(0)));
+        self.symptoms.append(&mut behind.split_off(&(id, AlertId(u64::MAX))));
+        behind.into_iter().map(|(_, alert)| alert).collect()
+    }
+
+    /// A fact about an alert or a member: a symptom of which somebody may have to hear is remembered until its incident is settled.
+    pub(super) fn note_symptom(&mut self, fact: &Fact) {
+        let alert = match fact {
+            Fact::Incident(incident::Fact::Attached { member }) => member.alert,
+            Fact::Alert(
+                alert::Fact::Judged { id, .. }
+                | alert::Fact::Matched { id, .. }
+                | alert::Fact::Refired { id, .. }
+                | alert::Fact::SeverityChanged { id, .. },
+            ) => *id,
+            Fact::Alert(_)
+            | Fact::Incident(_)
+            | Fact::System(_)
+            | Fact::Realm(_)
+            | Fact::Message(_)
+            | Fact::Silence(_)
+            | Fact::Digest(_)
+            | Fact::Job(_)
+            | Fact::Terms(_)
+            | Fact::Capacity(_)
+            | Fact::Problem(_)
+            | Fact::Cursor(_) => return,
+        };
+        let symptom = self.state.cell(alert).filter(|cell| cell.alert.role == Role::Symptom);
+        if let Some(incident) = symptom.and_then(|cell| cell.alert.incident) {
+            self.symptoms.insert((incident, alert));
+        }
+    }
+
+    /// Some symptoms are asked about for whoever hears of them at the end.
+    pub(super) fn gather(&self, incident: IncidentId, symptoms: &[AlertId], telling: &mut Option<Box<Telling>>) {
+        let Some(incident) = self.state.incidents.get(&incident) else { return };
+        let telling = telling.get_or_insert_with(|| Box::new(Telling { began: self.now, gathered: Vec::new() }));
+        let asking = affected::Asking::about(self.state, self.world, incident, self.now);
+        symptoms.iter().filter_map(|id| self.state.cell(*id)).for_each(|symptom| asking.ask(symptom, &mut telling.gathered));
+    }
+
+    /// All symptoms were asked about: who is to hear of them is told, unless the incident is on its way again.
+    pub(super) fn tell_gathered(&mut self, id: IncidentId, telling: Telling) {
+        let due = |incident: &incident::Incident| incident.is_open() && incident.notify_at.is_none() && !incident.muted;
+        if !self.state.incidents.get(&id).is_some_and(due) || self.state.is_moving(id) {
+            self.state.set_unasked(id, true);
+            return;
+        }
+        let Some(incident) = self.state.incidents.get(&id) else { return };
+        let planned = notify::of_affected(self.state, self.world, incident, telling, self.now);
         self.carry_out(id, planned);
     }
 

@@ -6,16 +6,15 @@ use super::Mail;
 use crate::decide::clock::Due;
 use crate::event::World;
 use crate::limits;
-use crate::model::alert::CiRef;
 use crate::model::digest::Digest;
 use crate::model::incident::Incident;
 use crate::model::incident::clock::Promise;
-use crate::model::message::{Before, ClockLine, Content, DigestLine, Hurt, Item, ProblemSaid, Quote};
+use crate::model::message::{Before, ClockLine, Content, DigestLine, Hurt, Item, ProblemSaid, Quote, Yours};
 use crate::sight;
-use crate::state::{AlertCell, State};
+use crate::state::{AlertCell, Cleared, State};
 use crate::text::{Because, cut, one_line};
 use crate::time::{Span, Time};
-use crate::words::{AlertState, ClockState, IncidentState, Means, Priority, Reason, Role};
+use crate::words::{ClockState, IncidentState, Means, Priority, Reason};
 
 /// Characters of a sender's summary that a mail quotes.
 const QUOTE_BYTES_MAX: usize = 200;
@@ -26,7 +25,8 @@ pub(super) struct Told<'a> {
     pub(super) world: &'a World,
     pub(super) incident: &'a Incident,
     pub(super) mail: &'a Mail,
-    pub(super) symptoms: &'a [&'a AlertCell],
+    pub(super) yours: &'a Yours,
+    pub(super) left_over: &'a [String],
     pub(super) others: Vec<String>,
     pub(super) first: bool,
     pub(super) priority_before: Priority,
@@ -36,14 +36,17 @@ pub(super) struct Told<'a> {
 
 /// What one mail about an incident says.
 pub(super) fn of(told: &Told<'_>) -> Content {
-    let Told { state, world, incident, mail, .. } = told;
-    let members: Vec<&AlertCell> = state.alerts_in(incident.id).collect();
+    let Told { state, world, incident, mail, yours, .. } = told;
     let resolved = mail.reason == Reason::Resolved;
+    let tally = state.tally(incident.id);
     // Of what has cleared only the end of it all speaks.
-    let counts = |cell: &&&AlertCell| cell.alert.role == Role::Symptom && (resolved || cell.alert.is_active());
-    let symptoms = items(world, members.iter().filter(counts).copied());
-    let cause = incident.cause.and_then(|id| state.cell(id)).or_else(|| members.first().copied());
-    let yours = items(world, told.symptoms.iter().copied());
+    let (symptoms, items, cleared) = match resolved {
+        true => (tally.symptoms, tally.symptom_items, Cleared::Too),
+        false => (tally.active_symptoms, tally.active_symptom_items, Cleared::Not),
+    };
+    let named = state.symptom_items(incident.id, cleared).take(limits::SYMPTOMS_NAMED);
+    let symptom_items: Vec<String> = named.map(|cell| sight::item_name(world, &cell.alert.ci).to_owned()).collect();
+    let cause = super::cause_of(state, incident);
     let over = resolved || mail.reason == Reason::Closed;
     let held = mail.reason == Reason::Held;
     Content {
@@ -59,17 +62,18 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         title: incident.title.clone(),
         quote: cause.map(|cell| quote(state, cell)).unwrap_or_else(|| reported(incident)),
         hurts: hurts(incident),
-        cause: cause_sentence(incident, symptoms.len()),
-        symptoms: count(members.iter().filter(counts).count()),
-        symptom_items: symptoms.iter().take(limits::SYMPTOMS_NAMED).cloned().collect(),
-        symptom_more: count(symptoms.len().saturating_sub(limits::SYMPTOMS_NAMED)),
-        alerts: count(members.len()),
-        cleared: count(members.iter().filter(|cell| cell.alert.state == AlertState::Cleared).count()),
-        yours_since: told.symptoms.iter().map(|cell| cell.alert.started_at).min().unwrap_or_default(),
-        yours_because: told.symptoms.first().map(|cell| because_of(state, incident, cell)).unwrap_or_default(),
-        yours_incident: told.symptoms.iter().filter_map(|cell| cell.alert.own_incident).min().map(|id| id.to_string()).unwrap_or_default(),
-        yours_alerts: told.symptoms.iter().take(limits::YOURS_ALERTS_MAX).map(|cell| cell.alert.id).collect(),
-        yours,
+        cause: cause_sentence(incident, items),
+        symptoms,
+        symptom_more: items.saturating_sub(u32::try_from(symptom_items.len()).unwrap_or(u32::MAX)),
+        symptom_items,
+        alerts: tally.alerts,
+        cleared: tally.alerts - tally.active,
+        yours: yours.items.clone(),
+        yours_more: Some(yours.more).filter(|more| *more > 0),
+        yours_since: yours.since.unwrap_or_default(),
+        yours_because: yours.because.clone(),
+        yours_incident: yours.incident.map(|id| id.to_string()).unwrap_or_default(),
+        yours_alerts: yours.alerts.clone(),
         team: incident.team.clone(),
         check: note(world, told),
         before: before(state, incident),
@@ -79,7 +83,7 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         notify: mail.rule.clone(),
         by: if over { incident.resolved_by.clone() } else { incident.assignee.clone() },
         words: match (over, held) {
-            (true, _) => resolution(incident, members.len()),
+            (true, _) => resolution(incident, tally.alerts),
             (false, true) => incident.hold_reason.clone(),
             (false, false) => String::new(),
         },
@@ -88,7 +92,7 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         lines: Vec::new(),
         lines_since: Time::default(),
         first: told.first,
-        left_over: if resolved { left_over(state, world, incident) } else { Vec::new() },
+        left_over: if resolved { told.left_over.to_vec() } else { Vec::new() },
         acknowledged_at: incident.acknowledged_at.unwrap_or_default(),
         hold_until: incident.hold_until.filter(|_| held).unwrap_or_default(),
         clocks: clocks(told),
@@ -204,11 +208,6 @@ fn clocks(told: &Told<'_>) -> Vec<ClockLine> {
     lines
 }
 
-fn items<'a>(world: &World, cells: impl Iterator<Item = &'a AlertCell>) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    cells.map(|cell| sight::item_name(world, &cell.alert.ci).to_owned()).filter(|item| seen.insert(item.clone())).collect()
-}
-
 fn item(world: &World, incident: &Incident) -> Item {
     match incident.ci.known().and_then(|no| world.cmdb.ci(no)) {
         Some(ci) => Item {
@@ -249,12 +248,8 @@ fn hurts(incident: &Incident) -> Vec<Hurt> {
     incident.services.iter().map(hurt).collect()
 }
 
-fn because_of(state: &State, incident: &Incident, cell: &AlertCell) -> String {
-    state.incidents.members.get(&(incident.id, cell.alert.id)).map(|member| member.because.to_string()).unwrap_or_default()
-}
-
 /// Why that item is the cause, where there is something to say beside the item itself.
-fn cause_sentence(incident: &Incident, symptoms: usize) -> String {
+fn cause_sentence(incident: &Incident, symptoms: u32) -> String {
     match (&incident.because, symptoms) {
         (Because::BelowMinUp { .. }, _) => incident.because.to_string(),
         (_, 0) => String::new(),
@@ -264,9 +259,8 @@ fn cause_sentence(incident: &Incident, symptoms: usize) -> String {
 }
 
 fn note(world: &World, told: &Told<'_>) -> String {
-    let refs = told.symptoms.iter().map(|cell| &cell.alert.ci).chain(std::iter::once(&told.incident.ci));
-    let notes = refs.filter_map(CiRef::known).filter_map(|no| world.cmdb.ci(no)).map(|ci| ci.note.as_str());
-    notes.into_iter().find(|note| !note.is_empty()).unwrap_or("").to_owned()
+    let own = || told.incident.ci.known().and_then(|no| world.cmdb.ci(no)).map(|ci| ci.note.clone());
+    if told.yours.note.is_empty() { own().unwrap_or_default() } else { told.yours.note.clone() }
 }
 
 fn before(state: &State, incident: &Incident) -> Before {
@@ -281,20 +275,22 @@ fn before(state: &State, incident: &Incident) -> Before {
 }
 
 /// The words of who resolved it; what resolved itself did so by the quiet of all its alerts.
-fn resolution(incident: &Incident, alerts: usize) -> String {
+fn resolution(incident: &Incident, alerts: u32) -> String {
     if let Some(parent) = incident.parent {
         Because::Emptied { by: parent }.to_string()
     } else if incident.resolved_by.is_empty() {
-        Because::AllCleared { alerts: count(alerts), quiet: incident.times.resolve_after }.to_string()
+        Because::AllCleared { alerts, quiet: incident.times.resolve_after }.to_string()
     } else {
         incident.resolution.clone()
     }
 }
 
-/// What still fires on the incident's items, elsewhere.
-fn left_over(state: &State, world: &World, incident: &Incident) -> Vec<String> {
-    let items: BTreeSet<_> = state.alerts_in(incident.id).filter_map(|cell| cell.alert.ci.known()).collect();
-    let firing = items.iter().flat_map(|ci| state.alerts_on(&incident.realm, *ci)).filter(|alert| alert.incident != Some(incident.id));
+/// What still fires on the incident's items, elsewhere: of very many, on those of its first alerts.
+pub(super) fn left_over(state: &State, world: &World, incident: &Incident) -> Vec<String> {
+    let first = state.alerts_in(incident.id).take(limits::LEFT_OVER_LOOKS_MAX);
+    let items: BTreeSet<_> = first.filter_map(|cell| cell.alert.ci.known()).collect();
+    let there = items.iter().flat_map(|ci| state.alerts_on(&incident.realm, *ci)).take(limits::LEFT_OVER_LOOKS_MAX);
+    let firing = there.filter(|alert| alert.incident != Some(incident.id));
     firing
         .take(limits::SYMPTOMS_NAMED)
         .map(|alert| {
@@ -302,8 +298,4 @@ fn left_over(state: &State, world: &World, incident: &Incident) -> Vec<String> {
             format!("{} still fires ({}): {place}", sight::item_name(world, &alert.ci), alert.name)
         })
         .collect()
-}
-
-fn count(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -1,5 +1,6 @@
 //! Who is told what: notify rules against an incident, one mail per person and event, and what each mail says, frozen.
 
+pub mod affected;
 mod content;
 mod problem;
 mod recipients;
@@ -13,15 +14,16 @@ use crate::cmdb::Team;
 use crate::decide::clock::Due;
 use crate::event::World;
 use crate::expr::View;
-use crate::ids::IncidentId;
+use crate::ids::{AlertId, IncidentId};
 use crate::limits;
+use crate::model::cursor::{Gathered, Telling};
 use crate::model::incident::{Incident, Told};
-use crate::model::message::Content;
+use crate::model::message::{Content, Yours};
 use crate::policy::notify::{Digest, Notify};
 use crate::sight::{self, IncidentTexts};
 use crate::state::{AlertCell, State};
 use crate::time::Time;
-use crate::words::{AlertState, Priority, Reason, Role};
+use crate::words::{Priority, Reason};
 
 /// The name that stands where no notify rule but the configuration sent a mail.
 pub const LAST_RESORT: &str = "[mail] to";
@@ -76,8 +78,17 @@ pub enum Moment {
 
 /// Who hears that an incident is there: `reason` is opened, or reopened or released, which those who were told before hear too.
 ///
-/// A rule's `opened` is due when its condition first holds, so this is asked whenever an open incident was touched after its first mail.
-pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Reason, moment: Moment, now: Time) -> Vec<Planned> {
+/// A rule's `opened` is due when its condition first holds, so this is asked whenever an open incident was touched after its first mail. `symptoms` are those
+/// that are asked about at once: who hears of them hears it with the others.
+pub fn of_incident(
+    state: &State,
+    world: &World,
+    incident: &Incident,
+    told: (Reason, Moment),
+    symptoms: &[AlertId],
+    now: Time,
+) -> Vec<Planned> {
+    let (reason, moment) = told;
     let texts = IncidentTexts::of(incident);
     let again = matches!(reason, Reason::Reopened | Reason::Released);
     let mut round = Round::new(state, world, incident, now);
@@ -89,29 +100,27 @@ pub fn of_incident(state: &State, world: &World, incident: &Incident, reason: Re
         }
         for to in recipients::of(world, incident, &view, rule) {
             if again || !is_told(incident, &to.address, rule) {
-                round.tell(to, rule, reason, None);
+                round.tell(to, rule, reason);
             }
         }
     }
     if !round.any() && !again && incident.told.is_empty() && incident.priority <= Priority::P2 {
         round.last_resort(reason, moment);
     }
-    let affected: Vec<&Notify> = world.policy.notify.iter().filter(|rule| rule.digest.is_none() && rule.sends(Reason::Affected)).collect();
-    let is_symptom = |cell: &&AlertCell| cell.alert.role == Role::Symptom && cell.alert.state == AlertState::Firing;
-    let anyone = !affected.is_empty() && state.tally(incident.id).active_symptoms > 0;
-    for symptom in anyone.then(|| state.alerts_in(incident.id).filter(is_symptom)).into_iter().flatten() {
-        let view = sight::of_incident(state, world, incident, &texts, Some(symptom), now);
-        for rule in &affected {
-            if !rule.condition.holds(&view).is_yes() {
-                continue;
-            }
-            for to in recipients::of(world, incident, &view, rule) {
-                if !knows_symptom(state, incident, symptom, &to.address) {
-                    round.tell(to, rule, Reason::Affected, Some(symptom));
-                }
-            }
-        }
+    let mut gathered = Vec::new();
+    if !symptoms.is_empty() {
+        let asking = affected::Asking::about(state, world, incident, now);
+        symptoms.iter().filter_map(|id| state.cell(*id)).for_each(|symptom| asking.ask(symptom, &mut gathered));
     }
+    gathered.into_iter().for_each(|one| round.tell_gathered(one));
+    round.planned()
+}
+
+/// Who hears that their CIs are symptoms of an incident, after all were asked about; who heard of it meanwhile knows.
+pub fn of_affected(state: &State, world: &World, incident: &Incident, telling: Telling, now: Time) -> Vec<Planned> {
+    let mut round = Round::new(state, world, incident, now);
+    let knows = |address: &str| heard_at(incident, address).is_some_and(|at| at >= telling.began);
+    telling.gathered.into_iter().filter(|one| !knows(&one.address)).for_each(|one| round.tell_gathered(one));
     round.planned()
 }
 
@@ -153,7 +162,7 @@ pub fn of_command(state: &State, world: &World, incident: &Incident, reason: Rea
     for rule in &world.policy.notify {
         if rule.digest.is_none() && rule.sends(reason) && rule.condition.holds(&view).is_yes() {
             for to in recipients::of(world, incident, &view, rule) {
-                round.tell(to, rule, reason, None);
+                round.tell(to, rule, reason);
             }
         }
     }
@@ -227,13 +236,6 @@ fn is_told(incident: &Incident, address: &str, rule: &Notify) -> bool {
     incident.told.iter().any(|told| told.address == address && (rule.digest.is_some() || told.reason != Reason::Digest))
 }
 
-/// Whether somebody knows that this is a symptom here: told of the incident since it last came back, and not since then of the one they had before.
-fn knows_symptom(state: &State, incident: &Incident, symptom: &AlertCell, address: &str) -> bool {
-    let Some(heard) = heard_at(incident, address).filter(|heard| Some(*heard) >= incident.reopened_at) else { return false };
-    let own = symptom.alert.own_incident.filter(|own| *own != incident.id).and_then(|own| state.incidents.get(&own));
-    own.and_then(|own| heard_at(own, address)).is_none_or(|own| own <= heard)
-}
-
 fn heard_at(incident: &Incident, address: &str) -> Option<Time> {
     let told = incident.told.iter().find(|told| told.address == address && told.reason != Reason::Digest);
     told.map(Told::heard_at)
@@ -242,15 +244,15 @@ fn heard_at(incident: &Incident, address: &str) -> Option<Time> {
 /// A mail on its way to being written.
 struct Draft<'a> {
     mail: Mail,
-    /// The alerts of the recipient's that are symptoms, in `affected`.
-    symptoms: Vec<&'a AlertCell>,
+    /// What is the recipient's among the symptoms, in `affected`.
+    yours: Yours,
     /// The promises whose time is used up, where it is about those.
     due: Vec<&'a Due>,
 }
 
 impl Draft<'_> {
     fn of(mail: Mail) -> Self {
-        Draft { mail, symptoms: Vec::new(), due: Vec::new() }
+        Draft { mail, yours: Yours::default(), due: Vec::new() }
     }
 }
 
@@ -286,7 +288,7 @@ impl<'a> Round<'a> {
         !self.mails.is_empty() || !self.folds.is_empty()
     }
 
-    fn tell(&mut self, to: recipients::To, rule: &Notify, reason: Reason, symptom: Option<&'a AlertCell>) {
+    fn tell(&mut self, to: recipients::To, rule: &Notify, reason: Reason) {
         if let Some(digest) = &rule.digest {
             let zone = self.world.cmdb.team(&to.team).map_or("UTC", Team::zone_name);
             let fold =
@@ -294,10 +296,7 @@ impl<'a> Round<'a> {
             self.folds.entry(to.address).or_insert(fold);
             return;
         }
-        if let Some(draft) = self.mails.get_mut(&to.address) {
-            if draft.mail.reason == Reason::Affected {
-                draft.symptoms.extend(symptom);
-            }
+        if self.mails.contains_key(&to.address) {
             return;
         }
         let mail = Mail {
@@ -310,13 +309,26 @@ impl<'a> Round<'a> {
             subject: content::own_subject(self.state, self.world, self.incident, reason),
         };
         self.order.push(to.address.clone());
-        self.mails.insert(to.address, Draft { symptoms: symptom.into_iter().collect(), ..Draft::of(mail) });
+        self.mails.insert(to.address, Draft::of(mail));
+    }
+
+    /// Somebody's own CIs are symptoms; who hears of the incident itself is not told that beside it.
+    fn tell_gathered(&mut self, gathered: Gathered) {
+        let Gathered { address, team, rule, template, yours, .. } = gathered;
+        if self.mails.contains_key(&address) {
+            return;
+        }
+        let reason = Reason::Affected;
+        let subject = content::own_subject(self.state, self.world, self.incident, reason);
+        let mail = Mail { address: address.clone(), reason, rule, template, team, content: Content::default(), subject };
+        self.order.push(address.clone());
+        self.mails.insert(address, Draft { yours, ..Draft::of(mail) });
     }
 
     /// A promise goes into the one mail that a person gets of this moment.
     fn tell_clock(&mut self, to: recipients::To, rule: &Notify, due: &'a Due) {
         let address = to.address.clone();
-        self.tell(to, rule, due.reason(), None);
+        self.tell(to, rule, due.reason());
         let draft = self.mails.get_mut(&address);
         if let Some(draft) = draft.filter(|draft| !draft.due.contains(&due)) {
             draft.due.push(due);
@@ -361,8 +373,10 @@ impl<'a> Round<'a> {
         let known: Vec<String> = self.order.clone();
         let mut out: Vec<Planned> = Vec::new();
         let mut new = 0;
+        let ends = self.mails.values().any(|draft| draft.mail.reason == Reason::Resolved);
+        let left_over = if ends { content::left_over(self.state, self.world, self.incident) } else { Vec::new() };
         for address in &known {
-            let Some(Draft { mut mail, symptoms, due }) = self.mails.remove(address) else { continue };
+            let Some(Draft { mut mail, yours, due }) = self.mails.remove(address) else { continue };
             let told_before = self.incident.told.iter().any(|told| &told.address == address && told.reason != Reason::Digest);
             if !told_before {
                 new += 1;
@@ -377,7 +391,8 @@ impl<'a> Round<'a> {
                 world: self.world,
                 incident: self.incident,
                 mail: &mail,
-                symptoms: &symptoms,
+                yours: &yours,
+                left_over: &left_over,
                 others,
                 first: !told_before,
                 priority_before: self.priority_before,

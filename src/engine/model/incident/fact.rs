@@ -362,6 +362,40 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Whether it changes what a rating or a condition looks at, beside the counts of its alerts, its age and its clocks.
+    pub fn changes_view(&self) -> bool {
+        match self {
+            Fact::Opened { .. }
+            | Fact::Emptied { .. }
+            | Fact::GivenBack { .. }
+            | Fact::CauseNamed { .. }
+            | Fact::Rated { .. }
+            | Fact::Moved { .. }
+            | Fact::Assigned { .. }
+            | Fact::Held { .. }
+            | Fact::Resolved { .. }
+            | Fact::Reopened { .. }
+            | Fact::Muted { .. }
+            | Fact::Hurts { .. }
+            | Fact::Linked { .. } => true,
+            Fact::Attached { .. }
+            | Fact::Detached { .. }
+            | Fact::Noted { .. }
+            | Fact::Closed { .. }
+            | Fact::SettleArmed { .. }
+            | Fact::NotifyArmed { .. }
+            | Fact::Told { .. }
+            | Fact::ReleaseArmed { .. }
+            | Fact::ClockAttached { .. }
+            | Fact::ClockReached { .. }
+            | Fact::ClockArmed { .. }
+            | Fact::Backdated { .. }
+            | Fact::ClockMissed { .. }
+            | Fact::SourceSaid { .. }
+            | Fact::NobodyTold { .. } => false,
+        }
+    }
+
     /// The incident it is about.
     pub fn id(&self) -> IncidentId {
         match self {
