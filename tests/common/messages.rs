@@ -182,7 +182,7 @@ fn opened() -> Content {
             Hurt { id: "shop".into(), tier: "gold".into(), health: "down".into() },
             Hurt { id: "mail".into(), tier: "silver".into(), health: "at_risk".into() },
         ],
-        cause: "sw-1: nothing it depends on fires, and all 23 items below hang off it.".into(),
+        cause: "sw-1: nothing it depends on fires, and all 23 CIs below hang off it.".into(),
         symptoms: 40,
         symptom_items: ["db-1", "db-2", "web-1", "web-2", "web-3"].map(String::from).to_vec(),
         symptom_more: 18,

@@ -88,7 +88,7 @@ fn one_fault_of_each_kind_in_different_files_is_seen_in_one_round() {
         "file=cmdb/items.yaml,line=2,col=44::unknown key `led` in a team",
         "file=cmdb/items.yaml,line=3,col=27::unknown team `nett`",
         "file=cmdb/late.yaml,line=2,",
-        "file=cmdb/more.csv,line=1,col=4::unknown column `colour` in an item",
+        "file=cmdb/more.csv,line=1,col=4::unknown column `colour` in a CI",
         "file=templates/own.text.hbs,line=1,",
     ] {
         assert!(ran.out().contains(expected), "{expected}\n\n{}", ran.out());

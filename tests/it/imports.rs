@@ -33,8 +33,8 @@ fn a_source_brings_items_that_outlast_kills_and_reloads_of_the_files() {
     let folder = Folder::new();
     let daemon = folder.start();
     let (status, first) = import(&folder, "source=netbox", HOSTS);
-    assert_eq!((status, &first["changed"], &first["summary"]), (200, &json!(true), &json!("2 items added")), "{first}");
-    assert_eq!(first["items"][0], json!({"kind": "item", "what": "added", "id": "web-1", "details": ""}));
+    assert_eq!((status, &first["changed"], &first["summary"]), (200, &json!(true), &json!("2 CIs added")), "{first}");
+    assert_eq!(first["items"][0], json!({"kind": "CI", "what": "added", "id": "web-1", "details": ""}));
     let shown = json(&folder, "/api/v1/cis/10.1.0.1");
     assert_eq!((&shown["id"], &shown["source"]), (&json!("web-1"), &json!("netbox")), "{shown}");
     drop(daemon);
@@ -48,7 +48,7 @@ fn a_source_brings_items_that_outlast_kills_and_reloads_of_the_files() {
     assert_eq!(json(&folder, "/api/v1/cis/sw-1/impact")["services"][0]["id"], json!("shop"), "relations go across sources");
 
     let (_, second) = import(&folder, "source=netbox", &HOSTS.replace("  - {id: web-2, class: host}\n", "  - {id: web-3, class: host}\n"));
-    assert_eq!(second["summary"], json!("1 item added, 1 retired"));
+    assert_eq!(second["summary"], json!("1 CI added, 1 retired"));
     let sources = json(&folder, "/api/v1/cmdb/sources");
     assert_eq!(sources["items"], json!([{"source": "files", "items": 3}, {"source": "netbox", "items": 2}]));
 }
@@ -61,7 +61,7 @@ fn nothing_is_written_by_a_dry_run_or_where_nothing_changes() {
     let before = (json(&folder, "/api/v1/cmdb/sources"), metric(&folder, "watchkeeper_block_bytes_total"));
     let (status, dry) = import(&folder, "source=netbox&dry_run=true", "items: [{id: web-1, class: host, owner: net}]");
     assert_eq!((status, &dry["changed"], &dry["dry_run"]), (200, &json!(false), &json!(true)));
-    assert_eq!(dry["summary"], json!("1 item changed, 1 retired"));
+    assert_eq!(dry["summary"], json!("1 CI changed, 1 retired"));
     assert!(dry["items"][0]["details"].as_str().unwrap().contains("aliases: 10.1.0.1 → nothing"), "{dry}");
     let (status, same) = import(&folder, "source=netbox", &format!("# in other words\n{HOSTS}"));
     assert_eq!((status, &same["changed"], &same["summary"]), (200, &json!(false), &json!("nothing changes")));
@@ -79,7 +79,7 @@ fn what_contradicts_another_source_is_refused_with_both_places() {
     let findings = refused["findings"].as_array().unwrap();
     let at = |finding: &Value| format!("{}:{}:{}", finding["path"].as_str().unwrap(), finding["line"], finding["column"]);
     assert_eq!(findings.iter().map(at).collect::<Vec<_>>(), ["netbox:items.csv:2:21", "netbox:items.csv:3:13"], "{refused:#}");
-    assert!(findings[0]["message"].as_str().unwrap().contains("belongs to two items"), "{refused}");
+    assert!(findings[0]["message"].as_str().unwrap().contains("belongs to two CIs"), "{refused}");
     assert!(findings[0]["help"].as_str().unwrap().contains("it stands first at cmdb/items.yaml:3:10"), "{refused}");
     assert_eq!(findings[1]["label"], json!("did you mean `net`?"));
     assert!(refused["detail"].as_str().unwrap().contains("2 errors; nothing was changed"), "{refused}");
@@ -116,9 +116,9 @@ fn a_loss_is_taken_only_when_it_is_confirmed() {
     import(&folder, "source=small", "items: [{id: one}]");
     let (status, dry) = import(&folder, "source=netbox&format=csv&dry_run=true", &rows(0..40));
     assert_eq!(status, 200);
-    assert!(dry["unconfirmed"].as_str().unwrap().contains("would retire 20 of the 60 items of source `netbox`"), "{dry}");
+    assert!(dry["unconfirmed"].as_str().unwrap().contains("would retire 20 of the 60 CIs of source `netbox`"), "{dry}");
     let (status, refused) = import(&folder, "source=netbox&format=csv", &rows(0..40));
-    assert_eq!((status, &refused["confirm"], &refused["summary"]), (409, &json!("confirm=true"), &json!("20 items retired")), "{refused}");
+    assert_eq!((status, &refused["confirm"], &refused["summary"]), (409, &json!("confirm=true"), &json!("20 CIs retired")), "{refused}");
     assert_eq!(refused["items"].as_array().unwrap().len(), 20);
     let (status, refused) = import(&folder, "source=small", "");
     assert_eq!(status, 409, "few as they are, all of a source is a loss: {refused}");
@@ -135,7 +135,7 @@ fn the_command_line_imports_compares_and_lists_sources() {
     folder.write("export.csv", "id,class,owner\nweb-1,host,net\n");
     let file = folder.path("export.csv").display().to_string();
     let compared = folder.cli(&["cmdb", "diff", &file, "--source", "netbox"]).well();
-    assert!(compared.contains("added") && compared.contains("web-1") && compared.contains("1 item added"), "{compared}");
+    assert!(compared.contains("added") && compared.contains("web-1") && compared.contains("1 CI added"), "{compared}");
     assert_eq!(items_of(&folder).len(), 2);
     folder.cli(&["cmdb", "import", &file, "--source", "netbox", "--dry-run"]).well();
     assert_eq!(items_of(&folder).len(), 2);

@@ -191,7 +191,7 @@ fn items_that_vanish_in_numbers_are_retired_only_when_that_is_confirmed() {
     assert_eq!(refused.code(), 1, "{}", refused.out());
     assert!(refused.err().contains("would retire 59") && refused.err().contains("--confirm"), "{}", refused.err());
     let diff = folder.cli(&["cmdb", "diff"]).well();
-    assert!(diff.contains("retired") && diff.contains("59 items retired"), "{diff}");
+    assert!(diff.contains("retired") && diff.contains("59 CIs retired"), "{diff}");
     assert_eq!(folder.cli(&["cmdb", "find", "host-"]).rows(), 60);
     folder.cli(&["cmdb", "import", "--confirm"]).well();
     assert_eq!(folder.cli(&["cmdb", "find", "host-"]).rows(), 1);

@@ -172,7 +172,7 @@ fn files((config, file): &Read, found: &mut Vec<Found>) {
     let cmdb = &world.cmdb;
     let silent: Vec<&str> = cmdb.inventory().teams.values().filter(|team| team.mail.is_empty()).map(|team| team.id.as_str()).collect();
     if cmdb.inventory().items.is_empty() {
-        notes.note(State::Doubtful, "the CMDB has no items: nothing has an owner", "write some into the folder of [files] cmdb");
+        notes.note(State::Doubtful, "the CMDB has no CIs: nothing has an owner", "write some into the folder of [files] cmdb");
     }
     if !silent.is_empty() {
         notes.note(

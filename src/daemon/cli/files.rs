@@ -145,7 +145,7 @@ pub(super) fn cmdb(client: &Client, output: Output, verb: Cmdb) -> Result<(), Fa
             print(&match output {
                 Output::Json => json_text(&list),
                 Output::Table => {
-                    table(&columns, items(&list).iter().map(row).collect(), "no item has that in its id, aliases or note") + more(&list)
+                    table(&columns, items(&list).iter().map(row).collect(), "no CI has that in its id, aliases or note") + more(&list)
                 }
             });
             Ok(())

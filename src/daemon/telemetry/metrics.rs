@@ -53,7 +53,7 @@ pub struct Metrics {
     pub mails: IntCounterVec,
     /// Correlate rules that matched.
     pub rule_matches: IntCounterVec,
-    /// Values that match no item and have active alerts.
+    /// Values that match no CI and have active alerts.
     pub unmatched_values: IntGauge,
     /// Items of the CMDB.
     pub cmdb_items: IntGauge,
@@ -128,8 +128,8 @@ impl Metrics {
             outbox_oldest: gauge("watchkeeper_outbox_oldest_timestamp_seconds", "When the oldest unfinished message was planned."),
             mails: counters("watchkeeper_mails_total", "Mails by outcome.", &["outcome"]),
             rule_matches: counters("watchkeeper_rule_matches_total", "Alerts that a correlate rule matched.", &["rule"]),
-            unmatched_values: gauge("watchkeeper_unmatched_values", "Values that match no item and have active alerts."),
-            cmdb_items: gauge("watchkeeper_cmdb_items", "Items of the CMDB."),
+            unmatched_values: gauge("watchkeeper_unmatched_values", "Values that match no CI and have active alerts."),
+            cmdb_items: gauge("watchkeeper_cmdb_items", "CIs of the CMDB."),
             cmdb_version: gauge("watchkeeper_cmdb_version", "The CMDB's version."),
             policy_info: gauges("watchkeeper_policy_info", "1, with the policy's content hash as label.", &["policy"]),
             policy_loaded: gauge("watchkeeper_policy_loaded_timestamp_seconds", "When the policy in force was loaded."),

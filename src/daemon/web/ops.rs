@@ -17,7 +17,7 @@ use crate::world::Confirmed;
 const VERBOSE: [Parameter; 1] = [Parameter::text("verbose", "Lists the parts; needs a token that may read.")];
 
 /// Parameters of a reload.
-const CONFIRM: [Parameter; 1] = [Parameter::flag("confirm", "Allows the removal of many items, or of everything.")];
+const CONFIRM: [Parameter; 1] = [Parameter::flag("confirm", "Allows the removal of many CIs, or of everything.")];
 
 /// The endpoints of this file.
 pub(super) fn endpoints() -> Vec<Endpoint> {

@@ -73,7 +73,7 @@ pub struct DiffRow {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this would retire {retired} of the {of} {what}, more than {}%; confirm it if that is meant", limits::RETIRE_PERCENT_MAX)]
 pub struct TooManyRetired {
-    /// Records of what: ``items of source `files` ``, `teams`, `people` or `contracts`.
+    /// Records of what: ``CIs of source `files` ``, `teams`, `people` or `contracts`.
     pub what: String,
     /// How many would go.
     pub retired: usize,
@@ -101,7 +101,7 @@ impl Diff {
         self.kinds().iter().all(|(_, changes)| changes.is_empty())
     }
 
-    /// One sentence: `2 items added, 1 changed; 1 team retired`, or `nothing changes`.
+    /// One sentence: `2 CIs added, 1 changed; 1 team retired`, or `nothing changes`.
     pub fn summary(&self) -> String {
         let kinds = self.kinds();
         let parts: Vec<String> =
@@ -109,7 +109,7 @@ impl Diff {
         if parts.is_empty() { "nothing changes".to_owned() } else { parts.join("; ") }
     }
 
-    /// Every change as a line of a table: items first; added, changed, retired.
+    /// Every change as a line of a table: CIs first; added, changed, retired.
     pub fn rows(&self) -> Vec<DiffRow> {
         let row = |kind, what, id: &String, details| DiffRow { kind, what, id: id.clone(), details };
         let mut rows = Vec::new();
@@ -121,7 +121,7 @@ impl Diff {
         rows
     }
 
-    /// Refuses a difference that retires more than [`limits::RETIRE_PERCENT_MAX`] percent of a source's items and more than
+    /// Refuses a difference that retires more than [`limits::RETIRE_PERCENT_MAX`] percent of a source's CIs and more than
     /// [`limits::RETIRE_ITEMS_FREE`], or as large a share of all teams, people or contracts and more than [`limits::RETIRE_OTHERS_FREE`]. Whoever confirms does not ask.
     pub fn guard(&self, old: &Inventory) -> Result<(), TooManyRetired> {
         let mut sources: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
@@ -136,7 +136,7 @@ impl Diff {
         if let Some((source, (retired, of))) =
             sources.into_iter().find(|(_, (retired, of))| is_too_much(*retired, *of, limits::RETIRE_ITEMS_FREE))
         {
-            return Err(TooManyRetired { what: format!("items of source `{source}`"), retired, of });
+            return Err(TooManyRetired { what: format!("CIs of source `{source}`"), retired, of });
         }
         let others = [
             ("teams", &self.teams, old.teams.len()),
@@ -150,7 +150,7 @@ impl Diff {
     }
 
     fn kinds(&self) -> [(&'static str, &Changes); 4] {
-        [("item", &self.items), ("team", &self.teams), ("person", &self.people), ("contract", &self.contracts)]
+        [("CI", &self.items), ("team", &self.teams), ("person", &self.people), ("contract", &self.contracts)]
     }
 }
 

@@ -110,7 +110,7 @@ fn impact(world: &World, ci: &CiRef, hits: &[walk::ServiceImpact]) -> (Level, St
     });
     of_services.min_by_key(|(level, _)| *level).unwrap_or_else(|| match item {
         Some(item) => (item.criticality, format!("criticality of {}", item.id)),
-        None => (Level::Medium, "the item is not in the CMDB".to_owned()),
+        None => (Level::Medium, "the CI is not in the CMDB".to_owned()),
     })
 }
 

@@ -227,7 +227,7 @@ impl Checker<'_> {
             "lookup" => {
                 let fault = Fault::at(name_span.clone(), "the function `lookup` is not yet supported", "not yet");
                 self.wrong(
-                    fault.help("tables come with `enrich`; until then give CMDB items `labels`, which conditions see as `ci.labels`"),
+                    fault.help("tables come with `enrich`; until then give CIs `labels` in the CMDB, which conditions see as `ci.labels`"),
                 )
             }
             "open" => {

@@ -47,7 +47,7 @@ impl Checker<'_> {
             Kind::Double(value) => (ir(Op::Double(*value)), Type::Double),
             Kind::Text(value) => (ir(Op::Text(value.clone())), Type::Text),
             Kind::Null => {
-                let help = "missing labels and unknown items are empty texts: compare with \"\", or write `has(alert.labels.x)`";
+                let help = "missing labels and unknown CIs are empty texts: compare with \"\", or write `has(alert.labels.x)`";
                 self.wrong(Fault::at(node.span.clone(), "nothing is ever null in a condition", "").help(help))
             }
             Kind::Map(_) => {

@@ -41,7 +41,7 @@ pub struct Correlate {
     pub close_after: Span,
     /// Clears an alert whose sender never does, this long after it was last heard. Default: never.
     pub expire_after: Option<Span>,
-    /// The incident's title. `None`: the alert's name and item.
+    /// The incident's title. `None`: the alert's name and CI.
     pub title: Option<super::TextTemplate>,
     /// Where to read what to do.
     pub runbook: Option<super::TextTemplate>,
@@ -231,7 +231,7 @@ pub(super) static RULE: Shape = Shape {
             Takes::Duration,
             "clears an alert whose sender never does, so long after it was last heard. Default: never.",
         ),
-        Key::may("title", Takes::Text, "the incident's title, with {{path}}. Default: the alert's name and item."),
+        Key::may("title", Takes::Text, "the incident's title, with {{path}}. Default: the alert's name and CI."),
         Key::may("runbook", Takes::Text, "where to read what to do, with {{path}}."),
         Key::may("action", Takes::Word(Action::WORDS), "open incidents, or only record. Default open."),
     ],

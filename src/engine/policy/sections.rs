@@ -151,8 +151,8 @@ sections! {
 /// Sections that a later version will know.
 const LATER: &[(&str, &str)] = &[
     ("rotas", "`oncall` tells the owner: name people in `notify` with `person:ID`, or teams with `team:ID`"),
-    ("enrich", "give CMDB items `labels`, which conditions see as `ci.labels`"),
-    ("inhibit", "relate items in the CMDB, so that a cause explains its symptoms, or mute with `silences`"),
+    ("enrich", "give CIs `labels` in the CMDB, which conditions see as `ci.labels`"),
+    ("inhibit", "relate CIs in the CMDB, so that a cause explains its symptoms, or mute with `silences`"),
     ("maintenance", "mute planned work with `silences` and `every`"),
     ("storms", "join what belongs together with `group_by` in `correlate`"),
     ("majors", "tell stakeholders of a P1 with `notify`"),

@@ -132,7 +132,7 @@ pub(super) static RULE: Shape = Shape {
             Takes::Word(&["sla", "uc"]),
             "between whom: sla with those who use the service, uc by a vendor whose contract is in the CMDB. Default sla.",
         ),
-        Key::may("contract", Takes::Text, "of the kind uc: the id of the contract. It must cover the item at fault."),
+        Key::may("contract", Takes::Text, "of the kind uc: the id of the contract. It must cover the CI at fault."),
         Key::may("calendar", Takes::Text, "the calendar of its working time (bm, bh, bd). Default always."),
         Key::must("targets", Takes::Map(&BY_PRIORITY), "what is promised, by priority."),
         Key::may(

@@ -136,15 +136,15 @@ fn csv_cells_hold_lists_quotes_and_ids_with_colons() {
 #[test]
 fn every_fault_is_reported_with_its_place() {
     let cases: &[(&str, &[&str])] = &[
-        ("items: [{id: a}, {id: b, alias: [c]}]", &["f.yaml:1:26 unknown key `alias` in an item [did you mean `aliases`?]"]),
+        ("items: [{id: a}, {id: b, alias: [c]}]", &["f.yaml:1:26 unknown key `alias` in a CI [did you mean `aliases`?]"]),
         ("itmes: []", &["f.yaml:1:1 unknown key `itmes` in a CMDB file [did you mean `items`?]"]),
-        ("items: [{class: host}]", &["f.yaml:1:9 an item needs `id`"]),
-        ("items: [{id: a}, {id: A}]", &["f.yaml:1:23 the name `A` belongs to two items, `a` and `A` [here again]"]),
+        ("items: [{class: host}]", &["f.yaml:1:9 a CI needs `id`"]),
+        ("items: [{id: a}, {id: A}]", &["f.yaml:1:23 the name `A` belongs to two CIs, `a` and `A` [here again]"]),
         (
             "items:\n- {id: a, aliases: [x, X, A]}\n- {id: b, aliases: [x]}\n- {id: c, aliases: [B]}",
             &[
-                "f.yaml:3:21 the name `x` belongs to two items, `a` and `b` [here again]",
-                "f.yaml:4:21 the name `B` belongs to two items, `b` and `c` [here again]",
+                "f.yaml:3:21 the name `x` belongs to two CIs, `a` and `b` [here again]",
+                "f.yaml:4:21 the name `B` belongs to two CIs, `b` and `c` [here again]",
             ],
         ),
         (
@@ -195,7 +195,7 @@ fn every_fault_is_reported_with_its_place() {
                 "f.yaml:1:38 the name `c` holds a line end, a control character or blanks that nobody sees",
             ],
         ),
-        ("items: [a]", &["f.yaml:1:9 expected an item: a mapping with `key: value`, found `a`"]),
+        ("items: [a]", &["f.yaml:1:9 expected a CI: a mapping with `key: value`, found `a`"]),
     ];
     for (text, expected) in cases {
         assert_eq!(&findings(&[file("f.yaml", text)]), expected, "{text}");
@@ -231,13 +231,13 @@ fn an_address_is_one_plain_address() {
 #[test]
 fn faults_in_csv_stand_at_their_cells() {
     let cases: &[(&str, &str, &[&str])] = &[
-        ("items.csv", "id,clas\na,host", &["items.csv:1:4 unknown column `clas` in an item [did you mean `class`?]"]),
-        ("items.csv", "class\nhost\nhost", &["items.csv:1:1 an item needs `id`, and no column is named so"]),
+        ("items.csv", "id,clas\na,host", &["items.csv:1:4 unknown column `clas` in a CI [did you mean `class`?]"]),
+        ("items.csv", "class\nhost\nhost", &["items.csv:1:1 a CI needs `id`, and no column is named so"]),
         ("items.csv", "id,id\na,b", &["items.csv:1:4 the column `id` is there twice"]),
         ("items.csv", "id,class\na,host,x", &["items.csv:2:1 this row has 3 cells, and the header 2"]),
         ("items.csv", "id,class\na,\"host", &["items.csv:2:3 the quote that begins here is never closed"]),
         ("items.csv", "id,class\na,\"ho\"st", &["items.csv:2:7 something stands between the closing quote and the next comma"]),
-        ("items.csv", "id,class\n,host", &["items.csv:2:1 an item needs `id`"]),
+        ("items.csv", "id,class\n,host", &["items.csv:2:1 a CI needs `id`"]),
         (
             "items.csv",
             "id,relations,labels\nsw-1,,\ndb-1,\"member_of:db; depends_on:sw-2\",\n",
@@ -258,7 +258,7 @@ fn faults_in_csv_stand_at_their_cells() {
 fn a_name_in_two_files_names_both_places() {
     let files = [file("a.yaml", "items:\n  - {id: sw-1}\n"), file("b.csv", "id,aliases\nsw-2,x;SW-1\n")];
     let found = files::read(&files, &Inventory::default()).unwrap_err();
-    assert_eq!(shown(&found, &files), ["b.csv:2:8 the name `SW-1` belongs to two items, `sw-1` and `sw-2` [here again]"]);
+    assert_eq!(shown(&found, &files), ["b.csv:2:8 the name `SW-1` belongs to two CIs, `sw-1` and `sw-2` [here again]"]);
     let help = found[0].help.as_deref().unwrap();
     assert_eq!(help, "it stands first at a.yaml:2:10; ids and aliases ignore case, so rename one or leave it out");
 }
@@ -328,8 +328,8 @@ fn what_two_sources_claim_is_a_fault_that_names_both_places() {
         shown(&found, &sources),
         [
             "netbox:items.yaml:1:15 a second person has the id `Anna` [here again]",
-            "netbox:items.yaml:3:10 the name `A` belongs to two items, `a` and `A` [here again]",
-            "netbox:items.yaml:4:26 the name `10.0.0.1` belongs to two items, `b` and `c` [here again]",
+            "netbox:items.yaml:3:10 the name `A` belongs to two CIs, `a` and `A` [here again]",
+            "netbox:items.yaml:4:26 the name `10.0.0.1` belongs to two CIs, `b` and `c` [here again]",
             "netbox:items.yaml:5:38 unknown item `gone`",
         ]
     );
@@ -356,15 +356,15 @@ fn a_difference_names_the_fields_that_changed() {
     assert_eq!(
         rows,
         [
-            "item store added",
-            "item sw-1 changed owner: network → nothing, criticality: high → low, labels: site=ber → site=mun",
-            "item shop retired",
+            "CI store added",
+            "CI sw-1 changed owner: network → nothing, criticality: high → low, labels: site=ber → site=mun",
+            "CI shop retired",
             "team dba changed mail: nothing → dba@example.org",
             "person bert added",
             "person anna changed mail: anna@example.org → anna@example.net",
         ]
     );
-    assert_eq!(diff.summary(), "1 item added, 1 changed, 1 retired; 1 team changed; 1 person added, 1 changed");
+    assert_eq!(diff.summary(), "1 CI added, 1 changed, 1 retired; 1 team changed; 1 person added, 1 changed");
     assert_eq!((diff.written, diff.removed), (vec![CiNo(3), CiNo(4)], vec![CiNo(2)]));
 }
 
@@ -382,7 +382,7 @@ fn an_import_that_retires_much_needs_a_confirmation() {
     }
     let old = load(&[file("a.csv", &of(0..100))], &Inventory::default());
     let refusal = diff(&old, &load(&[], &old)).guard(&old).unwrap_err();
-    assert_eq!(refusal.to_string(), "this would retire 100 of the 100 items of source `files`, more than 20%; confirm it if that is meant");
+    assert_eq!(refusal.to_string(), "this would retire 100 of the 100 CIs of source `files`, more than 20%; confirm it if that is meant");
     // Who hears of anything may not vanish with a file that was cut, either.
     for (what, name) in [("teams", "teams.csv"), ("people", "people.csv")] {
         let record = |n: usize| if what == "people" { format!("a-{n},a-{n}@example.org\n") } else { format!("a-{n},\n") };

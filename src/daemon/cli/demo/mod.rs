@@ -73,7 +73,7 @@ pub(super) fn demo(folder: Option<PathBuf>, after: After, broker: Option<&str>) 
     let config = folder.join("daemon.toml");
     let mut screen = Screen::new();
     let mut stage = Stage::open(&config, day::begin())?;
-    screen.headline(&format!("A Tuesday of a small shop, {} items in its CMDB. All of it happens in {}", stage.items(), folder.display()));
+    screen.headline(&format!("A Tuesday of a small shop, {} CIs in its CMDB. All of it happens in {}", stage.items(), folder.display()));
     day::play(&mut stage, &mut screen)?;
     if let Some(broker) = broker {
         topic::play(&mut stage, &mut screen, &app::configuration(&config)?.0, broker)?;

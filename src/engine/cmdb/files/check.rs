@@ -62,7 +62,7 @@ fn number(inventory: &mut Inventory, items: Vec<Ci>, base: &Inventory) {
     for (key, mut ci) in in_order {
         ci.no = known.get(&key).copied().unwrap_or_else(|| {
             let no = CiNo(inventory.next_no);
-            inventory.next_no = inventory.next_no.checked_add(1).expect("4 billion items were never numbered");
+            inventory.next_no = inventory.next_no.checked_add(1).expect("4 billion CIs were never numbered");
             no
         });
         inventory.items.insert(ci.no, ci);
@@ -137,12 +137,8 @@ impl<'a> Check<'a> {
             }
             Some(first) if first.holder == n => {}
             Some(first) => {
-                let message = format!(
-                    "the name `{}` belongs to two items, `{}` and `{}`",
-                    shown(&name.value),
-                    shown(first.id),
-                    shown(&draft.id.value)
-                );
+                let message =
+                    format!("the name `{}` belongs to two CIs, `{}` and `{}`", shown(&name.value), shown(first.id), shown(&draft.id.value));
                 self.taken_twice(draft.file, &name.span, message, first.place);
             }
         }

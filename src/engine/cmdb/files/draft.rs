@@ -178,7 +178,7 @@ fn relations(keys: &Keys<'_, '_>) -> Vec<(Relation, Spanned<String>)> {
         let Some(pair) = reading.keys(node, &RELATION) else { continue };
         if pair.entries().is_empty() || pair.entries().iter().any(|entry| leads_nowhere(&entry.value)) {
             let error = Diagnostic::error(reading.file(), &node.span, "a relation that leads nowhere");
-            reading.report(error.help("name the item it leads to, such as `depends_on: db-1`, or leave it out"));
+            reading.report(error.help("name the CI it leads to, such as `depends_on: db-1`, or leave it out"));
         }
         for relation in Relation::ALL {
             relations.extend(list(&pair, relation.word()).into_iter().map(|to| (*relation, to)));

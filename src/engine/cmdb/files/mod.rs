@@ -111,7 +111,7 @@ pub(crate) static FILE: Shape = Shape {
     what: "a CMDB file",
     keys: &[
         Key::may("people", Takes::List(&Takes::Map(&PERSON)), "Who can lead a team or be on call."),
-        Key::may("teams", Takes::List(&Takes::Map(&TEAM)), "Who owns items."),
+        Key::may("teams", Takes::List(&Takes::Map(&TEAM)), "Who owns CIs."),
         Key::may("items", Takes::List(&Takes::Map(&ITEM)), "Configuration items: hosts, switches, groups, services, whatever can fail."),
         Key::may("contracts", Takes::List(&Takes::Map(&CONTRACT)), "Contracts with vendors."),
     ],
@@ -130,7 +130,7 @@ static PERSON: Shape = Shape {
 static TEAM: Shape = Shape {
     what: "a team",
     keys: &[
-        Key::must("id", Takes::Text, "The name by which items and rules know it, whatever the case."),
+        Key::must("id", Takes::Text, "The name by which CIs and rules know it, whatever the case."),
         Key::may("mail", TEXTS, "Where mail reaches all of it."),
         Key::may("lead", Takes::Text, "The person who leads it."),
         Key::may("oncall", Takes::Text, "The rota, in the rules, that says who is on call."),
@@ -138,13 +138,13 @@ static TEAM: Shape = Shape {
         Key::may("zone", Takes::Text, "The zone its mails give times in, such as Europe/Berlin; UTC unless given."),
     ],
     later: &[
-        ("domain", "give the team's items a `domain`"),
+        ("domain", "give the team's CIs a `domain`"),
         ("language", "leave it out: mails are in English, and templates of your own may say it otherwise"),
     ],
 };
 
 static ITEM: Shape = Shape {
-    what: "an item",
+    what: "a CI",
     keys: &[
         Key::must("id", Takes::Text, "Its name; found whatever the case, and a full host name by its short form where that is unique."),
         Key::may("class", Takes::Text, "What it is: host, switch, cluster, or any word; `service` is what people consume."),
@@ -161,7 +161,7 @@ static ITEM: Shape = Shape {
             Takes::Text,
             "Of a group: members that must be up, a number or a percentage such as 50%, rounded up; 1 unless given.",
         ),
-        Key::may("relations", Takes::List(&Takes::Map(&RELATION)), "What it has to do with other items."),
+        Key::may("relations", Takes::List(&Takes::Map(&RELATION)), "What it has to do with other CIs."),
         Key::may("note", Takes::Text, "A word to whoever looks at it."),
     ],
     later: &[],
@@ -172,16 +172,16 @@ const TEXTS: Takes = Takes::OneOrList(&Takes::Text);
 static RELATION: Shape = Shape {
     what: "a relation",
     keys: &[
-        Key::may(Relation::DependsOn.word(), TEXTS, "It needs that item: a fault there is a fault here."),
-        Key::may(Relation::RunsOn.word(), TEXTS, "It runs on that item: a fault there is a fault here."),
+        Key::may(Relation::DependsOn.word(), TEXTS, "It needs that CI: a fault there is a fault here."),
+        Key::may(Relation::RunsOn.word(), TEXTS, "It runs on that CI: a fault there is a fault here."),
         Key::may(
             Relation::MemberOf.word(),
             TEXTS,
             "It is a member of that group, which is down when fewer than its `min_up` members are up.",
         ),
-        Key::may(Relation::Contains.word(), TEXTS, "That item is a part of it: a fault here is a fault there."),
+        Key::may(Relation::Contains.word(), TEXTS, "That CI is a part of it: a fault here is a fault there."),
         Key::may(Relation::ConnectsTo.word(), TEXTS, "They are connected; no fault flows."),
-        Key::may(Relation::PoweredBy.word(), TEXTS, "That item powers it: a fault there is a fault here."),
+        Key::may(Relation::PoweredBy.word(), TEXTS, "That CI powers it: a fault there is a fault here."),
     ],
     later: &[],
 };
@@ -194,7 +194,7 @@ static CONTRACT: Shape = Shape {
         Key::may("mail", TEXTS, "Where mail reaches them."),
         Key::may("until", Takes::Text, "Its last day, such as 2027-06-30."),
         Key::may("notice", Takes::Duration, "How long before its last day somebody must act, such as 90d."),
-        Key::may("covers", TEXTS, "The items it covers."),
+        Key::may("covers", TEXTS, "The CIs it covers."),
     ],
     later: &[("reference", "put the number into `vendor`")],
 };

@@ -253,8 +253,8 @@ fn cause_sentence(incident: &Incident, symptoms: u32) -> String {
     match (&incident.because, symptoms) {
         (Because::BelowMinUp { .. }, _) => incident.because.to_string(),
         (_, 0) => String::new(),
-        (_, 1) => format!("{}: nothing it depends on fires, and the item below hangs off it.", incident.item),
-        (_, n) => format!("{}: nothing it depends on fires, and all {n} items below hang off it.", incident.item),
+        (_, 1) => format!("{}: nothing it depends on fires, and the CI below hangs off it.", incident.item),
+        (_, n) => format!("{}: nothing it depends on fires, and all {n} CIs below hang off it.", incident.item),
     }
 }
 
