@@ -7,7 +7,7 @@ use std::process::Command;
 use watchkeeper_engine::words::Reason;
 
 use crate::messages::{message, parts};
-use crate::pages::{link_pages, open_page, resolved_page};
+use crate::pages::{link_pages, open_page, problem_page, resolved_page};
 
 /// Measures in the page: how wide it is, the contrast of every text with what lies behind it, the height of what is touched.
 const MEASURE: &str = include_str!("measure.js");
@@ -90,6 +90,7 @@ fn everything() -> Vec<(String, String)> {
     all.push(("business".to_owned(), parts(&business).2));
     all.push(("page".to_owned(), open_page().html()));
     all.push(("page-resolved".to_owned(), resolved_page().html()));
+    all.push(("page-problem".to_owned(), problem_page().html()));
     all.extend(link_pages().into_iter().map(|(name, page)| (name, page.html())));
     all
 }

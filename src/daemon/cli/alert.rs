@@ -139,7 +139,7 @@ pub(super) fn explain(client: &Client, output: Output, id: &str, reader: &Reader
     }
     if id.parse::<IncidentId>().is_ok() {
         return show(output, of("incidents", "/explain")?, |IncidentExplained { incident, steps: judged }| {
-            format!("{} {}: {}\n{}", incident.id, words(incident.state), one_line(&incident.title), steps(judged, reader))
+            format!("{} {}: {}\n{}", incident.id, words(incident.state), one_line(&incident.ticket.title), steps(judged, reader))
         });
     }
     show(output, of("alerts", "/explain")?, |AlertExplained { alert, steps: judged, attached }| {

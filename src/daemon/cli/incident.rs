@@ -4,12 +4,12 @@ use clap::Subcommand;
 use serde_json::Value;
 use watchkeeper_engine::command::{IncidentCommand, OpenIncident};
 use watchkeeper_engine::ids::{AlertId, IncidentId};
-use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{HOLD_REASONS, Level, Priority};
 
 use super::client::{Client, Output, part};
-use super::table::{Reader, joined, line, listed, maybe, show, table, words};
+use super::table::{Reader, joined, listed, maybe, show, table, words};
+use super::ticket::{self, Id};
 use crate::app::Failure;
 use crate::view::{IncidentView, MemberView, Page, SlaView, WholeIncident};
 
@@ -145,16 +145,6 @@ pub(super) enum Verb {
     },
 }
 
-/// The incident of a command.
-#[derive(Debug, clap::Args)]
-pub(super) struct Id {
-    /// Such as INC0000042
-    id: String,
-    /// Only if it is still at this version
-    #[arg(long, value_name = "VERSION")]
-    if_version: Option<u64>,
-}
-
 /// Does it.
 pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) -> Result<(), Failure> {
     let one_text = |words: Vec<String>| words.join(" ");
@@ -186,9 +176,7 @@ pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) 
         Verb::Detach { id, alert } => (id, IncidentCommand::Detach { alert }),
         Verb::Priority { id, priority, words } => (id, IncidentCommand::Priority { priority, words: one_text(words) }),
     };
-    let word = command.verb().word();
-    let path = format!("/api/v1/incidents/{}/{word}", part(&id.id));
-    said(output, client.command(&path, &body(&command)[word], id.if_version)?)
+    said(output, id.command(client, "incidents", command.verb().word(), &body(&command))?)
 }
 
 /// A command or a report as the API reads it.
@@ -203,10 +191,7 @@ pub(super) fn moment(text: &str) -> Result<Time, String> {
 
 /// Says how an incident is after a command.
 fn said(output: Output, answer: Value) -> Result<(), Failure> {
-    show(output, answer, |IncidentView { id, priority, state, assignee, title, .. }| {
-        let assignee = assignee.as_deref().map_or_else(String::new, |assignee| format!(", assigned to {assignee}"));
-        format!("{id} {priority} is {}{}: {}\n", words(state), one_line(&assignee), one_line(title))
-    })
+    show(output, answer, |IncidentView { id, priority, state, ticket, .. }| ticket::said(format!("{id} {priority}"), state, ticket))
 }
 
 fn table_of(list: &Page<IncidentView>, nothing: &str, reader: &Reader) -> String {
@@ -216,16 +201,16 @@ fn table_of(list: &Page<IncidentView>, nothing: &str, reader: &Reader) -> String
             incident.id.to_string(),
             incident.priority.to_string(),
             words(incident.state),
-            reader.ago(incident.opened_at),
-            incident.ci.clone(),
-            incident.title.clone(),
+            reader.ago(incident.ticket.opened_at),
+            incident.ticket.ci.clone(),
+            incident.ticket.title.clone(),
             services.join(", "),
             cleared(incident, |at| reader.ago(at)),
-            maybe(incident.team.as_ref()),
-            maybe(incident.assignee.as_ref()),
+            maybe(incident.ticket.team.as_ref()),
+            maybe(incident.ticket.assignee.as_ref()),
         ]
     };
-    let columns = ["id", "prio", "state", "since", "ci", "title", "affected", "alerts", "team", "assignee"];
+    let columns = ["id", "prio", "state", "since", "ci", "title", "affected", "alerts", "owner", "assignee"];
     listed(&columns, list, row, nothing)
 }
 
@@ -248,32 +233,19 @@ fn shown(whole: &WholeIncident, reader: &Reader) -> String {
         let until = hold.until.map_or_else(String::new, |until| format!(", until {} at most", reader.at(until)));
         format!("{}{until}", words(&hold.reason))
     });
-    let state = words(incident.state).to_uppercase();
-    let mut out = format!("{} {} {state}: {}\n", incident.id, incident.priority, one_line(&incident.title));
-    for (name, value) in [
-        ("ci", incident.ci.clone()),
-        ("since", format!("{} ({} ago)", reader.at(incident.opened_at), reader.ago(incident.opened_at))),
-        ("assignee", maybe(incident.assignee.as_ref())),
-        ("team", maybe(incident.team.as_ref())),
+    let own = [
         ("affected", affected.join(", ")),
         ("alerts", cleared(incident, |at| format!("at {}", reader.at(at)))),
-        ("because", incident.because.clone()),
         ("SLA", targets.join("; ")),
-        ("rule", incident.rule.clone()),
         ("runbook", maybe(incident.runbook.as_ref())),
         ("parent", maybe(incident.parent.as_ref())),
         ("children", joined(&incident.children)),
         ("recurrence of", maybe(incident.recurrence_of.as_ref())),
         ("problem", maybe(incident.problem.as_ref())),
         ("on hold", hold),
-        ("resolved", reader.maybe_at(incident.resolved_at)),
-        ("resolved by", maybe(incident.resolved_by.as_ref())),
-        ("resolution", maybe(incident.resolution.as_ref())),
-        ("version", incident.version.to_string()),
-        ("page", incident.url.clone()),
-    ] {
-        out += &line(name, &value);
-    }
+    ];
+    let head = format!("{} {} {}", incident.id, incident.priority, words(incident.state).to_uppercase());
+    let mut out = ticket::shown(&head, &incident.ticket, &own, reader);
     let row = |alert: &MemberView| {
         vec![
             alert.id.to_string(),
@@ -286,7 +258,7 @@ fn shown(whole: &WholeIncident, reader: &Reader) -> String {
     };
     let rows = alerts.iter().map(row).collect();
     out += &format!("\n{}\n", table(&["alert", "state", "role", "name", "ci", "because"], rows, "no alerts"));
-    out + &reader.timeline(timeline)
+    out + &ticket::timeline(timeline, reader)
 }
 
 #[cfg(test)]
@@ -322,12 +294,12 @@ mod tests {
         ci            db-1
         since         2026-11-24 03:00:00 UTC (1 h ago)
         assignee      anna
-        team          dba
+        owner         dba
         affected      shop: at risk
         alerts        all 3 cleared, auto-resolves at 2026-11-24 04:04:00 UTC
+        on hold       waiting for vendor, until 2026-11-24 06:00:00 UTC at most
         because       no upstream alert is firing
         rule          any
-        on hold       waiting for vendor, until 2026-11-24 06:00:00 UTC at most
         version       4
         page          http://w/i/INC0000007
 
@@ -342,7 +314,7 @@ mod tests {
         let list: Page<IncidentView> = read(serde_json::json!({ "items": [incident()], "next": null })).expect("it is one");
         let drawn = table_of(&list, "no open incidents", &reader());
         let columns: Vec<&str> = drawn.lines().next().unwrap_or_default().split_whitespace().collect();
-        assert_eq!(columns, ["ID", "PRIO", "STATE", "SINCE", "CI", "TITLE", "AFFECTED", "ALERTS", "TEAM", "ASSIGNEE"]);
+        assert_eq!(columns, ["ID", "PRIO", "STATE", "SINCE", "CI", "TITLE", "AFFECTED", "ALERTS", "OWNER", "ASSIGNEE"]);
         let flat = drawn.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(flat.contains("all 3 cleared") && flat.contains("in 4 min"), "{drawn}");
         assert!(drawn.contains("INC0000007") && drawn.contains("on hold") && drawn.contains("1 h"), "{drawn}");

@@ -18,6 +18,7 @@ mod problem;
 mod schedules;
 mod silence;
 mod table;
+mod ticket;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

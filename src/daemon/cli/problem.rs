@@ -3,11 +3,11 @@
 use clap::Subcommand;
 use serde_json::Value;
 use watchkeeper_engine::command::ProblemCommand;
-use watchkeeper_engine::text::one_line;
 
 use super::client::{Client, Output, part};
 use super::incident::body;
-use super::table::{Reader, line, listed, maybe, show, table, words};
+use super::table::{Reader, listed, maybe, show, table, words};
+use super::ticket::{self, Id};
 use crate::app::Failure;
 use crate::view::{OutageView, Page, ProblemView, WholeProblem};
 
@@ -82,16 +82,6 @@ pub(super) enum Verb {
     },
 }
 
-/// The problem of a command.
-#[derive(Debug, clap::Args)]
-pub(super) struct Id {
-    /// Such as PRB0000004
-    id: String,
-    /// Only if it is still at this version
-    #[arg(long, value_name = "VERSION")]
-    if_version: Option<u64>,
-}
-
 /// Does it.
 pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) -> Result<(), Failure> {
     let one_text = |words: Vec<String>| words.join(" ");
@@ -114,17 +104,12 @@ pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) 
         Verb::Resolve { id, words } => (id, ProblemCommand::Resolve { words: one_text(words) }),
         Verb::Close { id, words } => (id, ProblemCommand::Close { words: one_text(words) }),
     };
-    let word = command.verb().word();
-    let path = format!("/api/v1/problems/{}/{word}", part(&id.id));
-    said(output, client.command(&path, &body(&command)[word], id.if_version)?)
+    said(output, id.command(client, "problems", command.verb().word(), &body(&command))?)
 }
 
 /// Says how a problem is after a command.
 fn said(output: Output, answer: Value) -> Result<(), Failure> {
-    show(output, answer, |ProblemView { id, state, assignee, title, .. }| {
-        let assignee = assignee.as_deref().map_or_else(String::new, |assignee| format!(", assigned to {assignee}"));
-        format!("{id} is {}{}: {}\n", words(state), one_line(&assignee), one_line(title))
-    })
+    show(output, answer, |ProblemView { id, state, ticket, .. }| ticket::said(id, state, ticket))
 }
 
 fn table_of(list: &Page<ProblemView>, nothing: &str, reader: &Reader) -> String {
@@ -132,44 +117,32 @@ fn table_of(list: &Page<ProblemView>, nothing: &str, reader: &Reader) -> String 
         vec![
             problem.id.to_string(),
             words(problem.state),
-            reader.ago(problem.opened_at),
-            problem.title.clone(),
+            reader.ago(problem.ticket.opened_at),
+            problem.ticket.title.clone(),
             problem.incident_count.to_string(),
             problem.fixes_failed.to_string(),
-            maybe(problem.team.as_ref()),
-            maybe(problem.assignee.as_ref()),
+            maybe(problem.ticket.team.as_ref()),
+            maybe(problem.ticket.assignee.as_ref()),
         ]
     };
-    listed(&["id", "state", "since", "title", "outages", "failed fixes", "team", "assignee"], list, row, nothing)
+    listed(&["id", "state", "since", "title", "outages", "failed fixes", "owner", "assignee"], list, row, nothing)
 }
 
 /// A problem with its outages and its timeline.
 pub(super) fn shown(whole: &WholeProblem, reader: &Reader) -> String {
     let WholeProblem { problem, outages, timeline, .. } = whole;
-    let mut out = format!("{} {}: {}\n", problem.id, words(problem.state).to_uppercase(), one_line(&problem.title));
-    for (name, value) in [
-        ("ci", problem.ci.clone()),
-        ("since", format!("{} ({} ago)", reader.at(problem.opened_at), reader.ago(problem.opened_at))),
-        ("assignee", maybe(problem.assignee.as_ref())),
-        ("team", maybe(problem.team.as_ref())),
+    let own = [
         ("outages", problem.incident_count.to_string()),
-        ("because", problem.because.clone()),
         ("in common", problem.same.clone()),
-        ("rule", problem.rule.clone()),
         ("workaround", maybe(problem.workaround.as_ref())),
-        ("resolved", reader.maybe_at(problem.resolved_at)),
-        ("resolved by", maybe(problem.resolved_by.as_ref())),
-        ("resolution", maybe(problem.resolution.as_ref())),
         ("closes", reader.maybe_at(problem.closes_at)),
-        ("version", problem.version.to_string()),
-        ("page", problem.url.clone()),
-    ] {
-        out += &line(name, &value);
-    }
+    ];
+    let head = format!("{} {}", problem.id, words(problem.state).to_uppercase());
+    let mut out = ticket::shown(&head, &problem.ticket, &own, reader);
     let row = |outage: &OutageView| {
         vec![outage.incident.to_string(), reader.at(outage.at), reader.maybe_at(outage.ended_at), maybe(outage.words.as_ref())]
     };
     let rows = outages.iter().map(row).collect();
     out += &format!("\n{}\n", table(&["outage", "began", "ended", "how it was fixed"], rows, "no outages"));
-    out + &reader.timeline(timeline)
+    out + &ticket::timeline(timeline, reader)
 }

@@ -10,6 +10,7 @@ use watchkeeper_engine::time::{Span, Time};
 use super::client::{Client, Output, part};
 use super::incident::{body, moment};
 use super::table::{Reader, line, listed, show, words};
+use super::ticket::Id;
 use crate::app::Failure;
 use crate::view::{Page, SilenceView};
 use crate::web::alertmanager;
@@ -67,16 +68,6 @@ pub(super) enum Verb {
     Expire(Id),
 }
 
-/// The silence of a command.
-#[derive(Debug, clap::Args)]
-pub(super) struct Id {
-    /// Such as SIL0000003, or its UUID in Alertmanager's API
-    id: String,
-    /// Only if it is still at this version
-    #[arg(long, value_name = "VERSION")]
-    if_version: Option<u64>,
-}
-
 /// Does it.
 pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) -> Result<(), Failure> {
     let (id, command) = match verb {
@@ -96,9 +87,7 @@ pub(super) fn run(client: &Client, output: Output, verb: Verb, reader: &Reader) 
         Verb::Change { id, lasts, until, comment } => (id, SilenceCommand::Change { ends_at: until, lasts, comment }),
         Verb::Expire(id) => (id, SilenceCommand::Expire {}),
     };
-    let word = command.verb().word();
-    let path = format!("/api/v1/silences/{}/{word}", part(&id.id));
-    said(output, client.command(&path, &body(&command)[word], id.if_version)?, reader)
+    said(output, id.command(client, "silences", command.verb().word(), &body(&command))?, reader)
 }
 
 /// Says how a silence is after a command.

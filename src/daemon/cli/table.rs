@@ -12,7 +12,7 @@ use watchkeeper_engine::time::{Span, Time};
 use super::client::Output;
 use super::{json_text, print};
 use crate::app::Failure;
-use crate::view::{EntryView, Page};
+use crate::view::Page;
 
 /// Bytes of one cell.
 const CELL_BYTES_MAX: usize = 120;
@@ -60,15 +60,6 @@ impl Reader {
     pub(super) fn ago(&self, at: Time) -> String {
         let span = self.now - at;
         if span < Span::ZERO { format!("in {}", Span(-span.0).words()) } else { span.words() }
-    }
-
-    /// A timeline, a line an entry.
-    pub(super) fn timeline(&self, timeline: &[EntryView]) -> String {
-        let line = |entry: &EntryView| {
-            let because = entry.because.as_deref().map_or_else(String::new, |because| format!(" ({})", one_line(because)));
-            format!("{}  {}: {}{because}\n", self.at(entry.at), one_line(&entry.actor), one_line(&entry.what))
-        };
-        timeline.iter().map(line).collect()
     }
 }
 

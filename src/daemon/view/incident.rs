@@ -12,7 +12,7 @@ use watchkeeper_engine::model::incident::clock::{LiveTerms, Promise};
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::{ClockState, Health, IncidentState, Level, Priority, Reason, SlaKind, SlaTarget};
 
-use super::{EntryView, MemberView, StepView, given};
+use super::{MemberView, StepView, TicketView, TimelineView, given};
 use crate::board::OpenIncident;
 use crate::read::live::IncidentNow;
 
@@ -22,8 +22,9 @@ use crate::read::live::IncidentNow;
 pub struct IncidentView {
     /// Its id.
     pub id: IncidentId,
-    /// The version that commands compare with `If-Match`.
-    pub version: u64,
+    /// What it has as problems do.
+    #[serde(flatten)]
+    pub ticket: TicketView,
     /// Its state.
     pub state: IncidentState,
     /// Its priority.
@@ -34,26 +35,14 @@ pub struct IncidentView {
     pub impact: Level,
     /// Its urgency.
     pub urgency: Level,
-    /// What is wrong, in a sentence.
-    pub title: String,
     /// The realm it belongs to.
     pub realm: String,
-    /// The CI at fault.
-    pub ci: String,
     /// Whether the CMDB knows that CI.
     pub ci_known: bool,
     /// The affected services, worst first.
     pub services: Vec<ServiceView>,
-    /// The team that owns the cause.
-    pub team: Option<String>,
-    /// The assignee; null until somebody acknowledges.
-    pub assignee: Option<String>,
-    /// The rule that opened it.
-    pub rule: String,
     /// What its alerts share.
     pub group: String,
-    /// Why it is an incident of its own, or why that is its cause.
-    pub because: String,
     /// The incident whose child it is.
     pub parent: Option<IncidentId>,
     /// Its children.
@@ -82,22 +71,8 @@ pub struct IncidentView {
     pub runbook: Option<String>,
     /// When its earliest alert began.
     pub began_at: Time,
-    /// When it was opened.
-    pub opened_at: Time,
     /// When it was first acknowledged.
     pub acknowledged_at: Option<Time>,
-    /// When it was resolved.
-    pub resolved_at: Option<Time>,
-    /// Who resolved it; null where it resolved itself.
-    pub resolved_by: Option<String>,
-    /// How it was fixed.
-    pub resolution: Option<String>,
-    /// When it was closed.
-    pub closed_at: Option<Time>,
-    /// When it last changed.
-    pub updated_at: Time,
-    /// Its page.
-    pub url: String,
     /// Where the targets of its SLAs stand.
     pub sla: Vec<SlaView>,
 }
@@ -110,10 +85,9 @@ pub struct WholeIncident {
     pub incident: IncidentView,
     /// Its alerts, those that left among them.
     pub alerts: Vec<MemberView>,
-    /// Its timeline, oldest first.
-    pub timeline: Vec<EntryView>,
-    /// Entries of the whole timeline.
-    pub timeline_total: u32,
+    /// What was done, and what happened.
+    #[serde(flatten)]
+    pub timeline: TimelineView,
     /// Who was notified.
     pub told: Vec<ToldView>,
 }
@@ -236,22 +210,16 @@ impl IncidentView {
         let cause = incident.cause.map(|alert| CauseView { alert, ci: incident.item.clone(), because: incident.because.to_string() });
         IncidentView {
             id: incident.id,
-            version: incident.version,
+            ticket: TicketView::of_incident(incident, url),
             state: incident.state,
             priority: incident.priority,
             priority_by_hand: incident.priority_by_hand,
             impact: incident.impact,
             urgency: incident.urgency,
-            title: incident.title.clone(),
             realm: incident.realm.to_string(),
-            ci: incident.item.clone(),
             ci_known: matches!(incident.ci, CiRef::Known(_)),
             services: incident.services.iter().map(service).collect(),
-            team: given(&incident.team),
-            assignee: given(&incident.assignee),
-            rule: incident.rule.clone(),
             group: incident.group.clone(),
-            because: incident.because.to_string(),
             parent: incident.parent,
             children: now.children.clone(),
             recurrence_of: incident.recurrence_of,
@@ -266,14 +234,7 @@ impl IncidentView {
             problem: incident.problem,
             runbook: given(&incident.runbook),
             began_at: incident.began_at,
-            opened_at: incident.opened_at,
             acknowledged_at: incident.acknowledged_at,
-            resolved_at: incident.resolved_at,
-            resolved_by: given(&incident.resolved_by),
-            resolution: given(&incident.resolution),
-            closed_at: incident.closed_at,
-            updated_at: incident.updated_at,
-            url,
             sla,
         }
     }

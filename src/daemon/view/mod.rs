@@ -16,6 +16,7 @@ mod message;
 mod problem;
 mod schedule;
 mod silence;
+mod ticket;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use watchkeeper_engine::model::alert::Judged;
-use watchkeeper_engine::model::incident::Entry;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::time::Time;
 
@@ -45,6 +45,7 @@ pub use message::{MessageView, WholeMessage};
 pub use problem::{OutageView, ProblemView, WholeProblem};
 pub use schedule::{ClockView, ConfirmedView, DoubtView, RunView, ScheduleView};
 pub use silence::SilenceView;
+pub use ticket::{EntryView, TicketView, TimelineView};
 
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -70,39 +71,12 @@ pub struct StepView {
     pub because: Option<String>,
 }
 
-/// An entry of a timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Entry")]
-pub struct EntryView {
-    /// When.
-    pub at: Time,
-    /// What.
-    pub what: String,
-    /// Why; null where nothing is to be said.
-    pub because: Option<String>,
-    /// Who.
-    pub actor: String,
-}
-
 impl StepView {
     /// The steps of a judgement.
     pub fn all(judgement: &[Judged]) -> Vec<StepView> {
         let step =
             |step: &Judged| StepView { at: step.at, what: step.what.clone(), outcome: step.outcome.clone(), because: given(&step.because) };
         judgement.iter().map(step).collect()
-    }
-}
-
-impl EntryView {
-    /// The entries of a timeline.
-    pub fn all(timeline: &[Entry]) -> Vec<EntryView> {
-        let entry = |entry: &Entry| EntryView {
-            at: entry.at,
-            what: entry.what.clone(),
-            because: given(&entry.because),
-            actor: entry.actor.clone(),
-        };
-        timeline.iter().map(entry).collect()
     }
 }
 

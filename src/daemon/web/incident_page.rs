@@ -1,316 +1,322 @@
-//! `/i/INC0000042`: the incident as a page, and its buttons. The browser shows the token as the password of HTTP Basic; a form proves by a token of its own
-//! that it came from this page.
+//! `/i/INC0000042`: the incident as a page, what every mail links to.
 
-use axum::body::Body as HttpBody;
-use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
-use uuid::Uuid;
+use askama::Template;
 
-use watchkeeper_engine::command::{IncidentCommand, IncidentVerb};
-use watchkeeper_engine::event::{Action, Reply};
-use watchkeeper_engine::ids::ProblemId;
-use watchkeeper_engine::model::alert::CiRef;
-use watchkeeper_engine::model::incident::clock::Promise;
-use watchkeeper_engine::model::incident::{Incident, Member};
-use watchkeeper_engine::state::rows::AlertRow;
-use watchkeeper_engine::text::{cut, one_line};
-use watchkeeper_engine::words::{AlertState, IncidentState, Role};
+use watchkeeper_engine::calendar::Allowance;
+use watchkeeper_engine::command::IncidentVerb;
+use watchkeeper_engine::time::Span;
+use watchkeeper_engine::words::{ClockState, IncidentState, Role};
 
-use super::api::{body::Body, commands, incidents, problems};
-use super::describe::{Content, Parameter, names};
-use super::error::ApiError;
-use super::page::{CONTENT_SECURITY_POLICY, Detach, IncidentPage, PageAlert, PageEntry, PageItem, PageNotice, PagePromise, PageService};
-use super::problem_page::ProblemPage;
-use super::query::Query;
-use super::{Access, App, Endpoint};
-use crate::ingest::http::read_body;
-use crate::ingest::trust::{Need, Principal};
-use crate::read::{WholeIncident, live};
-use crate::view::ClearedView;
+use super::page::{STYLE, Sheet, Ticket, lasted, line, maybe, quoted, rows, sentence};
+use crate::mail::web_address;
+use crate::view::{CiView, ClearedView, IncidentView, MemberView, SlaView, TicketView, TimelineView, WholeIncident};
 
 /// Alerts that the page shows; the rest is counted.
 const ALERTS_SHOWN: usize = 50;
 
-/// Entries of the timeline that the page shows; the rest is counted.
-const ENTRIES_SHOWN: usize = 100;
+/// Alerts that stand open on the page; the others of those are folded.
+const ALERTS_OPEN: usize = 5;
 
-/// Bytes of a form: a note of 8 KiB, each byte written as three.
-const FORM_BYTES_MAX: usize = 64 * 1024;
+/// Addresses that the page names before it counts the rest.
+const NOTIFIED_SHOWN: usize = 8;
 
-/// Parameters of the page.
-const DONE: [Parameter; 1] = [Parameter::text("done", "The command whose button led here.")];
-
-/// The endpoints of this file.
-pub(super) fn endpoints() -> Vec<Endpoint> {
-    vec![
-        Endpoint::get("/i/{id}", Access::Listener(Need::Read), get(show))
-            .says("An incident or a problem as a page.")
-            .takes(&DONE)
-            .gives(200, Content::Html),
-        Endpoint::post("/i/{id}/{command}", Access::Listener(Need::Operate), post(command))
-            .says("A button of the page.")
-            .commands::<IncidentCommand>(IncidentVerb::WORDS)
-            .gives(303, Content::Nothing)
-            .gives(400, Content::Html)
-            .gives(403, Content::Html)
-            .gives(409, Content::Html)
-            .gives(412, Content::Html),
-    ]
+/// An incident as a page.
+#[derive(Debug, Clone)]
+pub struct IncidentPage {
+    /// The incident.
+    pub whole: WholeIncident,
+    /// The CI at fault, where the CMDB knows it.
+    pub ci: Option<CiView>,
+    /// What the reader may do; empty for who may only look.
+    pub commands: Vec<IncidentVerb>,
+    /// Proves that a form came from this page; made and checked by who serves it.
+    pub token: String,
+    /// When and for whom it is made.
+    pub sheet: Sheet,
 }
 
-/// Makes the tokens of forms. New with each start: a page from before it asks again.
-#[derive(Debug)]
-pub struct FormSecret([u8; 32]);
+/// What a form asks for beside `version` and `token`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PageField {
+    Nothing,
+    Line(&'static str, &'static str, Need),
+    Text(&'static str, &'static str),
+    Hold,
+}
 
-impl FormSecret {
-    /// A secret nobody knows.
-    pub fn new() -> FormSecret {
-        let mut secret = [0; 32];
-        secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
-        secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
-        FormSecret(secret)
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Must,
+    May,
+}
 
-    /// The token of a form about an incident that is shown to somebody.
-    fn token(&self, who: &Principal, id: &str) -> String {
-        // The inner hash has a fixed length: nothing can be appended to what the outer one is of.
-        let subject = Sha256::new().chain_update((who.name.len() as u64).to_be_bytes()).chain_update(&who.name).chain_update(id).finalize();
-        let token = Sha256::new().chain_update(self.0).chain_update(subject).finalize();
-        token.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    fn made(&self, token: &str, who: &Principal, id: &str) -> bool {
-        self.token(who, id).as_bytes().ct_eq(token.as_bytes()).into()
+impl Need {
+    fn is_must(self) -> bool {
+        self == Need::Must
     }
 }
 
-impl Default for FormSecret {
-    fn default() -> Self {
-        FormSecret::new()
+#[derive(Template)]
+#[template(path = "../src/daemon/web/pages/incident.html")]
+struct Html<'a> {
+    page: &'a IncidentPage,
+    style: &'static str,
+}
+
+impl Ticket for IncidentPage {
+    fn id(&self) -> String {
+        self.incident().id.to_string()
+    }
+
+    fn ticket(&self) -> &TicketView {
+        &self.incident().ticket
+    }
+
+    fn timeline(&self) -> &TimelineView {
+        &self.whole.timeline
+    }
+
+    fn sheet(&self) -> &Sheet {
+        &self.sheet
+    }
+
+    fn record(&self) -> String {
+        format!("/api/v1/incidents/{}", self.incident().id)
     }
 }
 
-async fn show(
-    State(app): State<App>,
-    Extension(who): Extension<Principal>,
-    Path(id): Path<String>,
-    uri: Uri,
-) -> Result<Response, ApiError> {
-    let query = Query::of(&uri, &names(&[&DONE]))?;
-    if id.parse::<ProblemId>().is_ok() {
-        let whole = problems::whole(&app, &id).await?;
-        let world = app.world();
-        let zone = world.cmdb.team(&whole.problem.team).map_or("", |team| team.zone.as_str());
-        return Ok(html(StatusCode::OK, ProblemPage::of(whole, zone, app.now()).html()));
+impl IncidentPage {
+    /// The whole page.
+    pub fn html(&self) -> String {
+        Html { page: self, style: STYLE }.render().expect("writing to a string does not fail")
     }
-    // Only words of ours are said again: what a link brings is not.
-    let done = query.get("done").and_then(IncidentVerb::from_word);
-    let notice = done.map(|verb| PageNotice::Done(format!("done: {verb}")));
-    let whole = incidents::whole(&app, &id).await?;
-    Ok(html(StatusCode::OK, page(&app, &who, whole, notice).await?.html()))
-}
 
-async fn command(
-    State(app): State<App>,
-    Extension(who): Extension<Principal>,
-    Path((id, word)): Path<(String, String)>,
-    request: Request<HttpBody>,
-) -> Result<Response, ApiError> {
-    let verb = IncidentVerb::from_word(&word).ok_or_else(|| commands::no_command(&word, IncidentVerb::WORDS))?;
-    let body = read_body(request, FORM_BYTES_MAX, &app.bytes_in_flight).await?;
-    let form = Query::parse(&String::from_utf8_lossy(&body.bytes))?;
-    let whole = incidents::whole(&app, &id).await?;
-    let id = whole.incident.id;
-    let told = if app.forms.made(form.get("token").unwrap_or_default(), &who, &id.to_string()) {
-        obey(&app, &who, &whole.incident, verb, &form).await
-    } else {
-        Err(ApiError::new(StatusCode::FORBIDDEN, "this form is not from this page as it is now; please press again"))
-    };
-    match told {
-        Ok(()) => {
-            let mut response = StatusCode::SEE_OTHER.into_response();
-            let to = HeaderValue::from_str(&format!("/i/{id}?done={verb}")).expect("an id and a word of ours are a header");
-            response.headers_mut().insert(header::LOCATION, to);
-            Ok(response)
-        }
-        Err(error) => {
-            let whole = incidents::whole(&app, &id.to_string()).await?;
-            Ok(html(error.status, page(&app, &who, whole, Some(PageNotice::Fault(error.detail))).await?.html()))
-        }
+    fn incident(&self) -> &IncidentView {
+        &self.whole.incident
     }
-}
 
-async fn obey(app: &App, who: &Principal, incident: &Incident, verb: IncidentVerb, form: &Query) -> Result<(), ApiError> {
-    let version: u64 = form.get("version").and_then(|text| text.parse().ok()).ok_or_else(|| ApiError::bad("version: expected a number"))?;
-    let command: IncidentCommand = Body::of_form::<IncidentCommand>(form, verb.word()).command(verb.word(), &[])?;
-    let action = Action::of_incident(incident.id, command, app.now())?;
-    match app.command(who, None, Some(version), action).await? {
-        Reply::Done { .. } => Ok(()),
-        Reply::Stale { .. } => {
-            Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "it has changed meanwhile and nothing was done; this is how it is now"))
-        }
-        Reply::NotAllowed { state, allowed } => Err(commands::conflict(state, &allowed)),
-        Reply::NotFound { .. } => Err(commands::conflict(incident.state.word(), &[])),
-        Reply::Invalid(refused) => Err(refused.into()),
-        Reply::Taken(_) | Reply::Adopted => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
+    fn verdict(&self) -> String {
+        verdict(self.incident(), &self.sheet)
     }
-}
 
-fn html(status: StatusCode, page: String) -> Response {
-    let mut response = (status, page).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    let policy = HeaderValue::from_str(&CONTENT_SECURITY_POLICY).expect("the policy is plain ASCII");
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    // With `no-referrer` browsers hide from us that a form is from our own page: they send `Origin: null`.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
-    response
-}
-
-async fn page(app: &App, who: &Principal, whole: WholeIncident, notice: Option<PageNotice>) -> Result<IncidentPage, ApiError> {
-    let WholeIncident { incident, members, timeline } = whole;
-    let now = app.now();
-    let live = live::incidents(&app.current, vec![incident.id]).remove(&incident.id).unwrap_or_default();
-    let mut present: Vec<&Member> = members.iter().filter(|member| member.left_at.is_none()).collect();
-    let alerts_total = present.len() as u64;
-    present.sort_by_key(|member| (member.role, member.alert));
-    present.truncate(ALERTS_SHOWN);
-    let rows = app.records.alerts(present.iter().map(|member| member.alert).collect()).await?;
-    let sources = app.records.sources().await?;
-    let world = app.world();
-    let may_operate = Need::Operate.allowed_to(who.role);
-    let may_detach = may_operate && incident.is_open();
-    let alert = |member: &&Member| page_alert(member, rows.iter().find(|row| row.alert.id == member.alert), &sources, may_detach);
-    let ci = match incident.ci {
-        CiRef::Known(no) => world.cmdb.ci(no),
-        CiRef::Unknown(_) => None,
-    };
-    let item = match ci {
-        Some(ci) => PageItem {
-            id: ci.id.clone(),
-            class: ci.class.clone(),
-            owner: ci.owner.clone(),
-            site: ci.labels.get("site").to_owned(),
-            known: true,
-        },
-        None => PageItem { id: incident.item.clone(), ..PageItem::default() },
-    };
-    let muted_by = rows.iter().flat_map(|row| &row.alert.muted_by).next().filter(|_| incident.muted);
-    let shown = timeline.len().min(ENTRIES_SHOWN);
-    let zone = world.cmdb.team(&incident.team).map_or("", |team| team.zone.as_str());
-    let terms = app.records.terms(std::slice::from_ref(&incident)).await?;
-    Ok(IncidentPage {
-        promises: incident.promises(&terms, now).iter().map(page_promise).collect(),
-        id: incident.id.to_string(),
-        version: incident.version,
-        token: app.forms.token(who, &incident.id.to_string()),
-        priority: incident.priority.word().to_owned(),
-        state: incident.state.word().to_owned(),
-        title: incident.title.clone(),
-        item,
-        services: incident
-            .services
-            .iter()
-            .map(|hit| PageService { id: hit.id.clone(), tier: hit.tier.clone(), health: hit.health.word().to_owned() })
-            .collect(),
-        team: incident.team.clone(),
-        holder: incident.assignee.clone(),
-        because: incident.because.to_string(),
-        runbook: incident.runbook.clone(),
-        rule: incident.rule.clone(),
-        began_at: incident.began_at,
-        opened_at: incident.opened_at,
-        acknowledged_at: incident.acknowledged_at,
-        resolved_at: incident.resolved_at,
-        resolved_by: incident.resolved_by.clone(),
-        resolution: incident.resolution.clone(),
-        closed_at: incident.closed_at,
-        hold_reason: incident.hold_reason.clone(),
-        hold_until: incident.hold_until,
-        reopened: incident.reopened,
-        muted_by: muted_by.map_or_else(String::new, ToString::to_string),
-        parent: incident.parent.map(|id| id.to_string()),
-        cleared: live.open.as_ref().and_then(ClearedView::of),
-        children: live.children.iter().map(ToString::to_string).collect(),
-        recurrence_of: incident.recurrence_of.map(|id| id.to_string()),
-        problem: incident.problem.map(|id| id.to_string()),
-        told: incident.told.iter().map(|told| told.address.clone()).collect(),
-        alerts: present.iter().map(alert).collect(),
-        alerts_total,
-        timeline: timeline
-            .iter()
-            .rev()
-            .take(shown)
-            .map(|entry| PageEntry { at: entry.at, what: entry.what.clone(), because: entry.because.clone(), actor: entry.actor.clone() })
-            .collect(),
-        timeline_left_out: u64::from(incident.timeline_len).saturating_sub(shown as u64),
-        commands: if may_operate { offered(&incident) } else { Vec::new() },
-        notice: notice.map(|notice| match notice {
-            PageNotice::Done(text) => PageNotice::Done(cut(&one_line(&text), 300)),
-            PageNotice::Fault(text) => PageNotice::Fault(cut(&one_line(&text), 300)),
-        }),
-        now,
-        zone: if zone.is_empty() { "UTC".to_owned() } else { zone.to_owned() },
-    })
-}
-
-fn page_promise(promise: &Promise<'_>) -> PagePromise {
-    let standing = &promise.standing;
-    PagePromise {
-        sla: promise.clock.name.clone(),
-        target: promise.target.word().to_owned(),
-        state: standing.state.word().to_owned(),
-        allowed: standing.allowance.words(),
-        percent: standing.percent,
-        deadline: standing.deadline,
-        left: standing.left,
-        used: standing.used,
+    /// The rows, in the order of the mails.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let (incident, ticket) = (self.incident(), self.ticket());
+        let services = incident.services.iter().map(|hit| {
+            let tier = hit.tier.as_ref().map_or_else(String::new, |tier| format!(" ({tier})"));
+            format!("{}{tier}: {}.", hit.id, hit.health.word().replace('_', " "))
+        });
+        let cleared = incident.cleared.as_ref().map(|cleared| ClearedView::words(cleared, |at| format!("at {}", self.clock(&at))));
+        let muted_by = self.whole.alerts.iter().filter_map(|alert| alert.details.as_ref()).flat_map(|alert| &alert.muted_by).next();
+        let hold = incident.hold.as_ref().map(|hold| {
+            let until = hold.until.map_or_else(String::new, |until| format!(", until {} at most", self.clock(&until)));
+            format!("{}{until}.", hold.reason.replace('_', " "))
+        });
+        let since = |at| format!("{} ({})", self.clock(&at), lasted(at - incident.began_at));
+        let times = [
+            Some(format!("opened {}", self.clock(&ticket.opened_at))),
+            incident.acknowledged_at.map(|at| format!("acknowledged {}", since(at))),
+            ticket.resolved_at.map(|at| format!("resolved {}", since(at))),
+            ticket.closed_at.map(|at| format!("closed {}", self.clock(&at))),
+        ];
+        let reopened = match incident.reopened {
+            0 => String::new(),
+            1 => "once.".to_owned(),
+            times => format!("{times} times."),
+        };
+        let targets: Vec<String> = incident.sla.iter().map(|sla| self.target(sla)).collect();
+        rows([
+            ("CI", self.ci_words()),
+            ("Owner", maybe(ticket.team.as_ref())),
+            ("Affected", services.collect::<Vec<_>>().join(" ")),
+            ("Alerts", sentence(&cleared.unwrap_or_default())),
+            ("Cause", sentence(&ticket.because)),
+            ("On hold", hold.unwrap_or_default()),
+            ("Muted", sentence(muted_by.filter(|_| incident.muted).map_or("", String::as_str))),
+            ("Resolved", quoted(&maybe(ticket.resolution.as_ref()))),
+            ("Times", format!("{}.", times.into_iter().flatten().collect::<Vec<_>>().join(", "))),
+            ("SLA", targets.join(" ")),
+            ("Reopened", reopened),
+            ("Notified", self.notified()),
+            ("Rule", sentence(&ticket.rule)),
+        ])
     }
-}
 
-fn page_alert(member: &Member, row: Option<&AlertRow>, sources: &[String], may_detach: bool) -> PageAlert {
-    let mut shown = PageAlert {
-        id: member.alert.to_string(),
-        name: member.name.clone(),
-        item: member.item.clone(),
-        role: member.role.word().to_owned(),
-        state: AlertState::Cleared.word().to_owned(),
-        since: member.joined_at,
-        because: member.because.to_string(),
-        ..PageAlert::default()
-    };
-    if let Some(AlertRow { alert, vitals, .. }) = row {
-        let said = vitals.said.as_ref().unwrap_or(&alert.said);
-        shown.state = alert.state.word().to_owned();
-        shown.severity = alert.severity.word().to_owned();
-        shown.summary.clone_from(&said.summary);
-        shown.url.clone_from(&said.url);
-        shown.source = sources.get(usize::from(alert.source.0)).cloned().unwrap_or_default();
-        shown.since = alert.cleared_at.unwrap_or(alert.started_at);
-        // A cause taken out of its own incident leaves it without one: only what it explains is offered.
-        if may_detach && member.role != Role::Cause {
-            shown.detach = Detach::Offered;
+    fn notified(&self) -> String {
+        let told = &self.whole.told;
+        let named = told.iter().take(NOTIFIED_SHOWN).map(|told| told.address.as_str()).collect::<Vec<_>>().join(", ");
+        if told.len() > NOTIFIED_SHOWN { format!("{named} and {} more.", told.len() - NOTIFIED_SHOWN) } else { named }
+    }
+
+    /// `gold: resolution by 07:02, 1 h left (75 % used).`
+    fn target(&self, sla: &SlaView) -> String {
+        let SlaView { name, target, percent, .. } = sla;
+        let by = sla.deadline.map(|deadline| format!(" by {}", self.clock(&deadline))).unwrap_or_default();
+        let (used, left) = (Span::seconds(sla.used_seconds).words(), Span::seconds(sla.left_seconds).words());
+        let allowed = Allowance::parse(&sla.allowed).map_or_else(|_| sla.allowed.clone(), Allowance::words);
+        match sla.state {
+            ClockState::Met => format!("{name}: {target} met, {used} of {allowed}."),
+            ClockState::Breached => format!("{name}: {target}{by} BREACHED, {used} of {allowed}."),
+            ClockState::Paused => format!("{name}: {target} paused, {left} left ({percent} % used)."),
+            ClockState::Running => format!("{name}: {target}{by}, {left} left ({percent} % used)."),
         }
     }
-    shown
+
+    fn ci_words(&self) -> String {
+        let id = &self.ticket().ci;
+        let Some(ci) = &self.ci else {
+            return if id.is_empty() { String::new() } else { format!("{id} (not in the CMDB)") };
+        };
+        let owner = ci.owner.as_ref().map(|owner| format!("owner {owner}"));
+        let about = [ci.class.clone(), ci.labels.get("site").cloned(), owner];
+        let about: Vec<String> = about.into_iter().flatten().filter(|word| !word.is_empty()).collect();
+        if about.is_empty() { ci.id.clone() } else { format!("{} ({})", ci.id, about.join(", ")) }
+    }
+
+    /// Other incidents, as links.
+    fn related(&self) -> Vec<(&'static str, Vec<String>)> {
+        let incident = self.incident();
+        [
+            ("Parent", incident.parent.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            ("Children", incident.children.iter().map(ToString::to_string).collect()),
+            ("Earlier", incident.recurrence_of.iter().map(ToString::to_string).collect()),
+            ("Problem", incident.problem.iter().map(ToString::to_string).collect()),
+        ]
+        .into_iter()
+        .filter(|(_, ids)| !ids.is_empty())
+        .collect()
+    }
+
+    fn runbook_link(&self) -> Option<String> {
+        self.incident().runbook.as_deref().map(web_address).filter(|url| !url.is_empty())
+    }
+
+    /// The commands whose buttons stand at the top.
+    fn first_choices(&self) -> Vec<IncidentVerb> {
+        self.buttons(|verb| matches!(verb, IncidentVerb::Acknowledge | IncidentVerb::Resume))
+    }
+
+    /// The others.
+    fn further_choices(&self) -> Vec<IncidentVerb> {
+        self.buttons(|verb| !matches!(verb, IncidentVerb::Acknowledge | IncidentVerb::Resume))
+    }
+
+    /// Commands that have a form of their own on the page, in the order of the buttons; detaching stands beside each alert.
+    fn buttons(&self, wanted: impl Fn(IncidentVerb) -> bool) -> Vec<IncidentVerb> {
+        use IncidentVerb::{Acknowledge, Assign, Close, Hold, Note, Reopen, Resolve, Resume};
+        let state = self.incident().state;
+        // Another reason to wait is said on the command line: the page offers to go on.
+        let is_held = |verb| verb == Hold && state == IncidentState::OnHold;
+        let is_acknowledged = |verb| verb == Acknowledge && state != IncidentState::New;
+        let shown = [Acknowledge, Resume, Reopen, Note, Assign, Resolve, Hold, Close].into_iter();
+        shown.filter(|verb| self.commands.contains(verb) && wanted(*verb) && !is_held(*verb) && !is_acknowledged(*verb)).collect()
+    }
+
+    fn label(&self, verb: &IncidentVerb) -> &'static str {
+        label(*verb)
+    }
+
+    fn field(&self, verb: &IncidentVerb) -> PageField {
+        field(*verb)
+    }
+
+    /// The alerts that belong to it, the cause before its symptoms.
+    fn present(&self) -> Vec<&MemberView> {
+        let mut present: Vec<&MemberView> = self.whole.alerts.iter().filter(|alert| alert.left_at.is_none()).collect();
+        present.sort_by_key(|alert| (alert.role, alert.id));
+        present
+    }
+
+    fn alert_count(&self) -> usize {
+        self.present().len()
+    }
+
+    /// Those that stand open, and those that are folded.
+    fn alerts(&self) -> (Vec<&MemberView>, Vec<&MemberView>) {
+        let mut open: Vec<&MemberView> = self.present().into_iter().take(ALERTS_SHOWN).collect();
+        // One more is shown before it is folded.
+        let folded = if open.len() > ALERTS_OPEN + 1 { open.split_off(ALERTS_OPEN) } else { Vec::new() };
+        (open, folded)
+    }
+
+    /// `cause: HostDown on db-1, firing, critical, since 03:02`.
+    fn alert_line(&self, alert: &MemberView) -> String {
+        let severity = alert.details.as_ref().map_or_else(String::new, |alert| format!(", {}", alert.severity));
+        let since = alert.details.as_ref().map_or(alert.joined_at, |alert| alert.cleared_at.unwrap_or(alert.starts_at));
+        format!("{} on {}, {}{severity}, since {}", line(&alert.name), line(&alert.ci), alert.state, self.clock(&since))
+    }
+
+    /// `prometheus says: “ICMP lost”`.
+    fn alert_says(&self, alert: &MemberView) -> String {
+        let said = alert.details.as_ref().filter(|alert| !alert.summary.is_empty());
+        said.map_or_else(String::new, |alert| {
+            let source = if alert.source.is_empty() { "The sender" } else { &alert.source };
+            format!("{} says: “{}”", line(source), line(&alert.summary))
+        })
+    }
+
+    fn alert_link(&self, alert: &MemberView) -> Option<String> {
+        alert.details.as_ref()?.url.as_deref().map(web_address).filter(|url| !url.is_empty())
+    }
+
+    /// A cause taken out of its own incident leaves it without one: only what it explains is offered.
+    fn can_detach(&self, alert: &MemberView) -> bool {
+        self.commands.contains(&IncidentVerb::Detach) && alert.details.is_some() && alert.role != Role::Cause
+    }
 }
 
-/// Commands that have a form of their own on the page, in the order of the buttons; detaching stands beside each alert.
-const BUTTONS: [IncidentVerb; 8] = {
-    use IncidentVerb::{Acknowledge, Assign, Close, Hold, Note, Reopen, Resolve, Resume};
-    [Acknowledge, Resume, Reopen, Note, Assign, Resolve, Hold, Close]
-};
+/// State in capitals, since when and how long, who has it: the first line of the mails.
+pub(super) fn verdict(incident: &IncidentView, sheet: &Sheet) -> String {
+    let IncidentView { priority, ticket, .. } = incident;
+    let assigned = ticket.assignee.as_ref().map_or_else(|| "not yet acknowledged".to_owned(), |who| format!("assigned to {}", line(who)));
+    let since = format!("since {} ({})", sheet.clock(incident.began_at), lasted(sheet.now - incident.began_at));
+    match (incident.state, ticket.resolved_at) {
+        (IncidentState::Resolved | IncidentState::Closed, Some(at)) => {
+            let by = ticket.resolved_by.as_ref().map_or_else(String::new, |by| format!(" by {}", line(by)));
+            let lasted = lasted(at - incident.began_at);
+            format!("{priority} {} {} after {lasted}{by}.", incident.state.word().to_uppercase(), sheet.clock(at))
+        }
+        (IncidentState::OnHold, _) => format!("{priority} ON HOLD, open {since}, {assigned}."),
+        (IncidentState::New, _) if incident.reopened > 0 => format!("{priority} OPEN AGAIN, first {since}, {assigned}."),
+        (
+            IncidentState::New
+            | IncidentState::Acknowledged
+            | IncidentState::InProgress
+            | IncidentState::Resolved
+            | IncidentState::Closed,
+            _,
+        ) => format!("{priority} OPEN {since}, {assigned}."),
+    }
+}
 
-/// What the state allows, in the order of the buttons.
-fn offered(incident: &Incident) -> Vec<IncidentVerb> {
-    let allowed = if incident.parent.is_some() { IncidentVerb::OF_A_CHILD } else { IncidentVerb::allowed_in(incident.state) };
-    // Another reason to wait is said on the command line: the page offers to go on.
-    let is_held = |verb: IncidentVerb| verb == IncidentVerb::Hold && incident.state == IncidentState::OnHold;
-    let is_taken = |verb: IncidentVerb| verb == IncidentVerb::Acknowledge && incident.state != IncidentState::New;
-    BUTTONS.into_iter().filter(|verb| allowed.contains(verb) && !is_held(*verb) && !is_taken(*verb)).collect()
+/// What a button says.
+const fn label(verb: IncidentVerb) -> &'static str {
+    match verb {
+        IncidentVerb::Acknowledge => "Acknowledge",
+        IncidentVerb::Note => "Add note",
+        IncidentVerb::Assign => "Assign",
+        IncidentVerb::Hold => "Put on hold",
+        IncidentVerb::Resume => "Resume",
+        IncidentVerb::Resolve => "Resolve",
+        IncidentVerb::Reopen => "Reopen",
+        IncidentVerb::Close => "Close",
+        IncidentVerb::Detach => "Detach",
+        IncidentVerb::Priority => "Change priority",
+        IncidentVerb::Merge => "Merge",
+    }
+}
+
+/// What a form asks for.
+const fn field(verb: IncidentVerb) -> PageField {
+    match verb {
+        IncidentVerb::Acknowledge | IncidentVerb::Resume | IncidentVerb::Close => PageField::Nothing,
+        IncidentVerb::Note => PageField::Text("text", "Note"),
+        IncidentVerb::Assign => PageField::Line("to", "Assignee, a person or a team", Need::Must),
+        IncidentVerb::Hold => PageField::Hold,
+        IncidentVerb::Resolve => PageField::Line("words", "How it was fixed (optional)", Need::May),
+        IncidentVerb::Reopen => PageField::Line("words", "Why (optional)", Need::May),
+        IncidentVerb::Detach => PageField::Line("alert", "Which alert", Need::Must),
+        IncidentVerb::Priority => PageField::Line("priority", "P1 to P5", Need::Must),
+        IncidentVerb::Merge => PageField::Line("children", "Which incident", Need::Must),
+    }
 }

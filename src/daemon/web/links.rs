@@ -21,7 +21,8 @@ use super::api::{body::Body, commands, incidents};
 use super::describe::{Content, Parameter};
 use super::error::ApiError;
 use super::link_page::{LinkField, LinkForm, LinkPage};
-use super::page::{CONTENT_SECURITY_POLICY, IncidentPage, PageNotice};
+use super::incident_page::verdict;
+use super::page::{CONTENT_SECURITY_POLICY, PageNotice, Sheet};
 use super::query::Query;
 use super::{Access, App, Endpoint};
 use crate::config::Role;
@@ -29,6 +30,8 @@ use crate::ingest::http::read_stranger_body;
 use crate::ingest::trust::Principal;
 use crate::mail::{Checked, Link, LinkAction, clock_words};
 use crate::read::WholeIncident;
+use crate::read::live::IncidentNow;
+use crate::view::IncidentView;
 
 /// Bytes of a form: a note of 8 KiB, each byte written as three.
 const FORM_BYTES_MAX: usize = 64 * 1024;
@@ -250,11 +253,11 @@ impl Opened {
     fn form(&self) -> LinkForm {
         let name = matches!(self.who, Who::Team(_)).then_some(LinkField::Name);
         let (button, own) = match self.action {
-            LinkAction::Acknowledge => ("Acknowledge: I have it", None),
+            LinkAction::Acknowledge => ("Acknowledge", None),
             LinkAction::NotMine => ("It is not ours", Some(LinkField::Line("Whose is it, or why is it not yours (optional)"))),
             LinkAction::Note => ("Add note", Some(LinkField::Text("Note"))),
-            LinkAction::TakeOver => ("Take over: I have it", None),
-            LinkAction::Hold => ("Hold", Some(LinkField::Hold)),
+            LinkAction::TakeOver => ("Take over", None),
+            LinkAction::Hold => ("Put on hold", Some(LinkField::Hold)),
             LinkAction::Detach => ("Detach: they are not a part of it", None),
         };
         LinkForm { token: self.token.clone(), button, fields: own.into_iter().chain(name).collect() }
@@ -262,16 +265,16 @@ impl Opened {
 
     /// What the button does, in a sentence.
     fn what(&self) -> String {
-        let holder = &self.incident().assignee;
+        let assignee = &self.incident().assignee;
         match self.action {
-            LinkAction::Acknowledge => "You will be shown as the owner of this incident.".to_owned(),
+            LinkAction::Acknowledge => "You become the assignee of this incident.".to_owned(),
             LinkAction::NotMine => "Your note is added to the timeline. The incident stays open and not yet acknowledged.".to_owned(),
             LinkAction::Note if self.incident().state == IncidentState::Resolved => {
                 "What was the cause, and what fixed it? One line is enough: the next responder will read it.".to_owned()
             }
             LinkAction::Note => "Your note is added to the timeline.".to_owned(),
-            LinkAction::TakeOver if holder.is_empty() => "The incident will be assigned to you.".to_owned(),
-            LinkAction::TakeOver => format!("The incident will be assigned to you instead of {holder}."),
+            LinkAction::TakeOver if assignee.is_empty() => "The incident will be assigned to you.".to_owned(),
+            LinkAction::TakeOver => format!("The incident will be assigned to you instead of {assignee}."),
             LinkAction::Hold => "The incident is put on hold; the timeline shows for what and until when.".to_owned(),
             LinkAction::Detach => "These alerts leave the incident and are judged again, for themselves.".to_owned(),
         }
@@ -286,8 +289,8 @@ impl Opened {
     fn had(&self) -> String {
         let incident = self.incident();
         let since = incident.acknowledged_at.map(|at| format!(" since {}", self.clock(at))).unwrap_or_default();
-        let holder = if incident.assignee.is_empty() { "Somebody" } else { incident.assignee.as_str() };
-        format!("It is assigned to {holder}{since}.")
+        let assignee = if incident.assignee.is_empty() { "somebody" } else { incident.assignee.as_str() };
+        format!("It is assigned to {assignee}{since}.")
     }
 
     fn over(&self) -> String {
@@ -298,20 +301,8 @@ impl Opened {
 
     /// The first line of the incident's page.
     fn verdict(&self) -> String {
-        let incident = self.incident();
-        let page = IncidentPage {
-            priority: incident.priority.word().to_owned(),
-            state: incident.state.word().to_owned(),
-            holder: incident.assignee.clone(),
-            began_at: incident.began_at,
-            resolved_at: incident.resolved_at,
-            resolved_by: incident.resolved_by.clone(),
-            reopened: incident.reopened,
-            now: self.now,
-            zone: self.zone.clone(),
-            ..IncidentPage::default()
-        };
-        page.verdict()
+        let incident = IncidentView::of(self.incident(), &IncidentNow::default(), Vec::new(), String::new());
+        verdict(&incident, &Sheet::new(self.now, &self.zone, None))
     }
 
     fn clock(&self, at: Time) -> String {

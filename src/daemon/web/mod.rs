@@ -12,7 +12,8 @@ pub mod links;
 pub mod openapi;
 pub mod ops;
 pub mod page;
-mod problem_page;
+pub mod pages;
+pub mod problem_page;
 pub mod query;
 mod senders;
 
@@ -128,7 +129,7 @@ pub struct Shared {
     /// Held while a backup is made.
     pub backups: tokio::sync::Mutex<()>,
     /// Makes and checks the tokens of forms.
-    pub forms: incident_page::FormSecret,
+    pub forms: pages::FormSecret,
     /// Knows the links of mails again.
     pub links: Links,
     trust: Trust,
@@ -199,7 +200,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     all.extend(senders::endpoints());
     all.extend(hooks::endpoints());
     all.extend(api::endpoints());
-    all.extend(incident_page::endpoints());
+    all.extend(pages::endpoints());
     all.extend(links::endpoints());
     all
 }
@@ -245,7 +246,7 @@ impl App {
             bytes_in_flight: Budget::new(config.limits.in_flight_bytes),
             strangers: Strangers::beside(config.limits.in_flight_bytes),
             backups: tokio::sync::Mutex::default(),
-            forms: incident_page::FormSecret::new(),
+            forms: pages::FormSecret::new(),
             links: Links::new(shared.link_key),
             trust,
             hooks,

@@ -19,7 +19,7 @@ use super::{alerts, no_id, record};
 use crate::board;
 use crate::read::live::{self, IncidentNow};
 use crate::read::{Among, Order, Span, Wanted, WholeIncident};
-use crate::view::{self, AlertView, EntryView, IncidentExplained, IncidentView, MemberView, SlaView, StepView, ToldView};
+use crate::view::{self, AlertView, IncidentExplained, IncidentView, MemberView, SlaView, StepView, TimelineView, ToldView};
 use crate::web::App;
 use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
@@ -129,7 +129,7 @@ pub(in crate::web) async fn whole(app: &App, id: &str) -> Result<WholeIncident, 
 }
 
 /// An incident with its alerts and its timeline.
-pub(super) async fn view_of(app: &App, whole: &WholeIncident) -> Result<view::WholeIncident, ApiError> {
+pub(in crate::web) async fn view_of(app: &App, whole: &WholeIncident) -> Result<view::WholeIncident, ApiError> {
     let mut incident = items(app, std::slice::from_ref(&whole.incident)).await?.swap_remove(0);
     let symptoms = whole.members.iter().filter(|member| member.left_at.is_none() && member.role == Role::Symptom).count();
     incident.symptoms = symptoms as u64;
@@ -138,14 +138,13 @@ pub(super) async fn view_of(app: &App, whole: &WholeIncident) -> Result<view::Wh
     Ok(view::WholeIncident {
         incident,
         alerts: whole.members.iter().map(|member| MemberView::of(member, alerts.get(&member.alert))).collect(),
-        timeline: EntryView::all(&whole.timeline),
-        timeline_total: whole.incident.timeline_len,
+        timeline: TimelineView::of(&whole.timeline, whole.incident.timeline_len),
         told: ToldView::all(&whole.incident),
     })
 }
 
 /// Incidents with what they have as things stand and where their targets stand.
-async fn items(app: &App, incidents: &[Incident]) -> Result<Vec<IncidentView>, ApiError> {
+pub(in crate::web) async fn items(app: &App, incidents: &[Incident]) -> Result<Vec<IncidentView>, ApiError> {
     let ids: Vec<IncidentId> = incidents.iter().map(|incident| incident.id).collect();
     let now = live::incidents(&app.current, ids);
     let nothing = IncidentNow::default();

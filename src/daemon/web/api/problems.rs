@@ -102,6 +102,6 @@ pub(in crate::web) async fn whole(app: &App, id: &str) -> Result<WholeProblem, A
     app.records.problem(number).await?.ok_or_else(|| no_id("problem", id))
 }
 
-fn view_of(app: &App, whole: &WholeProblem) -> view::WholeProblem {
+pub(in crate::web) fn view_of(app: &App, whole: &WholeProblem) -> view::WholeProblem {
     view::WholeProblem::of(&whole.problem, &whole.timeline, app.incident_url(whole.problem.id))
 }
