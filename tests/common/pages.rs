@@ -142,11 +142,7 @@ pub(crate) fn link_pages() -> Vec<(String, LinkPage)> {
     let asked = LinkPage {
         heading: "Acknowledge INC0000042: sw-1 does not answer".into(),
         says: vec!["You become the assignee of this incident.".into()],
-        form: Some(LinkForm {
-            token: "AawCKodRnhPlvNxel0_ATLVBq1s".into(),
-            button: "Acknowledge",
-            fields: vec![LinkField::Name],
-        }),
+        form: Some(LinkForm { token: "AawCKodRnhPlvNxel0_ATLVBq1s".into(), button: "Acknowledge", fields: vec![LinkField::Name] }),
         facts: vec![
             ("Now", "P1 OPEN since 03:02 (2\u{a0}min), not yet acknowledged.".into()),
             ("You are", "somebody of network, to which the mail went.".into()),

@@ -23,7 +23,7 @@ pub(super) enum Cmdb {
         /// Says what would change; changes nothing.
         #[arg(long, requires = "file")]
         dry_run: bool,
-        /// Many items that vanish, or an emptied folder, are meant.
+        /// Many CIs that vanish, or an emptied folder, are meant.
         #[arg(long)]
         confirm: bool,
     },
@@ -32,14 +32,14 @@ pub(super) enum Cmdb {
         #[command(flatten)]
         document: Document,
     },
-    /// Lists the sources that brought the items.
+    /// Lists the sources that brought the CIs.
     Sources,
-    /// Shows an item: its relations, its health, what it carries.
+    /// Shows a CI: its relations, its health, what it carries.
     Show {
         /// Its id or an alias.
         id: String,
     },
-    /// Finds items by a part of their id, an alias or a note.
+    /// Finds CIs by a part of their id, an alias or a note.
     Find {
         /// The part.
         words: String,

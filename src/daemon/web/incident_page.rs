@@ -279,11 +279,7 @@ pub(super) fn verdict(incident: &IncidentView, sheet: &Sheet) -> String {
         (IncidentState::OnHold, _) => format!("{priority} ON HOLD, open {since}, {assigned}."),
         (IncidentState::New, _) if incident.reopened > 0 => format!("{priority} OPEN AGAIN, first {since}, {assigned}."),
         (
-            IncidentState::New
-            | IncidentState::Acknowledged
-            | IncidentState::InProgress
-            | IncidentState::Resolved
-            | IncidentState::Closed,
+            IncidentState::New | IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::Resolved | IncidentState::Closed,
             _,
         ) => format!("{priority} OPEN {since}, {assigned}."),
     }

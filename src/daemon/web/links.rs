@@ -20,8 +20,8 @@ use watchkeeper_engine::words::IncidentState;
 use super::api::{body::Body, commands, incidents};
 use super::describe::{Content, Parameter};
 use super::error::ApiError;
-use super::link_page::{LinkField, LinkForm, LinkPage};
 use super::incident_page::verdict;
+use super::link_page::{LinkField, LinkForm, LinkPage};
 use super::page::{CONTENT_SECURITY_POLICY, PageNotice, Sheet};
 use super::query::Query;
 use super::{Access, App, Endpoint};
@@ -337,10 +337,10 @@ impl Who {
         }
     }
 
-    /// Whether `holder` is nobody else.
-    fn is(&self, holder: &str) -> bool {
+    /// Whether `assignee` is nobody else.
+    fn is(&self, assignee: &str) -> bool {
         match self {
-            Who::Person(id) | Who::Address(id) => id == holder,
+            Who::Person(id) | Who::Address(id) => id == assignee,
             // Somebody else of the team may want it.
             Who::Team(_) => false,
         }

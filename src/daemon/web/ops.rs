@@ -68,7 +68,7 @@ fn probe(app: &App, who: Option<&Principal>, uri: &Uri, (status, word): (StatusC
     Ok((status, text).into_response())
 }
 
-/// `confirm=true` says that a loss is meant: an emptied folder, or items that vanish in numbers.
+/// `confirm=true` says that a loss is meant: an emptied folder, or CIs that vanish in numbers.
 async fn reload(State(app): State<App>, uri: Uri) -> Result<Response, ApiError> {
     let query = Query::of(&uri, &names(&[&CONFIRM]))?;
     let confirmed = if query.each("confirm").any(|value| value == "true") { Confirmed::Yes } else { Confirmed::No };

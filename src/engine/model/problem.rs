@@ -350,8 +350,8 @@ impl Fact {
             Fact::Closed { because, .. } => ("closed".to_owned(), Some(because.clone())),
             Fact::TookOver { other, .. } => (format!("{} is merged into this problem: it was opened for the same", other.id), None),
             Fact::Merged { into, .. } => (format!("merged into {into}, which was already open for the same, and closed"), None),
-            Fact::Told { told, .. } => (format!("told {} ({}) by {}", told.address, told.reason, told.rule), None),
-            Fact::NobodyTold { why, .. } => (format!("nobody told: {why}"), None),
+            Fact::Told { told, .. } => (format!("notified {} ({}) by {}", told.address, told.reason, told.rule), None),
+            Fact::NobodyTold { why, .. } => (format!("nobody notified: {why}"), None),
         };
         let (actor, because) = match because {
             Some(Because::Operator { actor, words }) => (actor, words),

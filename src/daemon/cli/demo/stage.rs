@@ -346,14 +346,14 @@ impl Told {
 }
 
 fn opened(incident: &Incident) -> String {
-    let hurt: Vec<String> = incident.services.iter().map(|hit| format!("{} {}", hit.id, hit.health)).collect();
-    let hurts = if hurt.is_empty() { String::new() } else { format!("; hurts {}", hurt.join(", ")) };
+    let affected: Vec<String> = incident.services.iter().map(|hit| format!("{} {}", hit.id, hit.health)).collect();
+    let affects = if affected.is_empty() { String::new() } else { format!("; affects {}", affected.join(", ")) };
     let symptoms = match incident.alert_count {
         0 | 1 => String::new(),
         count => format!(", {count} alerts"),
     };
     let before = incident.recurrence_of.map_or_else(String::new, |id| format!("; it happened before: {id}"));
-    format!("opened {}: {}{symptoms}{hurts}{before}", incident.priority, incident.title)
+    format!("opened {}: {}{symptoms}{affects}{before}", incident.priority, incident.title)
 }
 
 fn changed(incident: &Incident) -> String {

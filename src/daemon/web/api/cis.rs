@@ -76,7 +76,7 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
     Ok(record(world.cmdb.version(), &whole))
 }
 
-/// `GET /api/v1/cis/ID/impact`: what would be hurt if it were down, with all else as it is.
+/// `GET /api/v1/cis/ID/impact`: what would be affected if it were down, with all else as it is.
 pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<ImpactView>, ApiError> {
     Query::of(&uri, &[])?;
     let (no, id) = {
@@ -101,7 +101,7 @@ pub(super) async fn impact(State(app): State<App>, Path(id): Path<String>, uri: 
     Ok(axum::Json(ImpactView { ci: id, services, items, items_total: total as u64 }))
 }
 
-/// `GET /api/v1/cis/ID/causes`: the items whose fault would reach it, nearest first, with what fires on each.
+/// `GET /api/v1/cis/ID/causes`: the CIs whose fault would reach it, nearest first, with what fires on each.
 pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<axum::Json<CausesView>, ApiError> {
     Query::of(&uri, &[])?;
     let (no, id) = {
@@ -130,8 +130,8 @@ pub(super) async fn causes(State(app): State<App>, Path(id): Path<String>, uri: 
 }
 
 fn find<'a>(cmdb: &'a Cmdb, id: &str) -> Result<(CiNo, &'a Ci), ApiError> {
-    let no = cmdb.find(id).ok_or_else(|| no_id("item", id))?;
-    cmdb.ci(no).map(|ci| (no, ci)).ok_or_else(|| no_id("item", id))
+    let no = cmdb.find(id).ok_or_else(|| no_id("CI", id))?;
+    cmdb.ci(no).map(|ci| (no, ci)).ok_or_else(|| no_id("CI", id))
 }
 
 fn service(cmdb: &Cmdb, no: CiNo, health: Health) -> HitView {

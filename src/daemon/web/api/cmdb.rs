@@ -43,7 +43,7 @@ pub(super) async fn diff(State(app): State<App>, uri: Uri) -> Result<Response, A
     })
 }
 
-/// `GET /api/v1/cmdb/sources`: who brought the items, and how many.
+/// `GET /api/v1/cmdb/sources`: who brought the CIs, and how many.
 pub(super) async fn sources(State(app): State<App>, uri: Uri) -> Result<axum::Json<CmdbSources>, ApiError> {
     Query::of(&uri, &[])?;
     let world = app.world();
