@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
 use super::alerts;
+use super::memo::Memo;
 use super::realms::Counts;
 use super::rows::Row;
 use super::{Apply, Part, State, Timer, drop_from};
@@ -24,7 +25,7 @@ pub struct Incidents {
     /// Closed ones whose members are still in memory: they leave it some with each batch.
     closing: BTreeSet<IncidentId>,
     /// Those whose symptoms are all asked about when something touches them next: what conditions see of the incident changed since they were.
-    unasked: BTreeSet<IncidentId>,
+    unasked: Memo<BTreeSet<IncidentId>>,
     past: BTreeMap<IncidentId, Incident>,
     timeline: BTreeMap<(IncidentId, u32), Entry>,
 }
@@ -93,7 +94,7 @@ impl State {
     /// Another World is in force, or a start: conditions may see every incident otherwise.
     pub(super) fn ask_about_all(&mut self) {
         let with_symptoms = self.incidents.live.keys().copied().filter(|id| self.tally(*id).symptoms > 0).collect();
-        self.incidents.unasked = with_symptoms;
+        self.incidents.unasked = Memo(with_symptoms);
     }
 
     /// Live incidents of a realm with these group values, oldest first.

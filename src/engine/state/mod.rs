@@ -7,6 +7,7 @@ mod cursors;
 mod digests;
 mod incidents;
 mod jobs;
+mod memo;
 mod messages;
 mod problems;
 mod realms;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::State;
+use super::memo::Memo;
 use crate::cmdb::Cmdb;
 use crate::ids::{AlertId, CiNo, IncidentId, Realm};
 use crate::model::alert::{Alert, CiRef};
@@ -39,7 +40,7 @@ pub(super) struct Tallies {
     /// Counts whenever a member of a group goes down or comes up, or another World is in force: what ratings rest on beside the incident's own.
     group_moves: u64,
     /// Alerts that were looked at one by one because they are an incident's.
-    visits: Cell<u64>,
+    visits: Memo<Cell<u64>>,
 }
 
 /// What fires before what has cleared, then the worse, then the earlier.
@@ -85,7 +86,7 @@ pub struct Tally {
     /// Of those, what they do to known items.
     faults: BTreeMap<(CiNo, Means), u32>,
     /// Which move of groups the incident was last rated after; `None` where what its rating rests on changed since.
-    rated_after: Option<u64>,
+    rated_after: Memo<Option<u64>>,
 }
 
 impl Tally {
@@ -119,7 +120,7 @@ impl Tally {
             count_key(&mut self.faults, fault, by);
         }
         if standing.state == AlertState::Firing && !symptom {
-            self.rated_after = None;
+            self.rated_after = Memo(None);
         }
     }
 }
@@ -426,14 +427,14 @@ impl State {
 
     /// Whether what the rating of an incident rests on is as it was when it was rated last.
     pub fn is_rated(&self, incident: IncidentId) -> bool {
-        self.tally(incident).rated_after == Some(self.alerts.tallies.group_moves)
+        *self.tally(incident).rated_after == Some(self.alerts.tallies.group_moves)
     }
 
     /// An incident was rated by what there is, or something beside its alerts changed that its rating rests on.
     pub(crate) fn set_rated(&mut self, incident: IncidentId, is_rated: bool) {
         let after = is_rated.then_some(self.alerts.tallies.group_moves);
         if let Some(tally) = self.alerts.tallies.incidents.get_mut(&incident) {
-            tally.rated_after = after;
+            tally.rated_after = Memo(after);
         }
     }
 
@@ -511,7 +512,7 @@ impl State {
             audible: 0,
             urgencies: [0; Level::ALL.len()],
             faults: BTreeMap::new(),
-            rated_after: None,
+            rated_after: Memo(None),
         };
         self.alerts.tallies.incidents.get(&incident).unwrap_or(NONE)
     }
