@@ -1,15 +1,20 @@
-//! The lowered form of a condition and its evaluation: typed, regexes and sets prepared, bounded in cost, nothing allocated for a plain yes or no.
+//! The lowered form of conditions and of expressions over messages, and the one evaluation of both: regexes and sets prepared, bounded in cost, nothing allocated
+//! for a plain yes or no.
+//!
+//! A condition's types were checked, so that no operand is of another kind; what a message holds is known only when it is there, and what does not fit is a fault.
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use regex::Regex;
 
-use super::functions::{host, is_in_net, workload};
+use super::budget::Budget;
+use super::functions::is_in_net;
+use super::message::Message;
 use super::names::Field;
 use super::parse::{Arithmetic, Comparison};
 use super::value::Val;
@@ -37,7 +42,7 @@ pub(super) struct Ir {
     pub(super) op: Op,
 }
 
-/// What is done. Types were checked; an operand of another type is a broken invariant and reads as a fault.
+/// What is done. Fields and labels are a view's; what is marked so is a message's.
 #[derive(Debug)]
 pub(super) enum Op {
     Bool(bool),
@@ -46,6 +51,27 @@ pub(super) enum Op {
     Text(String),
     Time(Time),
     Span(Span),
+    /// Of a message: nothing.
+    Null,
+    /// Of a message: the whole of it.
+    Body,
+    /// Of a message: the part that becomes one alert.
+    Item,
+    /// Of a message: the header of this name, or null.
+    Header(Box<Ir>),
+    /// Of a message: whether it has a header of this name.
+    InHeader(Box<Ir>),
+    /// Of a message: a member of an object, or null.
+    Member {
+        of: Box<Ir>,
+        name: String,
+    },
+    /// Of a message: a member or an element, or null.
+    Index(Box<[Ir; 2]>),
+    /// Of a message: whether it is not null.
+    Has(Box<Ir>),
+    /// Of a message: an object.
+    Map(Vec<(Ir, Ir)>),
     Field(&'static Field),
     Label {
         of: &'static Field,
@@ -129,9 +155,16 @@ pub(super) enum Quantifier {
     All,
 }
 
-/// What an evaluation may see: the view, the variables of the comprehensions around, and how many elements it may still visit.
+/// What an expression is over.
+#[derive(Clone, Copy)]
+pub(super) enum Over<'a, 's> {
+    View(&'s View<'a>),
+    Message(&'s Message<'a>),
+}
+
+/// What an evaluation may see: the view or message, the variables of the comprehensions around, and how many elements it may still visit.
 pub(super) struct Scope<'a, 's> {
-    view: &'s View<'a>,
+    pub(super) over: Over<'a, 's>,
     outer: Option<(&'s Val<'a>, &'s Scope<'a, 's>)>,
     left: &'s Cell<u32>,
 }
@@ -139,12 +172,17 @@ pub(super) struct Scope<'a, 's> {
 impl Ir {
     /// The value over a view.
     pub(super) fn value<'a>(&'a self, view: &View<'a>) -> Run<Val<'a>> {
-        self.eval(&Scope { view, outer: None, left: &Cell::new(limits::ELEMENTS_MAX) })
+        self.eval(&Scope { over: Over::View(view), outer: None, left: &Cell::new(limits::ELEMENTS_MAX) })
+    }
+
+    /// The value over a message.
+    pub(super) fn over<'a>(&'a self, message: &Message<'a>) -> Run<Val<'a>> {
+        self.eval(&Scope { over: Over::Message(message), outer: None, left: &Cell::new(limits::ELEMENTS_MAX) })
     }
 
     /// The answer over a view.
     pub(super) fn answer<'a>(&'a self, view: &View<'a>) -> Run<bool> {
-        self.test(&Scope { view, outer: None, left: &Cell::new(limits::ELEMENTS_MAX) })
+        self.test(&Scope { over: Over::View(view), outer: None, left: &Cell::new(limits::ELEMENTS_MAX) })
     }
 
     fn test<'a>(&'a self, scope: &Scope<'a, '_>) -> Run<bool> {
@@ -159,7 +197,7 @@ impl Ir {
             }
             Op::Compare(op, sides) => {
                 let (left, right) = (sides[0].eval(scope)?, sides[1].eval(scope)?);
-                Ok(compare(*op, &left, &right))
+                self.compare(*op, &left, &right)
             }
             Op::InSet { of, set } => Ok(match of.plain(scope) {
                 Some(text) => set.contains(text),
@@ -167,21 +205,24 @@ impl Ir {
             }),
             Op::In(sides) => {
                 let sought = sides[0].eval(scope)?;
-                Ok(match (&sought, sides[1].eval(scope)?) {
-                    (Val::Text(name), Val::Labels(labels)) => labels.has(name),
-                    (Val::Text(text), Val::Texts(texts)) => texts.iter().any(|known| known == text),
-                    (_, list) => list.elements().iter().any(|element| element.equals(&sought)),
-                })
+                let among = sides[1].eval(scope)?;
+                among.holds(&sought).ok_or_else(|| sides[1].unfit("a list or an object after `in`", &among))
             }
+            Op::InHeader(name) => {
+                let name = name.text(scope)?.to_ascii_lowercase();
+                Ok(scope.message().is_some_and(|message| message.header.contains_key(&name)))
+            }
+            Op::Has(of) => Ok(!matches!(of.eval(scope)?, Val::Null)),
             Op::Affix(affix, sides) => {
-                let (text, part) = (sides[0].text(scope)?, sides[1].text(scope)?);
+                // What is missing neither begins, ends nor holds anything.
+                let (text, part) = (sides[0].text_or_empty(scope)?, sides[1].text(scope)?);
                 Ok(match affix {
                     Affix::Starts => text.starts_with(part.as_ref()),
                     Affix::Ends => text.ends_with(part.as_ref()),
                     Affix::Contains => text.contains(part.as_ref()),
                 })
             }
-            Op::Matches(of, regex) => Ok(regex.is_match(&of.text(scope)?)),
+            Op::Matches(of, regex) => Ok(regex.is_match(&of.text_or_empty(scope)?)),
             Op::Cidr(of, net) => Ok(is_in_net(&of.text(scope)?, net)),
             Op::Each { quantifier, over, body } => self.each(*quantifier, over, body, scope),
             Op::Bool(_)
@@ -190,6 +231,13 @@ impl Ir {
             | Op::Text(_)
             | Op::Time(_)
             | Op::Span(_)
+            | Op::Null
+            | Op::Body
+            | Op::Item
+            | Op::Header(_)
+            | Op::Member { .. }
+            | Op::Index(_)
+            | Op::Map(_)
             | Op::Field(_)
             | Op::Label { .. }
             | Op::LabelAt { .. }
@@ -202,7 +250,7 @@ impl Ir {
             | Op::Apply(..)
             | Op::Part { .. } => match self.eval(scope)? {
                 Val::Bool(answer) => Ok(answer),
-                other => Err(self.fault(format!("`{}` is neither true nor false", other.into_text()))),
+                other => Err(self.unfit("true or false", &other)),
             },
         }
     }
@@ -211,11 +259,11 @@ impl Ir {
     fn plain<'a>(&'a self, scope: &Scope<'a, '_>) -> Option<&'a str> {
         match &self.op {
             Op::Text(text) => Some(text),
-            Op::Label { of, name } => match (of.read)(scope.view) {
+            Op::Label { of, name } => match scope.field(of) {
                 Val::Labels(labels) => Some(labels.get(name)),
                 _ => None,
             },
-            Op::Field(field) => match (field.read)(scope.view) {
+            Op::Field(field) => match scope.field(field) {
                 Val::Text(Cow::Borrowed(text)) => Some(text),
                 _ => None,
             },
@@ -224,7 +272,19 @@ impl Ir {
     }
 
     fn text<'a>(&'a self, scope: &Scope<'a, '_>) -> Run<Cow<'a, str>> {
-        Ok(self.eval(scope)?.into_text())
+        match self.eval(scope)? {
+            Val::Text(text) => Ok(text),
+            other => Err(self.unfit("a text", &other)),
+        }
+    }
+
+    /// The same, where what is missing is empty.
+    fn text_or_empty<'a>(&'a self, scope: &Scope<'a, '_>) -> Run<Cow<'a, str>> {
+        match self.eval(scope)? {
+            Val::Text(text) => Ok(text),
+            Val::Null => Ok(Cow::Borrowed("")),
+            other => Err(self.unfit("a text", &other)),
+        }
     }
 
     fn eval<'a>(&'a self, scope: &Scope<'a, '_>) -> Run<Val<'a>> {
@@ -235,29 +295,50 @@ impl Ir {
             Op::Text(value) => Val::text(value),
             Op::Time(value) => Val::Time(*value),
             Op::Span(value) => Val::Span(*value),
-            Op::Field(field) => (field.read)(scope.view),
-            Op::Label { of, name } => label(of, scope.view, name),
-            Op::LabelAt { of, key } => label(of, scope.view, &key.text(scope)?),
+            Op::Field(field) => scope.field(field),
+            Op::Label { of, name } => scope.label(of, name),
+            Op::LabelAt { of, key } => scope.label(of, &key.text(scope)?),
+            Op::Null => Val::Null,
+            Op::Body => scope.message().map_or(Val::Null, |message| message.body.into()),
+            Op::Item => scope.message().map_or(Val::Null, |message| message.item.into()),
+            Op::Header(name) => {
+                let name = name.text(scope)?.to_ascii_lowercase();
+                scope.message().and_then(|message| message.header.get(&name)).map_or(Val::Null, |value| Val::text(value))
+            }
+            Op::Member { of, name } => {
+                let value = of.eval(scope)?;
+                let kind = value.kind();
+                value.member(name).ok_or_else(|| of.fault(format!("expected an object with `{name}`, this is {kind}")))?
+            }
+            Op::Index(sides) => self.part(sides[0].eval(scope)?, sides[1].eval(scope)?)?,
+            Op::Map(entries) => {
+                let mut members = BTreeMap::new();
+                for (name, value) in entries {
+                    members.insert(name.text(scope)?.into_owned(), value.eval(scope)?);
+                }
+                Val::Map(members)
+            }
             Op::Var(levels) => scope.variable(*levels),
-            Op::Negate(of) => match of.eval(scope)? {
+            Op::Negate(of) => match of.eval(scope)?.reckoned() {
                 Val::Int(number) => Val::Int(number.checked_neg().ok_or_else(|| self.overflow())?),
                 Val::Double(number) => Val::Double(-number),
                 Val::Span(span) => Val::Span(Span(span.0.checked_neg().ok_or_else(|| self.overflow())?)),
-                other => other,
+                other => return Err(of.unfit("a number", &other)),
             },
             Op::Choice(parts) => parts[if parts[0].test(scope)? { 1 } else { 2 }].eval(scope)?,
-            Op::Arithmetic(op, sides) => self.arithmetic(*op, sides[0].eval(scope)?, sides[1].eval(scope)?)?,
+            Op::Arithmetic(op, sides) => self.arithmetic(*op, sides[0].eval(scope)?, sides[1].eval(scope)?, scope)?,
             Op::List(items) => Val::List(items.iter().map(|item| item.eval(scope)).collect::<Run<_>>()?),
             Op::First(items) => {
                 for item in items {
-                    let text = item.text(scope)?;
-                    if !text.is_empty() {
-                        return Ok(Val::Text(text));
+                    match item.eval(scope)? {
+                        Val::Null => {}
+                        Val::Text(text) if text.is_empty() => {}
+                        value => return Ok(value),
                     }
                 }
-                Val::text("")
+                if scope.message().is_some() { Val::Null } else { Val::text("") }
             }
-            Op::Apply(function, of) => self.apply(*function, of.eval(scope)?)?,
+            Op::Apply(function, of) => self.apply(*function, of.eval(scope)?, scope)?,
             Op::Part { of, part, zone } => match of.eval(scope)? {
                 Val::Time(time) => Val::Int(part.of_time(time, zone)),
                 Val::Span(span) => Val::Int(part.of_span(span)),
@@ -272,6 +353,8 @@ impl Ir {
             | Op::Affix(..)
             | Op::Matches(..)
             | Op::Cidr(..)
+            | Op::InHeader(_)
+            | Op::Has(_)
             | Op::Each { .. } => Val::Bool(self.test(scope)?),
         })
     }
@@ -284,89 +367,46 @@ impl Ir {
                 None => return Err(self.fault(format!("it looks at more than {} elements", limits::ELEMENTS_MAX))),
             }
             let is_free = limits::ELEMENTS_MAX - scope.left.get() <= limits::ELEMENTS_FREE;
-            if !is_free && scope.view.budget.is_some_and(|budget| !budget.take()) {
+            if !is_free && scope.budget().is_some_and(|budget| !budget.take()) {
                 let max = limits::BATCH_ELEMENTS_MAX;
                 return Err(self.fault(format!("the conditions of this batch have looked at {max} elements, and no more are looked at")));
             }
-            body.test(&Scope { view: scope.view, outer: Some((element, scope)), left: scope.left })
+            body.test(&Scope { over: scope.over, outer: Some((element, scope)), left: scope.left })
         })
-    }
-
-    fn arithmetic<'a>(&self, op: Arithmetic, left: Val<'a>, right: Val<'a>) -> Run<Val<'a>> {
-        use Arithmetic::{Add, Divide, Multiply, Remainder, Subtract};
-        let whole = |a: i64, b: i64| {
-            let result = match op {
-                Add => a.checked_add(b),
-                Subtract => a.checked_sub(b),
-                Multiply => a.checked_mul(b),
-                Divide | Remainder if b == 0 => return Err(self.fault("division by zero".to_owned())),
-                Divide => a.checked_div(b),
-                Remainder => a.checked_rem(b),
-            };
-            result.ok_or_else(|| self.overflow())
-        };
-        Ok(match (op, left, right) {
-            (_, Val::Int(a), Val::Int(b)) => Val::Int(whole(a, b)?),
-            (Add, Val::Double(a), Val::Double(b)) => Val::Double(a + b),
-            (Subtract, Val::Double(a), Val::Double(b)) => Val::Double(a - b),
-            (Multiply, Val::Double(a), Val::Double(b)) => Val::Double(a * b),
-            (Divide, Val::Double(a), Val::Double(b)) => Val::Double(a / b),
-            (Add, Val::Text(a), Val::Text(b)) if a.len() + b.len() > limits::TEXT_RESULT_BYTES_MAX => {
-                return Err(self.fault(format!("the text grows beyond {} bytes", limits::TEXT_RESULT_BYTES_MAX)));
-            }
-            (Add, Val::Text(a), Val::Text(b)) => Val::Text(Cow::Owned(a.into_owned() + b.as_ref())),
-            (Add, Val::Time(a), Val::Span(b)) | (Add, Val::Span(b), Val::Time(a)) => Val::Time(Time(whole(a.0, b.0)?)),
-            (Subtract, Val::Time(a), Val::Span(b)) => Val::Time(Time(whole(a.0, b.0)?)),
-            (Subtract, Val::Time(a), Val::Time(b)) => Val::Span(Span(whole(a.0, b.0)?)),
-            (Add | Subtract, Val::Span(a), Val::Span(b)) => Val::Span(Span(whole(a.0, b.0)?)),
-            (_, a, b) => return Err(self.fault(format!("`{}` {} `{}` has no value", a.into_text(), op.sign(), b.into_text()))),
-        })
-    }
-
-    fn apply<'a>(&self, function: Function, of: Val<'a>) -> Run<Val<'a>> {
-        let shown = |value: Val<'a>| crate::text::cut(&crate::text::one_line(&value.into_text()), 60);
-        Ok(match (function, of) {
-            (Function::Size, Val::Text(text)) => Val::Int(text.chars().count() as i64),
-            (Function::Size, Val::Texts(texts)) => Val::Int(texts.len() as i64),
-            (Function::Size, Val::Labels(labels)) => Val::Int(labels.len() as i64),
-            (Function::Size, list) => Val::Int(list.elements().len() as i64),
-            (Function::Lower, value) => Val::Text(Cow::Owned(value.into_text().to_lowercase())),
-            (Function::Host, value) => Val::Text(part_of(value.into_text(), host)),
-            (Function::Workload, value) => Val::Text(part_of(value.into_text(), workload)),
-            (Function::ToText, value) => Val::Text(value.into_text()),
-            (Function::ToInt, Val::Double(number)) => {
-                // The bounds are exact doubles; what lies between them fits.
-                if number > -9_223_372_036_854_775_808.0 && number < 9_223_372_036_854_775_808.0 {
-                    Val::Int(number as i64)
-                } else {
-                    return Err(self.fault(format!("`{number}` is no whole number of 64 bits")));
-                }
-            }
-            (Function::ToInt, Val::Time(time)) => Val::Int(time.0.div_euclid(1_000)),
-            (Function::ToInt, Val::Int(number)) => Val::Int(number),
-            (Function::ToInt, value) => {
-                let text = shown(value);
-                Val::Int(text.parse().map_err(|_| self.fault(format!("`{text}` is no whole number")))?)
-            }
-            (Function::ToDouble, Val::Int(number)) => Val::Double(number as f64),
-            (Function::ToDouble, Val::Double(number)) => Val::Double(number),
-            (Function::ToDouble, value) => {
-                let text = shown(value);
-                Val::Double(text.parse().map_err(|_| self.fault(format!("`{text}` is no number")))?)
-            }
-        })
-    }
-
-    fn overflow(&self) -> Box<RunFault> {
-        self.fault("the number leaves 64 bits".to_owned())
-    }
-
-    fn fault(&self, message: String) -> Box<RunFault> {
-        Box::new(RunFault { span: self.span.clone(), message: crate::text::one_line(&message) })
     }
 }
 
 impl<'a> Scope<'a, '_> {
+    fn field(&self, field: &Field) -> Val<'a> {
+        match self.over {
+            Over::View(view) => (field.read)(view),
+            // No expression over messages has fields.
+            Over::Message(_) => Val::Null,
+        }
+    }
+
+    fn label(&self, of: &Field, name: &str) -> Val<'a> {
+        match self.field(of) {
+            Val::Labels(labels) => Val::text(labels.get(name)),
+            _ => Val::text(""),
+        }
+    }
+
+    /// The message, where the expression is over one.
+    pub(super) const fn message(&self) -> Option<&Message<'a>> {
+        match self.over {
+            Over::View(_) => None,
+            Over::Message(message) => Some(message),
+        }
+    }
+
+    fn budget(&self) -> Option<&'a Budget> {
+        match self.over {
+            Over::View(view) => view.budget,
+            Over::Message(_) => None,
+        }
+    }
+
     fn variable(&self, levels: usize) -> Val<'a> {
         match (self.outer, levels) {
             (Some((value, _)), 0) => value.clone(),
@@ -377,38 +417,8 @@ impl<'a> Scope<'a, '_> {
     }
 }
 
-impl Part {
-    fn of_time(self, time: Time, zone: &TimeZone) -> i64 {
-        let civil = time.in_zone(zone);
-        match self {
-            Part::FullYear => i64::from(civil.year()),
-            Part::Month => i64::from(civil.month()) - 1,
-            Part::Date => i64::from(civil.day()),
-            Part::DayOfMonth => i64::from(civil.day()) - 1,
-            Part::DayOfWeek => i64::from(civil.weekday().to_sunday_zero_offset()),
-            Part::DayOfYear => i64::from(civil.day_of_year()) - 1,
-            Part::Hours => i64::from(civil.hour()),
-            Part::Minutes => i64::from(civil.minute()),
-            Part::Seconds => i64::from(civil.second()),
-            Part::Milliseconds => time.0.rem_euclid(1_000),
-        }
-    }
-
-    fn of_span(self, span: Span) -> i64 {
-        match self {
-            Part::Hours => span.0 / 3_600_000,
-            Part::Minutes => span.0 / 60_000,
-            Part::Seconds => span.0 / 1_000,
-            Part::Milliseconds => span.0 % 1_000,
-            Part::FullYear | Part::Month | Part::Date | Part::DayOfMonth | Part::DayOfWeek | Part::DayOfYear => 0,
-        }
-    }
-}
-
 /// CEL's `&&` and `||` over any number of parts: one that decides wins, whatever failed before or after it; else a failure is the answer.
-fn decide<T>(parts: &[T], decides: bool, mut test: impl FnMut(&T) -> Run<bool>) -> Run<bool>
-where
-{
+fn decide<T>(parts: &[T], decides: bool, mut test: impl FnMut(&T) -> Run<bool>) -> Run<bool> {
     let mut failed = None;
     for part in parts {
         match test(part) {
@@ -418,33 +428,6 @@ where
         }
     }
     failed.map_or(Ok(!decides), Err)
-}
-
-/// The answer of a comparison.
-pub(super) fn compare(op: Comparison, left: &Val<'_>, right: &Val<'_>) -> bool {
-    match op {
-        Comparison::Equal => left.equals(right),
-        Comparison::Unequal => !left.equals(right),
-        Comparison::Less => left.order(right).is_some_and(std::cmp::Ordering::is_lt),
-        Comparison::LessOrEqual => left.order(right).is_some_and(std::cmp::Ordering::is_le),
-        Comparison::Greater => left.order(right).is_some_and(std::cmp::Ordering::is_gt),
-        Comparison::GreaterOrEqual => left.order(right).is_some_and(std::cmp::Ordering::is_ge),
-    }
-}
-
-fn label<'a>(of: &Field, view: &View<'a>, name: &str) -> Val<'a> {
-    match (of.read)(view) {
-        Val::Labels(labels) => Val::text(labels.get(name)),
-        _ => Val::text(""),
-    }
-}
-
-/// A part of a text without copying one that is borrowed.
-fn part_of<'a>(text: Cow<'a, str>, part: fn(&str) -> &str) -> Cow<'a, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(part(text)),
-        Cow::Owned(text) => Cow::Owned(part(&text).to_owned()),
-    }
 }
 
 impl Ir {
@@ -469,10 +452,17 @@ impl Ir {
             | Op::Text(_)
             | Op::Time(_)
             | Op::Span(_)
+            | Op::Null
+            | Op::Body
+            | Op::Item
             | Op::Field(_)
             | Op::Label { .. }
             | Op::Var(_) => Box::new(std::iter::empty()),
             Op::LabelAt { key: of, .. }
+            | Op::Header(of)
+            | Op::InHeader(of)
+            | Op::Member { of, .. }
+            | Op::Has(of)
             | Op::Not(of)
             | Op::Negate(of)
             | Op::InSet { of, .. }
@@ -482,7 +472,10 @@ impl Ir {
             | Op::Part { of, .. } => Box::new(std::iter::once(of.as_ref())),
             Op::And(parts) | Op::Or(parts) | Op::List(parts) | Op::First(parts) => Box::new(parts.iter()),
             Op::Choice(parts) => Box::new(parts.iter()),
-            Op::Compare(_, sides) | Op::Arithmetic(_, sides) | Op::In(sides) | Op::Affix(_, sides) => Box::new(sides.iter()),
+            Op::Compare(_, sides) | Op::Arithmetic(_, sides) | Op::In(sides) | Op::Affix(_, sides) | Op::Index(sides) => {
+                Box::new(sides.iter())
+            }
+            Op::Map(entries) => Box::new(entries.iter().flat_map(|(name, value)| [name, value])),
             Op::Each { over, body, .. } => Box::new([over.as_ref(), body.as_ref()].into_iter()),
         }
     }

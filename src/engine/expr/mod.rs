@@ -12,13 +12,14 @@
 mod budget;
 mod calls;
 mod check;
+mod compute;
 mod condition;
-mod dynamic;
 mod eval;
 mod functions;
 mod index;
 mod lex;
 mod matcher;
+mod message;
 mod names;
 mod parse;
 mod template;
@@ -30,13 +31,12 @@ use std::ops::Range;
 
 pub use budget::{Budget, Dearest};
 pub use condition::{Condition, Expr, Held};
-pub use dynamic::{DynExpr, Message};
 pub use eval::RunFault;
 pub use index::RuleIndex;
 pub use matcher::Matcher;
+pub use message::{DynExpr, Message};
 pub use names::Section;
 pub use template::{Path, TextTemplate};
-use value::order_of_numbers;
 pub use view::{AlertView, CiView, IncidentView, NO_LABELS, ServiceView, SlaView, View};
 
 /// One thing that is wrong with an expression; a policy file adds where the expression itself stands.
