@@ -110,7 +110,7 @@ pub fn explain(state: &State, world: &World, id: AlertId, now: Time) -> Option<T
         steps.add("cause", cause_name(state, world, cause.alert), &cause.because);
     }
     if let Some(incident) = alert.incident {
-        let member = state.incidents.members.get(&(incident, id));
+        let member = state.incidents.members().get(&(incident, id));
         let because = member.map(|member| member.because.to_string()).unwrap_or_default();
         steps.add("part of", format!("{incident} as {}", judge::as_role(alert.role)), because);
         if let Some(incident) = state.incidents.get(&incident) {
@@ -135,7 +135,7 @@ pub fn explain_incident(state: &State, world: &World, id: IncidentId, now: Time)
     steps.maybe("cause", incident.cause.map(|cause| cause_name(state, world, cause)), "");
     let members: Vec<_> = state.alerts_in(id).collect();
     for cell in members.iter().take(limits::TRACE_NAMED_MAX) {
-        let because = state.incidents.members.get(&(id, cell.alert.id)).map(|member| member.because.to_string()).unwrap_or_default();
+        let because = state.incidents.members().get(&(id, cell.alert.id)).map(|member| member.because.to_string()).unwrap_or_default();
         let name = cause_name(state, world, cell.alert.id);
         steps.add("alert", format!("{name} ({}, {})", cell.alert.role, cell.alert.state), because);
     }

@@ -40,8 +40,6 @@ own_tables! {
     DEAD_LETTERS = "dead_letters";
     /// Positions of Kafka partitions by topic, a zero byte and partition.
     KAFKA_POSITIONS = "kafka_positions";
-    /// What operators and reloads did.
-    AUDIT = "audit";
 }
 
 impl Table {

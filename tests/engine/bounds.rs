@@ -260,7 +260,7 @@ fn a_switch_with_very_many_symptoms_is_adopted_followed_released_merged_and_clos
         site.due();
     }
     let in_memory =
-        site.sim.state.incidents.members.keys().filter(|(incident, _)| !site.sim.state.incidents.contains_key(incident)).count();
+        site.sim.state.incidents.members().keys().filter(|(incident, _)| !site.sim.state.incidents.contains_key(incident)).count();
     assert_eq!(in_memory, 0, "members of what is closed have left memory");
 }
 

@@ -157,5 +157,5 @@ fn rare_facts_and_rows_are_stored_too() {
     for rare in ["fact 0.10", "fact 1.18", "fact 1.19", "fact 3.2", "fact 9.12", "fact 9.6"] {
         assert!(kinds.contains(rare), "{rare}: {kinds:?}");
     }
-    assert_eq!(sim.state.system.aside.len(), 1);
+    assert_eq!(sim.state.system.aside().len(), 1);
 }

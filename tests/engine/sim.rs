@@ -455,7 +455,7 @@ impl Sim {
         let loaded = self.loaded();
         let state = &self.state;
         assert_eq!(loaded.counters, state.counters);
-        assert_eq!(loaded.system.sources, state.system.sources);
+        assert_eq!(loaded.system.sources(), state.system.sources());
         let cells =
             |state: &State| -> Vec<_> { state.alerts().map(|cell| (cell.alert.clone(), cell.vitals.clone(), cell.fingerprint)).collect() };
         assert_eq!(cells(&loaded), cells(state));
@@ -485,13 +485,13 @@ impl Sim {
         assert!(state.alerts().all(|cell| lives(&Row::Alert(cell.alert.id))));
         assert!(state.incidents.keys().all(|id| lives(&Row::Incident(*id))));
         assert!(state.problems.keys().all(|id| lives(&Row::Problem(*id))));
-        assert!(state.problems.series.keys().all(|key| lives(&Row::Series(key.clone()))));
-        assert!(state.incidents.members.keys().all(|(incident, alert)| lives(&Row::Member(*incident, *alert))));
+        assert!(state.problems.series().keys().all(|key| lives(&Row::Series(key.clone()))));
+        assert!(state.incidents.members().keys().all(|(incident, alert)| lives(&Row::Member(*incident, *alert))));
         assert!(state.digests.keys().all(|(job, address)| lives(&Row::Digest(job.clone(), address.clone()))));
         assert!(state.cursors.keys().all(|id| lives(&Row::Cursor(*id))));
         assert!(state.jobs.keys().all(|(kind, name)| lives(&Row::Job(*kind, name.clone()))));
-        assert!(state.capacity.checks.keys().all(|rule| lives(&Row::Check(rule.clone()))));
-        assert!(state.capacity.forecasts.keys().all(|(rule, series)| lives(&Row::Forecast(rule.clone(), series.clone()))));
+        assert!(state.capacity.checks().keys().all(|rule| lives(&Row::Check(rule.clone()))));
+        assert!(state.capacity.forecasts().keys().all(|(rule, series)| lives(&Row::Forecast(rule.clone(), series.clone()))));
         // Every list that waits has a job that sends it.
         assert!(state.digests.keys().all(|(job, _)| state.jobs.contains_key(&(JobKind::Digest, job.clone()))));
         for ci in self.world.cmdb.items() {
@@ -533,7 +533,7 @@ impl Sim {
     fn cheap_invariants(&self) {
         let state = &self.state;
         let mut places: BTreeMap<AlertId, Vec<IncidentId>> = BTreeMap::new();
-        for ((incident, alert), member) in &state.incidents.members {
+        for ((incident, alert), member) in state.incidents.members() {
             // Members of what is closed leave memory bit by bit.
             if !state.incidents.contains_key(incident) {
                 continue;
@@ -549,7 +549,7 @@ impl Sim {
             let open: Vec<_> = places.get(&alert.id).into_iter().flatten().filter(|id| state.incidents[id].is_open()).collect();
             assert!(open.len() <= 1, "{} is in {open:?}", alert.id);
             if let Some(incident) = alert.incident.filter(|id| state.incidents.contains_key(id)) {
-                assert!(state.incidents.members.contains_key(&(incident, alert.id)), "{} is no member of its {incident}", alert.id);
+                assert!(state.incidents.members().contains_key(&(incident, alert.id)), "{} is no member of its {incident}", alert.id);
             }
             if alert.state == AlertState::Firing {
                 let Some(place) = alert.incident.and_then(|id| state.incidents.get(&id)) else {
@@ -609,12 +609,12 @@ impl Sim {
         let mut keys = BTreeSet::new();
         for problem in state.problems.values() {
             assert!(keys.insert(&problem.key), "{} is the second open problem of {:?}", problem.id, problem.key);
-            assert!(!state.problems.series.contains_key(&problem.key), "{:?} is counted beside {}", problem.key, problem.id);
+            assert!(!state.problems.series().contains_key(&problem.key), "{:?} is counted beside {}", problem.key, problem.id);
             let fixed = problem.state == ProblemState::Resolved;
             assert_eq!(fixed, problem.close_at.is_some(), "{} is {} and closes at {:?}", problem.id, problem.state, problem.close_at);
         }
         let counted =
-            state.problems.values().map(|problem| &problem.outages).chain(state.problems.series.values().map(|series| &series.outages));
+            state.problems.values().map(|problem| &problem.outages).chain(state.problems.series().values().map(|series| &series.outages));
         for outages in counted {
             let each: BTreeSet<IncidentId> = outages.iter().map(|outage| outage.incident).collect();
             assert_eq!(each.len(), outages.len(), "an outage counts twice: {outages:?}");

@@ -77,7 +77,7 @@ fn everything_in_an_old_store_is_in_the_migrated_one() {
     );
     let problems: Vec<(ProblemId, ProblemState)> = state.problems.values().map(|problem| (problem.id, problem.state)).collect();
     assert_eq!(problems, [(ProblemId(1), ProblemState::New), (ProblemId(2), ProblemState::KnownError)]);
-    assert_eq!((state.silences.len(), state.capacity.forecasts.len(), state.digests.len(), state.jobs.len()), (2, 1, 1, 3));
+    assert_eq!((state.silences.len(), state.capacity.forecasts().len(), state.digests.len(), state.jobs.len()), (2, 1, 1, 3));
     assert!(state.messages.len() == 1 && !state.terms.is_empty() && state.alert_count() > 5);
     let snapshot = store.reader().snapshot().unwrap();
     let (version, inventory) = snapshot.inventory().unwrap().unwrap();

@@ -55,10 +55,10 @@ pub fn answered(state: &State, world: &World, answer: &Answer, now: Time) -> Fol
     };
     let mut left_out = left_out;
     let mut seen = BTreeSet::new();
-    let mut known = state.capacity.forecasts.len();
+    let mut known = state.capacity.forecasts().len();
     for measured in series {
         let name = series_name(&measured.labels);
-        let before = state.capacity.forecasts.get(&(rule.name.clone(), name.clone()));
+        let before = state.capacity.forecasts().get(&(rule.name.clone(), name.clone()));
         let has_room = seen.len() < limits::SERIES_MAX && name.len() <= limits::SERIES_NAME_BYTES_MAX;
         if !has_room || (before.is_none() && known >= limits::FORECASTS_MAX) {
             left_out = left_out.saturating_add(1);
@@ -67,7 +67,7 @@ pub fn answered(state: &State, world: &World, answer: &Answer, now: Time) -> Fol
             follows.made(rule, measured, name, before, now);
         }
     }
-    let was = state.capacity.checks.get(&rule.name).filter(|check| !check.query.is_empty());
+    let was = state.capacity.checks().get(&rule.name).filter(|check| !check.query.is_empty());
     let is_other_query = was.is_some_and(|check| check.query != answer.query);
     for absent in of_rule(state, &rule.name).filter(|forecast| !seen.contains(&forecast.series)) {
         if is_other_query || data_at(&absent.trend).is_none_or(|at| at + rule.history < now) {
@@ -84,7 +84,7 @@ pub fn answered(state: &State, world: &World, answer: &Answer, now: Time) -> Fol
 /// What follows where rules are gone: their series are forgotten, their alerts are over.
 pub fn unwanted(state: &State, world: &World, now: Time) -> Follows {
     let mut follows = Follows::default();
-    for check in state.capacity.checks.values().filter(|check| rule(world, &check.rule).is_none()) {
+    for check in state.capacity.checks().values().filter(|check| rule(world, &check.rule).is_none()) {
         for forecast in of_rule(state, &check.rule) {
             follows.forgotten(forecast, now);
         }
@@ -96,7 +96,7 @@ pub fn unwanted(state: &State, world: &World, now: Time) -> Follows {
 fn of_rule<'s>(state: &'s State, rule: &str) -> impl Iterator<Item = &'s Forecast> {
     let from = (rule.to_owned(), String::new());
     let name = from.0.clone();
-    state.capacity.forecasts.range(from..).map(|(_, forecast)| forecast).take_while(move |forecast| forecast.rule == name)
+    state.capacity.forecasts().range(from..).map(|(_, forecast)| forecast).take_while(move |forecast| forecast.rule == name)
 }
 
 fn data_at(trend: &Trend) -> Option<Time> {

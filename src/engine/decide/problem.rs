@@ -63,7 +63,7 @@ pub fn of_rule(state: &State, world: &World, rule: &ProblemRule, incident: &Inci
             (true, None) => None,
         };
     }
-    let series = state.problems.series.get(&key);
+    let series = state.problems.series().get(&key);
     if series.is_some_and(|series| series.outages.iter().any(|known| known.incident == incident.id)) {
         return None;
     }

@@ -9,10 +9,20 @@ use crate::model::capacity::{Check, Fact, Forecast};
 /// Capacity rules and their series.
 #[derive(Debug, Clone, Default)]
 pub struct Capacity {
+    checks: BTreeMap<String, Check>,
+    forecasts: BTreeMap<(String, String), Forecast>,
+}
+
+impl Capacity {
     /// Capacity rules by name.
-    pub checks: BTreeMap<String, Check>,
+    pub fn checks(&self) -> &BTreeMap<String, Check> {
+        &self.checks
+    }
+
     /// Their series, by rule and name.
-    pub forecasts: BTreeMap<(String, String), Forecast>,
+    pub fn forecasts(&self) -> &BTreeMap<(String, String), Forecast> {
+        &self.forecasts
+    }
 }
 
 impl Part for Capacity {

@@ -17,8 +17,8 @@ use crate::words::Role;
 /// Incidents that are not closed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Incidents {
-    /// Members of those, present and past.
-    pub members: BTreeMap<(IncidentId, AlertId), Member>,
+    /// Present and past.
+    members: BTreeMap<(IncidentId, AlertId), Member>,
     live: BTreeMap<IncidentId, Incident>,
     by_group: BTreeMap<Realm, BTreeMap<String, BTreeSet<IncidentId>>>,
     pub(super) children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
@@ -42,6 +42,11 @@ impl Incidents {
     /// Those that were closed in this batch.
     pub fn past(&self) -> &BTreeMap<IncidentId, Incident> {
         &self.past
+    }
+
+    /// Members of those, present and past.
+    pub fn members(&self) -> &BTreeMap<(IncidentId, AlertId), Member> {
+        &self.members
     }
 
     /// The timeline entries that this batch wrote.

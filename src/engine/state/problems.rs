@@ -15,8 +15,7 @@ use crate::words::ProblemState;
 /// Problems that are not closed, and what is counted towards others.
 #[derive(Debug, Clone, Default)]
 pub struct Problems {
-    /// Outages that are counted and no problem yet.
-    pub series: BTreeMap<SeriesKey, Series>,
+    series: BTreeMap<SeriesKey, Series>,
     live: BTreeMap<ProblemId, Problem>,
     /// Live problems by what they are of; more than one only between a start and its repair.
     keys: BTreeMap<SeriesKey, BTreeSet<ProblemId>>,
@@ -40,6 +39,11 @@ impl Problems {
     /// Those that were closed in this batch.
     pub fn past(&self) -> &BTreeMap<ProblemId, Problem> {
         &self.past
+    }
+
+    /// Outages that are counted and no problem yet.
+    pub fn series(&self) -> &BTreeMap<SeriesKey, Series> {
+        &self.series
     }
 
     fn take_series(&mut self, key: &SeriesKey, cx: &mut Apply<'_>) -> Option<Series> {

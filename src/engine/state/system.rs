@@ -16,11 +16,21 @@ use crate::time::Time;
 /// Sources by number, and timers that stopped the daemon.
 #[derive(Debug, Clone, Default)]
 pub struct System {
-    /// Sources by number.
-    pub sources: Vec<String>,
-    /// Timers that stopped the daemon and are not fired, by when they were due.
-    pub aside: BTreeMap<(Time, Timer), Aside>,
+    sources: Vec<String>,
+    pub(super) aside: BTreeMap<(Time, Timer), Aside>,
     source_numbers: Lookup<String, SourceNo>,
+}
+
+impl System {
+    /// Sources by number.
+    pub fn sources(&self) -> &[String] {
+        &self.sources
+    }
+
+    /// Timers that stopped the daemon and are not fired, by when they were due.
+    pub fn aside(&self) -> &BTreeMap<(Time, Timer), Aside> {
+        &self.aside
+    }
 }
 
 impl State {

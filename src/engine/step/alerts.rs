@@ -136,7 +136,7 @@ impl Turn<'_> {
         if let Some(no) = self.state.source_no(name) {
             return no;
         }
-        if self.state.system.sources.len() + 1 >= limits::SOURCES_MAX {
+        if self.state.system.sources().len() + 1 >= limits::SOURCES_MAX {
             return match self.state.source_no("other") {
                 Some(no) => no,
                 None => self.name_source("other"),

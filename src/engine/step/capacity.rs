@@ -16,7 +16,7 @@ impl Turn<'_> {
 
     /// After a start: what was asked and not answered is asked again.
     pub(super) fn ask_again(&mut self) {
-        let waiting = self.state.capacity.checks.values().filter(|check| check.asked_at.is_some());
+        let waiting = self.state.capacity.checks().values().filter(|check| check.asked_at.is_some());
         self.out.effects.extend(waiting.map(|check| Effect::Query(check.rule.clone())));
     }
 

@@ -85,7 +85,7 @@ impl Turn<'_> {
             }
         }
         for (problem, key) in self.state.series_beside_problems() {
-            let outages = self.state.problems.series.get(&key).map(|series| series.outages.clone()).unwrap_or_default();
+            let outages = self.state.problems.series().get(&key).map(|series| series.outages.clone()).unwrap_or_default();
             self.put(problem::Fact::Forgotten { key });
             for outage in outages {
                 let Some(known) = self.state.problems.get(&problem).filter(|known| !known.has(outage.incident)) else { continue };

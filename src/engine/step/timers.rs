@@ -92,7 +92,7 @@ impl Turn<'_> {
 
     /// After a start: what stopped another release may be fired by this one.
     pub(super) fn take_timers_back(&mut self) {
-        let others: Vec<Aside> = self.state.system.aside.values().filter(|aside| aside.release != RELEASE).cloned().collect();
+        let others: Vec<Aside> = self.state.system.aside().values().filter(|aside| aside.release != RELEASE).cloned().collect();
         for aside in others {
             self.put(system::Fact::TimerTakenBack { aside });
         }

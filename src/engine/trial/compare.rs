@@ -229,7 +229,7 @@ fn promise_wanted(entry: &SlaExpectation) -> String {
 
 /// Every reason of an incident: its own, its members', its timeline's.
 fn sentences(state: &State, incident: &Incident) -> Vec<String> {
-    let members = state.incidents.members.range((incident.id, AlertId(0))..=(incident.id, AlertId(u64::MAX)));
+    let members = state.incidents.members().range((incident.id, AlertId(0))..=(incident.id, AlertId(u64::MAX)));
     let timeline = state.incidents.new_entries().range((incident.id, 0)..=(incident.id, u32::MAX));
     let own = std::iter::once(incident.because.to_string());
     let mut all: Vec<String> = own

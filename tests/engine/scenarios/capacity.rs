@@ -123,15 +123,15 @@ fn what_nobody_can_say_fires_nothing_and_clears_nothing() {
     answer(&mut sim, vec![missing("db-2", now), measured("db-1", now, 88.0, 1.0)]);
     assert_eq!(firing(&sim), ["db-1 warning"]);
     fail(&mut sim, "it cannot be reached");
-    assert_eq!(sim.state.capacity.checks["disk-full"].error, "it cannot be reached");
+    assert_eq!(sim.state.capacity.checks()["disk-full"].error, "it cannot be reached");
     answer(&mut sim, vec![missing("db-1", now)]);
     answer(&mut sim, Vec::new());
     sim.run("2h");
     sim.restart("3h");
     sim.run("2h");
     assert_eq!(firing(&sim), ["db-1 warning"], "an alert of a forecast has no end of its own");
-    assert_eq!(sim.state.capacity.checks["disk-full"].error, "", "it answers again");
-    let forecast = &sim.state.capacity.forecasts[&("disk-full".to_owned(), "{instance=\"db-1\"}".to_owned())];
+    assert_eq!(sim.state.capacity.checks()["disk-full"].error, "", "it answers again");
+    let forecast = &sim.state.capacity.forecasts()[&("disk-full".to_owned(), "{instance=\"db-1\"}".to_owned())];
     assert!(forecast.fires && matches!(forecast.trend, Trend::NoData { why: Missing::Stale, .. }), "{forecast:?}");
 }
 
@@ -145,7 +145,7 @@ fn a_series_that_is_gone_for_its_whole_history_is_forgotten_and_its_alert_clears
     assert_eq!(firing(&sim), ["db-1 warning"]);
     sim.run("1s");
     answer(&mut sim, Vec::new());
-    assert!(firing(&sim).is_empty() && sim.state.capacity.forecasts.is_empty());
+    assert!(firing(&sim).is_empty() && sim.state.capacity.forecasts().is_empty());
 }
 
 #[test]
@@ -155,9 +155,9 @@ fn a_rule_that_is_gone_takes_its_alerts_along() {
     sim.run_until(t("2026-03-28T06:00:00Z"));
     answer(&mut sim, vec![measured("db-1", now, 88.0, 1.0)]);
     sim.reload("{}", ITEMS);
-    assert!(firing(&sim).is_empty() && sim.state.capacity.forecasts.is_empty() && sim.state.capacity.checks.is_empty());
+    assert!(firing(&sim).is_empty() && sim.state.capacity.forecasts().is_empty() && sim.state.capacity.checks().is_empty());
     answer(&mut sim, vec![measured("db-1", now, 88.0, 1.0)]);
-    assert!(firing(&sim).is_empty() && sim.state.capacity.forecasts.is_empty(), "an answer that comes late is nobody's");
+    assert!(firing(&sim).is_empty() && sim.state.capacity.forecasts().is_empty(), "an answer that comes late is nobody's");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn another_query_forgets_the_series_of_the_one_before() {
     let said = Said::Series { series: vec![measured("db-2", now, 20.0, 0.0)], left_out: 0 };
     sim.event(Event::Forecast(Answer { rule: "disk-full".to_owned(), query: "other".to_owned(), said }));
     assert!(firing(&sim).is_empty());
-    assert_eq!(sim.state.capacity.forecasts.len(), 1);
+    assert_eq!(sim.state.capacity.forecasts().len(), 1);
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn more_series_than_are_taken_are_counted() {
     let many = (0..1_001).map(|host| measured(&format!("host-{host}"), now, 20.0, 0.0));
     let long = Measured { labels: Labels::new([("instance".to_owned(), "x".repeat(3_000))]), ..measured("db-1", now, 88.0, 1.0) };
     answer(&mut sim, std::iter::once(long).chain(many).collect());
-    assert_eq!((sim.state.capacity.forecasts.len(), sim.state.capacity.checks["disk-full"].left_out), (1_000, 2));
+    assert_eq!((sim.state.capacity.forecasts().len(), sim.state.capacity.checks()["disk-full"].left_out), (1_000, 2));
     assert!(firing(&sim).is_empty());
 }
 

@@ -133,13 +133,14 @@ fn a_timer_that_is_passed_over_stays_so_over_starts_until_another_release_comes(
         (sim.state.cell(other).unwrap().alert.incident.is_some(), sim.mail_words()),
         (true, vec!["platform@example.org opened".to_owned()])
     );
-    for aside in sim.state.system.aside.values_mut() {
-        aside.release = "0.0.1".to_owned();
+    for aside in sim.state.system.aside().values().cloned().collect::<Vec<_>>() {
+        let release = "0.0.1".to_owned();
+        sim.forge(system::Fact::TimerSetAside { aside: Aside { release, ..aside } });
     }
     sim.event(Event::Started);
     sim.run("1s");
     assert_eq!(sim.mail_words(), ["platform@example.org opened"]);
-    assert!(sim.state.system.aside.is_empty());
+    assert!(sim.state.system.aside().is_empty());
 }
 
 #[test]

@@ -337,7 +337,7 @@ fn a_resolved_incident_closes_after_three_days_and_leaves_memory_with_its_alerts
     sim.run("1h");
     assert_eq!(sim.said(), [""; 0]);
     sim.run("15m");
-    assert_eq!((sim.state.alert_count(), sim.state.incidents.len(), sim.state.incidents.members.len()), (0, 0, 0));
+    assert_eq!((sim.state.alert_count(), sim.state.incidents.len(), sim.state.incidents.members().len()), (0, 0, 0));
     assert_eq!(sim.mail_words(), ["platform@example.org opened", "platform@example.org resolved"], "closing is not told by default");
 }
 

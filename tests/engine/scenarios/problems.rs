@@ -167,14 +167,14 @@ fn what_hangs_off_an_outage_does_not_count_beside_it() {
     // Both were told of before their cause was heard, and became its children.
     sim.fire(alert("HostDown", "db-1"));
     sim.run("2m");
-    assert_eq!(sim.state.problems.series.values().map(|series| series.outages.len()).collect::<Vec<_>>(), [1]);
+    assert_eq!(sim.state.problems.series().values().map(|series| series.outages.len()).collect::<Vec<_>>(), [1]);
     sim.fire(alert("DeviceDown", "sw-1"));
     sim.run("2m");
     sim.fire(alert("HostDown", "db-2"));
     sim.run("10m");
     assert_eq!(sim.listed().len(), 1, "{:?}", sim.said());
     let counted: Vec<u64> =
-        sim.state.problems.series.values().flat_map(|series| series.outages.iter().map(|outage| outage.incident.0)).collect();
+        sim.state.problems.series().values().flat_map(|series| series.outages.iter().map(|outage| outage.incident.0)).collect();
     assert_eq!(counted, [2], "the switch alone counts");
     assert_eq!(problems(&sim), [""; 0]);
 }

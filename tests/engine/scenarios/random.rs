@@ -201,6 +201,6 @@ proptest! {
         sim.check();
         let left: Vec<String> = sim.said();
         prop_assert!(left.is_empty(), "{left:#?}");
-        prop_assert_eq!((sim.state.alert_count(), sim.state.incidents.members.len(), sim.state.digests.len()), (0, 0, 0));
+        prop_assert_eq!((sim.state.alert_count(), sim.state.incidents.members().len(), sim.state.digests.len()), (0, 0, 0));
     }
 }

@@ -36,11 +36,11 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
         let from = after.as_ref().map_or("", |after| after.0.as_str());
         let mut found: Vec<((String, String), ForecastView)> = Vec::new();
         for (name, rule) in known.range(from..).filter(|(name, _)| rules.is_empty() || rules.iter().any(|rule| rule == *name)) {
-            let check = state.capacity.checks.get(*name);
+            let check = state.capacity.checks().get(*name);
             let first = ((*name).to_owned(), String::new());
             let begin = after.clone().filter(|after| after.0 == *name).map_or(Bound::Included(first.clone()), Bound::Excluded);
             let is_from_its_start = begin == Bound::Included(first.clone());
-            let mut own = state.capacity.forecasts.range((begin, Bound::Unbounded)).take_while(|(key, _)| key.0 == *name).peekable();
+            let mut own = state.capacity.forecasts().range((begin, Bound::Unbounded)).take_while(|(key, _)| key.0 == *name).peekable();
             let without = (own.peek().is_none() && is_from_its_start).then(|| (first, ForecastView::of(rule, check, None, world, now)));
             let items = own.map(|(key, forecast)| (key.clone(), ForecastView::of(rule, check, Some(forecast), world, now))).chain(without);
             let wanted = items.filter(|(_, item)| states.is_empty() || states.contains(&item.state.word()));

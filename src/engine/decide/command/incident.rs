@@ -162,7 +162,7 @@ pub(super) fn detach(asked: Asked<'_>, id: IncidentId, alert: AlertId) -> Decisi
                 let left = Fact::Incident(incident::Fact::Detached { id, alert, because: asked.said("") });
                 Answer::Does { facts: vec![apart, left], then: Then::Attach(alert) }
             }
-            Some(_) if asked.state.incidents.members.contains_key(&(id, alert)) => Answer::Holds,
+            Some(_) if asked.state.incidents.members().contains_key(&(id, alert)) => Answer::Holds,
             Some(_) | None => invalid("alert", format!("an alert of {id}")),
         }
     })
