@@ -433,12 +433,21 @@ impl TryFrom<OpenIncident> for Report {
     }
 }
 
-/// What the asker is told after the commit.
+/// What whoever asked is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// A request was taken: what became of each input, in their order.
     Taken(Vec<Taken>),
-    /// A command was done, or what it wants holds already.
+    /// What became of a command.
+    Obeyed(Obeyed),
+    /// A World was adopted.
+    Adopted,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obeyed {
+    /// It was done, or what it wants holds already.
     Done {
         /// What it was about: the incident's, silence's or message's id.
         id: String,
@@ -468,8 +477,6 @@ pub enum Reply {
     },
     /// The command itself is wrong.
     Invalid(Refused),
-    /// A World was adopted.
-    Adopted,
 }
 
 /// What became of one input.

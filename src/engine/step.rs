@@ -30,7 +30,7 @@ use crate::block::Recorded;
 use crate::decide::command::{self, Answer, Decision, Then};
 use crate::decide::suppress;
 use crate::effect::Effect;
-use crate::event::{Command, Event, Reply, World};
+use crate::event::{Command, Event, Obeyed, Reply, World};
 use crate::fact::Fact;
 use crate::ids::{AlertId, IncidentId};
 use crate::limits;
@@ -185,12 +185,12 @@ impl Turn<'_> {
         let Command { actor, expected, action } = command;
         let Decision { subject, answer } = command::decide(self.state, action, actor, self.now);
         let (id, version) = (subject.name(self.state), subject.version(self.state));
-        self.out.reply = Some(match (answer, version) {
-            (Answer::NotFound, _) => Reply::NotFound { id },
-            (Answer::Holds, version) => Reply::Done { id, version: version.unwrap_or_default(), changed: false },
-            (Answer::Does { .. }, Some(version)) if expected.is_some_and(|expected| expected != version) => Reply::Stale { id, version },
-            (Answer::NotAllowed { state, allowed }, _) => Reply::NotAllowed { state, allowed },
-            (Answer::Invalid(refused), _) => Reply::Invalid(refused),
+        self.out.reply = Some(Reply::Obeyed(match (answer, version) {
+            (Answer::NotFound, _) => Obeyed::NotFound { id },
+            (Answer::Holds, version) => Obeyed::Done { id, version: version.unwrap_or_default(), changed: false },
+            (Answer::Does { .. }, Some(version)) if expected.is_some_and(|expected| expected != version) => Obeyed::Stale { id, version },
+            (Answer::NotAllowed { state, allowed }, _) => Obeyed::NotAllowed { state, allowed },
+            (Answer::Invalid(refused), _) => Obeyed::Invalid(refused),
             (Answer::Does { facts, then }, _) => {
                 if let Then::Closed(id) = &then {
                     // What is history has nobody to tell any more.
@@ -201,9 +201,9 @@ impl Turn<'_> {
                 }
                 self.follow(then, actor);
                 self.settle();
-                Reply::Done { id: subject.name(self.state), version: subject.version(self.state).unwrap_or_default(), changed: true }
+                Obeyed::Done { id: subject.name(self.state), version: subject.version(self.state).unwrap_or_default(), changed: true }
             }
-        });
+        }));
     }
 
     /// What follows from a command beside its facts.

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use watchkeeper_engine::block::Entry;
-use watchkeeper_engine::event::{Action, Command, Event, Reply, World};
+use watchkeeper_engine::event::{Action, Command, Event, Obeyed, Reply, World};
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::{AlertId, IncidentId};
 use watchkeeper_engine::input::AlertInput;
@@ -100,8 +100,11 @@ impl Site {
         self.fire(AlertInput { resolved: true, ends_at: Some(now), starts_at: None, ..input });
     }
 
-    fn command(&mut self, action: Action) -> Reply {
-        self.event(Event::Command(Command { actor: "anna".to_owned(), expected: None, action })).unwrap()
+    fn command(&mut self, action: Action) -> Obeyed {
+        match self.event(Event::Command(Command { actor: "anna".to_owned(), expected: None, action })) {
+            Some(Reply::Obeyed(obeyed)) => obeyed,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn event(&mut self, event: Event) -> Option<Reply> {
@@ -226,7 +229,7 @@ fn a_switch_with_very_many_symptoms_is_adopted_followed_released_merged_and_clos
     site.fire(alert("DeviceDown", "sw-2"));
     site.run("2m");
     let other = site.on("sw-2");
-    let Reply::Done { .. } = site.command(Action::MergeIncidents { id: other, children: vec![switch] }) else { panic!() };
+    let Obeyed::Done { .. } = site.command(Action::MergeIncidents { id: other, children: vec![switch] }) else { panic!() };
     assert!(site.sim.state.is_merged_into(other));
     for contradicts in [
         Action::Resolve { id: other, words: "too early".to_owned() },
@@ -234,17 +237,17 @@ fn a_switch_with_very_many_symptoms_is_adopted_followed_released_merged_and_clos
         Action::MergeIncidents { id: switch, children: vec![other] },
     ] {
         let said = site.command(contradicts);
-        assert!(matches!(said, Reply::NotAllowed { .. }), "{said:?}");
+        assert!(matches!(said, Obeyed::NotAllowed { .. }), "{said:?}");
     }
-    let Reply::Done { changed: true, .. } = site.command(Action::Acknowledge { id: other }) else { panic!() };
+    let Obeyed::Done { changed: true, .. } = site.command(Action::Acknowledge { id: other }) else { panic!() };
     site.go_on();
     let tally = site.sim.state.tally(other);
     assert_eq!((tally.alerts as usize, tally.active_symptoms as usize, site.sim.state.tally(switch).alerts), (*SYMPTOMS + 2, *SYMPTOMS, 0));
     assert_eq!(site.sim.state.incidents[&switch].parent, Some(other));
     site.bounded_phase("the switch's incident is merged into another");
 
-    let Reply::Done { .. } = site.command(Action::Resolve { id: other, words: "for now".to_owned() }) else { panic!() };
-    let Reply::Done { .. } = site.command(Action::Close { id: other }) else { panic!() };
+    let Obeyed::Done { .. } = site.command(Action::Resolve { id: other, words: "for now".to_owned() }) else { panic!() };
+    let Obeyed::Done { .. } = site.command(Action::Close { id: other }) else { panic!() };
     site.go_on();
     assert_eq!(site.sim.listed().iter().map(|incident| incident.item.as_str()).collect::<Vec<_>>(), ["core"]);
     assert!(site.sim.state.alerts_in(other).all(|cell| cell.alert.rejudge_at.is_some() || cell.alert.forget_at.is_some()));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use watchkeeper_engine::block::{Block, Entry, FORMAT};
 use watchkeeper_engine::cmdb::{Cmdb, Inventory, files};
 use watchkeeper_engine::effect::Effect;
-use watchkeeper_engine::event::{Action, Command, Event, Reply, Settings, Taken, World};
+use watchkeeper_engine::event::{Action, Command, Event, Obeyed, Reply, Settings, Taken, World};
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, StoreId};
 use watchkeeper_engine::input::AlertInput;
@@ -184,8 +184,11 @@ impl Sim {
     }
 
     /// An operator, anna, does something.
-    pub(crate) fn command(&mut self, action: Action) -> Reply {
-        self.event(Event::Command(Command { actor: "anna".to_owned(), expected: None, action })).unwrap()
+    pub(crate) fn command(&mut self, action: Action) -> Obeyed {
+        match self.event(Event::Command(Command { actor: "anna".to_owned(), expected: None, action })) {
+            Some(Reply::Obeyed(obeyed)) => obeyed,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// The clock runs on by so much, timers at their own instants.

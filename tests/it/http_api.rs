@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use watchkeeper::clock::Clock as _;
 use watchkeeper::ingest::trust::Need;
 use watchkeeper::web::{Access, endpoints};
-use watchkeeper::writer::Lane;
 use watchkeeper_engine::event::{Event, Lasts};
 use watchkeeper_engine::ids::MessageId;
 use watchkeeper_engine::time::Span;
@@ -335,7 +334,7 @@ async fn a_message_that_was_given_up_is_tried_again_with_the_bytes_it_had() {
     doors.pass(Span::minutes(1)).await;
     let id = MessageId(1);
     let happens = async |event: Event| {
-        doors.writer.submit(Lane::Operators, event).unwrap().await.ok();
+        doors.writer.report(event).await.unwrap().await.unwrap();
         doors.pass(Span::ZERO).await;
         doors.get("/api/v1/outbox/MSG0000001").await.json()
     };

@@ -4,7 +4,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use watchkeeper::mail::{LinkAction, Links, MailSettings, Templates, render, shown};
-use watchkeeper::writer::Lane;
 use watchkeeper_engine::event::Event;
 use watchkeeper_engine::ids::{IncidentId, MessageId, StoreId};
 use watchkeeper_engine::model::message::Message;
@@ -230,7 +229,7 @@ async fn no_role_reads_a_link_that_acts_in_the_outbox() {
         MailSettings::new("w@example.org", "https://w.example.org", StoreId { high: 0, low: 1 }, doors.link_key.clone()).unwrap();
     let rendered = render(&planned, &Templates::ours(), &settings).unwrap();
     let event = Event::Rendered { id: planned.id, bytes: rendered.bytes, fallback: String::new() };
-    doors.writer.submit(Lane::Operators, event).unwrap().await.ok();
+    doors.writer.report(event).await.unwrap().await.unwrap();
     doors.pass(Span::ZERO).await;
 
     let tokens = LinkAction::ALL.map(|action| path(&doors, &planned, action)["/a/".len()..].to_owned());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 
-use watchkeeper_engine::event::{Event, Reply, Taken, World};
+use watchkeeper_engine::event::{Taken, World};
 use watchkeeper_engine::ids::{AlertId, Realm};
 use watchkeeper_engine::input::{AlertInput, Refused, Says};
 use watchkeeper_engine::text::Labels;
@@ -16,7 +16,7 @@ use super::budget::{Budget, Strangers};
 use super::http::{BodyFault, Caller, read_body, read_stranger_body};
 use super::senders::{Call, Door, Headers, Keeps, Member, Route, Sender, at, by_format, mapped};
 use super::trust::{Denied, Need, Principal};
-use crate::writer::{Beside, DeadInput, Full, Lane, Origin, WriterHandle};
+use crate::writer::{Alerts, Beside, DeadInput, Full, Lane, Origin, WriterHandle};
 
 /// Bytes above which a body is parsed on a thread that may block: about two milliseconds of work.
 const PARSE_INLINE_BYTES_MAX: usize = 256 * 1024;
@@ -266,9 +266,9 @@ impl Came<'_> {
 }
 
 async fn refuse_whole(fault: Refused, came: Came<'_>, writer: &WriterHandle) -> Result<(), NotHeard> {
-    let event = Event::Alerts { inputs: Vec::new(), refused: vec![(came.source.name.clone(), fault.clone())] };
+    let nothing = Alerts { inputs: Vec::new(), refused: vec![(came.source.name.clone(), fault.clone())] };
     let beside = Beside { letters: came.letters(&[fault], Vec::new()), ..Beside::default() };
-    drop(writer.submit_with(Lane::Webhooks, event, beside).map_err(NotHeard::Full)?.await.map_err(|_| NotHeard::Full(Full::Stopping))?);
+    drop(writer.submit_with(Lane::Webhooks, nothing, beside).map_err(NotHeard::Full)?.await.map_err(|_| NotHeard::Full(Full::Stopping))?);
     Ok(())
 }
 
@@ -298,19 +298,16 @@ async fn commit(members: Vec<Member>, came: Came<'_>, who: &Principal, writer: &
     let is_first = |n: usize| n == 0 || refused_places[n - 1] != refused_places[n];
     let once = heard.refused.iter().enumerate().filter(|(n, _)| is_first(*n));
     let refused = once.map(|(_, fault)| (name.clone(), fault.clone())).collect();
-    let event = Event::Alerts { inputs, refused };
     let beside = Beside { letters: came.letters(&heard.refused, refused_places), ..Beside::default() };
-    let told = writer.submit_with(Lane::Webhooks, event, beside).map_err(NotHeard::Full)?;
-    // Whatever else a reply may be, this event is answered by what was taken.
-    if let Reply::Taken(outcomes) = told.await.map_err(|_| NotHeard::Full(Full::Stopping))? {
-        for ((outcome, place), ended) in outcomes.into_iter().zip(places).zip(&mut heard.outcomes) {
-            match outcome {
-                Taken::Alert(id) => (heard.taken, ended.alert) = (heard.taken + 1, Some(id)),
-                Taken::Over => heard.taken += 1,
-                Taken::Refused(fault) => {
-                    heard.refused.push(at(place as usize, &fault));
-                    heard.without_room += 1;
-                }
+    let told = writer.submit_with(Lane::Webhooks, Alerts { inputs, refused }, beside).map_err(NotHeard::Full)?;
+    let outcomes = told.await.map_err(|_| NotHeard::Full(Full::Stopping))?;
+    for ((outcome, place), ended) in outcomes.into_iter().zip(places).zip(&mut heard.outcomes) {
+        match outcome {
+            Taken::Alert(id) => (heard.taken, ended.alert) = (heard.taken + 1, Some(id)),
+            Taken::Over => heard.taken += 1,
+            Taken::Refused(fault) => {
+                heard.refused.push(at(place as usize, &fault));
+                heard.without_room += 1;
             }
         }
     }

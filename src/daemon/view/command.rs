@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use watchkeeper_engine::command::IncidentVerb;
-use watchkeeper_engine::event::Reply;
+use watchkeeper_engine::event::Obeyed;
 use watchkeeper_engine::ids::IncidentId;
 
 /// What became of a batch.
@@ -41,7 +41,7 @@ pub struct OutcomeView {
 
 impl OutcomeView {
     /// Of the writer's answer.
-    pub fn of(id: IncidentId, reply: Reply) -> OutcomeView {
+    pub fn of(id: IncidentId, reply: Obeyed) -> OutcomeView {
         let refused = |why: String, allowed: Option<Vec<String>>| OutcomeView {
             id,
             done: false,
@@ -51,15 +51,15 @@ impl OutcomeView {
             allowed,
         };
         match reply {
-            Reply::Done { version, changed, .. } => {
+            Obeyed::Done { version, changed, .. } => {
                 OutcomeView { id, done: true, changed: Some(changed), version: Some(version), why: None, allowed: None }
             }
-            Reply::NotFound { .. } => refused("no such incident lives".to_owned(), None),
-            Reply::NotAllowed { state, allowed } => {
+            Obeyed::NotFound { .. } => refused("no such incident lives".to_owned(), None),
+            Obeyed::NotAllowed { state, allowed } => {
                 refused(format!("it is {state}"), Some(allowed.iter().map(|word| (*word).to_owned()).collect()))
             }
-            Reply::Invalid(wrong) => refused(wrong.to_string(), None),
-            Reply::Stale { .. } | Reply::Taken(_) | Reply::Adopted => refused("the writer answered something else".to_owned(), None),
+            Obeyed::Invalid(wrong) => refused(wrong.to_string(), None),
+            Obeyed::Stale { .. } => refused("it has changed meanwhile".to_owned(), None),
         }
     }
 }

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use jiff::tz::TimeZone;
 
 use watchkeeper_engine::command::{IncidentCommand, IncidentVerb};
-use watchkeeper_engine::event::{Action, Reply, World};
+use watchkeeper_engine::event::{Action, Obeyed, World};
 use watchkeeper_engine::ids::AlertId;
 use watchkeeper_engine::model::incident::{Incident, Member};
 use watchkeeper_engine::model::message::Message;
@@ -158,11 +158,11 @@ impl Opened {
         let who = Principal { name: actor, role: Role::Operator };
         for action in self.actions(&who.name, form)? {
             match app.command(&who, None, None, action).await? {
-                Reply::Done { .. } => {}
-                Reply::NotAllowed { state, allowed } => return Err(commands::conflict(state, &allowed)),
-                Reply::NotFound { .. } => return Err(commands::conflict(self.incident().state.word(), &[])),
-                Reply::Invalid(refused) => return Err(refused.into()),
-                Reply::Stale { .. } | Reply::Taken(_) | Reply::Adopted => {
+                Obeyed::Done { .. } => {}
+                Obeyed::NotAllowed { state, allowed } => return Err(commands::conflict(state, &allowed)),
+                Obeyed::NotFound { .. } => return Err(commands::conflict(self.incident().state.word(), &[])),
+                Obeyed::Invalid(refused) => return Err(refused.into()),
+                Obeyed::Stale { .. } => {
                     return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else"));
                 }
             }

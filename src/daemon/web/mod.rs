@@ -31,7 +31,7 @@ use axum::response::IntoResponse;
 use axum::routing::MethodRouter;
 use tokio::sync::Semaphore;
 
-use watchkeeper_engine::event::{Action, Command, Event, Reply, World};
+use watchkeeper_engine::event::{Action, Command, Obeyed, World};
 use watchkeeper_engine::text::{cut, one_line};
 use watchkeeper_engine::time::Time;
 
@@ -299,13 +299,13 @@ impl App {
     ///
     /// # Errors
     /// 503: there is no room, or the daemon stops.
-    pub async fn command(&self, who: &Principal, once: Option<&Once>, expected: Option<u64>, action: Action) -> Result<Reply, ApiError> {
+    pub async fn command(&self, who: &Principal, once: Option<&Once>, expected: Option<u64>, action: Action) -> Result<Obeyed, ApiError> {
         if let Some(done) = once.and_then(Once::done) {
             return Ok(done);
         }
         let command = Command { actor: who.name.clone(), expected, action };
         let beside = Beside { of_reply: once.map(Once::receipt), ..Beside::default() };
-        let told = self.writer.submit_with(Lane::Operators, Event::Command(command), beside)?;
+        let told = self.writer.submit_with(Lane::Operators, command, beside)?;
         Ok(told.await.map_err(|_| Full::Stopping)?)
     }
 

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use watchkeeper_engine::command::{IncidentCommand, IncidentVerb};
-use watchkeeper_engine::event::{Action, Reply, World};
+use watchkeeper_engine::event::{Action, Obeyed, World};
 use watchkeeper_engine::ids::ProblemId;
 use watchkeeper_engine::model::alert::CiRef;
 use watchkeeper_engine::model::incident::Incident;
@@ -139,14 +139,13 @@ async fn obey(app: &App, who: &Principal, incident: &Incident, verb: IncidentVer
     let command: IncidentCommand = Body::of_form::<IncidentCommand>(form, verb.word()).command(verb.word(), &[])?;
     let action = Action::of_incident(incident.id, command, app.now())?;
     match app.command(who, None, Some(version), action).await? {
-        Reply::Done { .. } => Ok(()),
-        Reply::Stale { .. } => {
+        Obeyed::Done { .. } => Ok(()),
+        Obeyed::Stale { .. } => {
             Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "it has changed meanwhile and nothing was done; this is how it is now"))
         }
-        Reply::NotAllowed { state, allowed } => Err(commands::conflict(state, &allowed)),
-        Reply::NotFound { .. } => Err(commands::conflict(incident.state.word(), &[])),
-        Reply::Invalid(refused) => Err(refused.into()),
-        Reply::Taken(_) | Reply::Adopted => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
+        Obeyed::NotAllowed { state, allowed } => Err(commands::conflict(state, &allowed)),
+        Obeyed::NotFound { .. } => Err(commands::conflict(incident.state.word(), &[])),
+        Obeyed::Invalid(refused) => Err(refused.into()),
     }
 }
 

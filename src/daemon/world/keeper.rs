@@ -11,7 +11,6 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 use watchkeeper_engine::cmdb::diff::{Diff, TooManyRetired};
-use watchkeeper_engine::event::Reply;
 use watchkeeper_engine::source::{Diagnostic, SourceFile};
 use watchkeeper_engine::time::Time;
 
@@ -336,10 +335,7 @@ impl KeeperThread {
     fn bring(&mut self, built: Built) -> Result<(), Refusal> {
         let before = self.parts.shared.current.world().cmdb;
         let told = self.parts.shared.writer.adopt(adoption(&built, &before)).map_err(Refusal::Busy)?;
-        match told.blocking_recv() {
-            Ok(Reply::Adopted) => {}
-            Ok(_) | Err(_) => return Err(Refusal::Busy(Full::Stopping)),
-        }
+        told.blocking_recv().map_err(|_| Refusal::Busy(Full::Stopping))?;
         self.parts.sources = built.sources;
         Ok(())
     }

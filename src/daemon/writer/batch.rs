@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
 use tracing::error;
 use watchkeeper_engine::block::Entry;
 use watchkeeper_engine::effect::Effect;
-use watchkeeper_engine::event::{Event, Reply, Taken, World};
+use watchkeeper_engine::event::{Event, Obeyed, Reply, Taken, World};
 use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::model::capacity::Said;
 use watchkeeper_engine::state::State;
@@ -18,6 +17,7 @@ use watchkeeper_engine::time::Time;
 use watchkeeper_store::limits::DEAD_LETTER_FAULTS_MAX;
 use watchkeeper_store::{RowChange, SourceFile, SourceKind};
 
+use super::asks::Waits;
 use super::lanes::{Adoption, Beside, Kept, RowsOfReply, Submission, Work};
 use super::letters::{DeadInput, Form, Letters, Origin};
 use super::own_alert;
@@ -54,8 +54,8 @@ pub(super) struct Batch {
 
 /// Who is told what, after the commit.
 pub(super) struct Answer {
-    pub(super) reply: oneshot::Sender<Reply>,
-    pub(super) what: Reply,
+    pub(super) waits: Waits,
+    pub(super) reply: Option<Reply>,
     pub(super) since: Instant,
 }
 
@@ -83,12 +83,12 @@ impl Batch {
             batch.fire(state, world, suspects, now);
             suspects.doing_events();
         }
-        while let Some(Submission { work, beside, reply, since, .. }) =
+        while let Some(Submission { work, beside, waits, since, .. }) =
             submissions.pop_front_if(|_| batch.events == 0 || Instant::now() < deadline)
         {
             batch.events += work.events();
             let (kept, of_reply) = batch.take_beside(letters, beside, now);
-            let what = match work {
+            let reply = match work {
                 Work::Adopt(adoption) => {
                     let Adoption { world: next, templates, rows, sources } = *adoption;
                     *world = next;
@@ -99,7 +99,7 @@ impl Batch {
                 }
                 Work::Keep(rows) => {
                     batch.rows.extend(rows);
-                    Some(Reply::Done { id: String::new(), version: 0, changed: true })
+                    None
                 }
                 Work::Event(event) if suspects.is_careful() => batch.step_carefully(state, world, suspects, letters, event, now),
                 Work::Event(event) => {
@@ -107,11 +107,11 @@ impl Batch {
                     batch.step(state, world, event, now)
                 }
             };
-            batch.keep_refused(letters, kept, what.as_ref(), now);
-            if let Some(what) = what {
-                batch.rows.extend(of_reply.map_or_else(Vec::new, |of_reply| of_reply(&what)));
-                batch.answers.push(Answer { reply, what, since });
+            batch.keep_refused(letters, kept, reply.as_ref(), now);
+            if let (Some(of_reply), Some(reply)) = (of_reply, &reply) {
+                batch.rows.extend(of_reply(reply));
             }
+            batch.answers.push(Answer { waits, reply, since });
         }
         suspects.done();
         Some(batch)
@@ -219,7 +219,8 @@ impl Batch {
                 if suspects.is_culprit(hash) {
                     let input = DeadInput::set_aside(&command.actor, Form::Command, hash, bytes);
                     let expected = self.set_aside(state, world, letters, input, now);
-                    return Some(Reply::Invalid(Refused { place: command.action.word().to_owned(), expected }));
+                    let refused = Refused { place: command.action.word().to_owned(), expected };
+                    return Some(Reply::Obeyed(Obeyed::Invalid(refused)));
                 }
                 suspects.doing_input(hash, format!("command {} of {}", command.action.word(), command.actor));
                 self.step(state, world, Event::Command(command), now)

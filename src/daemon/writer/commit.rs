@@ -45,7 +45,7 @@ impl Writer {
         parts.store.commit(Commit { seq: block.seq, now, block: bytes, rows, pages: planned.pages, floor: planned.floor })?;
         let measured = Measured {
             received,
-            waited: answers.iter().map(|answer| answer.since.elapsed()).collect(),
+            waited: answers.iter().filter(|answer| answer.reply.is_some()).map(|answer| answer.since.elapsed()).collect(),
             events,
             block_bytes,
             letters: self.letters.len(),

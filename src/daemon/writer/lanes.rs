@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use watchkeeper_engine::event::{Event, Reply, World};
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::time::Time;
 use watchkeeper_store::{RowChange, SourceFile, SourceKind};
 
+use super::asks::Waits;
 use super::letters::DeadInput;
 
 use crate::clock::{Clock, Timekeeper};
@@ -90,7 +91,7 @@ pub(super) struct Submission {
     /// The lane it waits in.
     lane: Lane,
     /// Who is told after the commit.
-    pub(super) reply: oneshot::Sender<Reply>,
+    pub(super) waits: Waits,
     /// When it was submitted, for the latency of acknowledgements.
     pub(super) since: Instant,
 }
@@ -99,8 +100,8 @@ impl Submission {
     /// An event of the writer's own: nobody waits for its answer.
     pub(super) fn unanswered(event: Event) -> Submission {
         let work = Work::Event(event);
-        let (bytes, reply) = (work.bytes(), oneshot::channel().0);
-        Submission { work, beside: Beside::default(), bytes, lane: Lane::Operators, reply, since: Instant::now() }
+        let bytes = work.bytes();
+        Submission { work, beside: Beside::default(), bytes, lane: Lane::Operators, waits: Waits::Nobody, since: Instant::now() }
     }
 }
 
@@ -205,8 +206,8 @@ impl Lanes {
         Lanes { waiting: Mutex::default(), arrived: Condvar::new(), room: Notify::new(), webhook_bytes_max, archived: AtomicU64::new(0) }
     }
 
-    /// Puts something into a lane, with what is written beside it.
-    pub(super) fn put(&self, lane: Lane, work: Work, beside: Beside) -> Result<oneshot::Receiver<Reply>, Refusal> {
+    /// Puts something into a lane, with what is written beside it and who waits for that.
+    pub(super) fn put(&self, lane: Lane, work: Work, beside: Beside, waits: Waits) -> Result<(), Refusal> {
         let bytes = work.bytes() + beside.bytes();
         let mut waiting = self.lock();
         if waiting.stopping {
@@ -223,8 +224,7 @@ impl Lanes {
         if full {
             return Err(Refusal { full: Full::Busy, work: Box::new(work) });
         }
-        let (reply, told) = oneshot::channel();
-        let submission = Submission { work, beside, bytes, lane, reply, since: Instant::now() };
+        let submission = Submission { work, beside, bytes, lane, waits, since: Instant::now() };
         match lane {
             Lane::Operators => waiting.operators.push_back(submission),
             Lane::Kafka => waiting.kafka.push_back(submission),
@@ -235,7 +235,7 @@ impl Lanes {
         }
         drop(waiting);
         self.arrived.notify_one();
-        Ok(told)
+        Ok(())
     }
 
     /// Puts what a batch did not come to back where it waited, before all that came since.
@@ -443,7 +443,7 @@ mod tests {
 
     fn put(lanes: &Lanes, lane: Lane, name: &str) {
         let event = Event::Alerts { inputs: vec![AlertInput::named("prom", name)], refused: Vec::new() };
-        assert!(lanes.put(lane, Work::Event(event), Beside::default()).is_ok());
+        assert!(lanes.put(lane, Work::Event(event), Beside::default(), Waits::Nobody).is_ok());
     }
 
     fn names(round: &Round) -> Vec<String> {

@@ -6,6 +6,7 @@
 //!
 //! Renders, sends, searches and fetches nothing: that is asked of workers, and comes back as events.
 
+mod asks;
 mod batch;
 mod commit;
 mod lanes;
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 use watchkeeper_engine::effect::Effect;
-use watchkeeper_engine::event::{Event, Reply, World};
+use watchkeeper_engine::event::{Event, World};
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::text::Labels;
@@ -35,10 +36,12 @@ use crate::mail::Templates;
 use crate::published::Current;
 use crate::supervisor::Watchdog;
 
+pub use asks::{Alerts, Ask};
 pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Beside, Full, Kept, Lane, RowsOfReply};
 pub use letters::{DeadInput, DeadLetter, Form, Origin};
 pub use suspects::{PanicNote, Suspects};
 
+use asks::Waits;
 use batch::Batch;
 use lanes::{Lanes, Refusal, Round, Work};
 use letters::Letters;
@@ -112,32 +115,35 @@ pub fn new(parts: Parts, webhook_bytes_max: usize) -> (Writer, WriterHandle) {
 }
 
 impl WriterHandle {
-    /// Hands an event over. The answer comes after the commit; a sender that was dropped without one means that the daemon stops.
+    /// Asks for something. The answer comes after the commit; a sender that was dropped without one means that the daemon stops.
     ///
     /// # Errors
     /// The lane is full, or the daemon stops: nothing was taken.
-    pub fn submit(&self, lane: Lane, event: Event) -> Result<oneshot::Receiver<Reply>, Full> {
-        self.submit_with(lane, event, Beside::default())
+    pub fn submit<A: Ask>(&self, lane: Lane, ask: A) -> Result<oneshot::Receiver<A::Reply>, Full> {
+        self.submit_with(lane, ask, Beside::default())
     }
 
     /// As [`WriterHandle::submit`], with what is written in the same transaction.
     ///
     /// # Errors
     /// As there.
-    pub fn submit_with(&self, lane: Lane, event: Event, beside: Beside) -> Result<oneshot::Receiver<Reply>, Full> {
-        self.lanes.put(lane, Work::Event(event), beside).map_err(|refusal| refusal.full)
+    pub fn submit_with<A: Ask>(&self, lane: Lane, ask: A, beside: Beside) -> Result<oneshot::Receiver<A::Reply>, Full> {
+        let (waits, told) = Waits::of::<A>();
+        self.lanes.put(lane, Work::Event(ask.event()), beside, waits).map_err(|refusal| refusal.full)?;
+        Ok(told)
     }
 
-    /// Hands the result of a worker over, and waits for room where there is none.
+    /// Hands the result of a worker over, and waits for room where there is none. The answer comes after the commit.
     ///
     /// # Errors
     /// The daemon stops; the next start asks for it again.
-    pub async fn report(&self, event: Event) -> Result<oneshot::Receiver<Reply>, Full> {
+    pub async fn report(&self, event: Event) -> Result<oneshot::Receiver<()>, Full> {
         let mut work = Work::Event(event);
         loop {
             let room = self.lanes.room();
-            match self.lanes.put(Lane::Operators, work, Beside::default()) {
-                Ok(told) => return Ok(told),
+            let (waits, told) = Waits::written();
+            match self.lanes.put(Lane::Operators, work, Beside::default(), waits) {
+                Ok(()) => return Ok(told),
                 Err(Refusal { full: Full::Stopping, .. }) => return Err(Full::Stopping),
                 Err(Refusal { full: Full::Busy, work: back }) => work = *back,
             }
@@ -146,20 +152,26 @@ impl WriterHandle {
         }
     }
 
-    /// Hands a World over.
+    /// Hands a World over; the answer comes after the commit.
     ///
     /// # Errors
     /// As [`WriterHandle::submit`].
-    pub fn adopt(&self, adoption: Adoption) -> Result<oneshot::Receiver<Reply>, Full> {
-        self.lanes.put(Lane::Operators, Work::Adopt(Box::new(adoption)), Beside::default()).map_err(|refusal| refusal.full)
+    pub fn adopt(&self, adoption: Adoption) -> Result<oneshot::Receiver<()>, Full> {
+        self.write(Work::Adopt(Box::new(adoption)))
     }
 
     /// Has rows written that no event changes; the answer comes after the commit.
     ///
     /// # Errors
     /// As [`WriterHandle::submit`].
-    pub fn keep(&self, rows: Vec<RowChange>) -> Result<oneshot::Receiver<Reply>, Full> {
-        self.lanes.put(Lane::Operators, Work::Keep(rows), Beside::default()).map_err(|refusal| refusal.full)
+    pub fn keep(&self, rows: Vec<RowChange>) -> Result<oneshot::Receiver<()>, Full> {
+        self.write(Work::Keep(rows))
+    }
+
+    fn write(&self, work: Work) -> Result<oneshot::Receiver<()>, Full> {
+        let (waits, told) = Waits::written();
+        self.lanes.put(Lane::Operators, work, Beside::default(), waits).map_err(|refusal| refusal.full)?;
+        Ok(told)
     }
 
     /// Has a question answered from memory between two batches. It must be bounded: the writer does nothing else meanwhile.
@@ -264,8 +276,7 @@ impl Writer {
             let done = self.commit(batch, now)?;
             (self.parts.dispatch)(done.effects);
             for answer in done.answers {
-                // Whoever went away before the answer learns it by asking again.
-                answer.reply.send(answer.what).ok();
+                answer.waits.tell(answer.reply);
             }
         }
         for question in round.questions {
@@ -304,7 +315,7 @@ impl Writer {
     /// Raises an alert of the daemon about itself.
     fn tell_myself(&self, name: &str, summary: &str) {
         let event = Event::Alerts { inputs: vec![own_alert(name, summary, &[])], refused: Vec::new() };
-        if self.lanes.put(Lane::Operators, Work::Event(event), Beside::default()).is_err() {
+        if self.lanes.put(Lane::Operators, Work::Event(event), Beside::default(), Waits::Nobody).is_err() {
             warn!(alert = name, "The daemon's own alert found no room.");
         }
     }

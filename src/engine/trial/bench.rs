@@ -8,7 +8,7 @@ use super::coverage::{self, RuleRef};
 use super::{compare, trace};
 use crate::cmdb::Cmdb;
 use crate::command::IncidentVerb;
-use crate::event::{Action as Order, Command as Commanded, Event, Reply, Settings, Taken, World};
+use crate::event::{Action as Order, Command as Commanded, Event, Obeyed, Reply, Settings, Taken, World};
 use crate::fact::Fact;
 use crate::forecast::{self, Window};
 use crate::ids::{AlertId, IncidentId, Realm, StoreId};
@@ -250,12 +250,12 @@ impl Bench {
     fn command(&mut self, actor: &str, action: Order) -> Result<(), String> {
         let word = action.word();
         match self.happen(Event::Command(Commanded { actor: actor.to_owned(), expected: None, action })) {
-            Some(Reply::NotFound { id }) => Err(format!("`{word}` finds no {id}")),
-            Some(Reply::NotAllowed { state, allowed }) => {
+            Some(Reply::Obeyed(Obeyed::NotFound { id })) => Err(format!("`{word}` finds no {id}")),
+            Some(Reply::Obeyed(Obeyed::NotAllowed { state, allowed })) => {
                 Err(format!("`{word}` is refused: the incident is {state}, which allows {}", allowed.join(", ")))
             }
-            Some(Reply::Invalid(refused)) => Err(format!("`{word}` is refused: {refused}")),
-            Some(Reply::Done { .. } | Reply::Taken(_) | Reply::Stale { .. } | Reply::Adopted) | None => Ok(()),
+            Some(Reply::Obeyed(Obeyed::Invalid(refused))) => Err(format!("`{word}` is refused: {refused}")),
+            Some(Reply::Obeyed(Obeyed::Done { .. } | Obeyed::Stale { .. }) | Reply::Taken(_) | Reply::Adopted) | None => Ok(()),
         }
     }
 

@@ -2,10 +2,12 @@
 
 use watchkeeper_engine::event::Event;
 use watchkeeper_engine::model::job::{Job, Run};
+use watchkeeper_engine::model::system;
+use watchkeeper_engine::model::timer::Aside;
 use watchkeeper_engine::time::Span;
 use watchkeeper_engine::words::{AlertState, JobKind, Severity};
 
-use crate::sim::{Sim, alert, as_severity, t};
+use crate::sim::{Care, Sim, alert, as_severity, t};
 
 const ITEMS: &str = "
 teams: [{id: platform, mail: [platform@example.org], zone: Europe/Berlin}]
@@ -137,6 +139,7 @@ fn a_timer_that_is_passed_over_stays_so_over_starts_until_another_release_comes(
         let release = "0.0.1".to_owned();
         sim.forge(system::Fact::TimerSetAside { aside: Aside { release, ..aside } });
     }
+    sim.care = Care::Always;
     sim.event(Event::Started);
     sim.run("1s");
     assert_eq!(sim.mail_words(), ["platform@example.org opened"]);

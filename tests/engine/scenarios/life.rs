@@ -1,6 +1,6 @@
 //! The life of an incident: joined, adopted, released, resolved, reopened, closed, and who hears of it.
 
-use watchkeeper_engine::event::{Action, Event, Grade, Lasts, Reply, Report};
+use watchkeeper_engine::event::{Action, Event, Grade, Lasts, Obeyed, Report};
 use watchkeeper_engine::ids::{IncidentId, Realm};
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::model::message::MessageState;
@@ -27,7 +27,7 @@ fn what_somebody_reports_is_told_in_their_words_and_ends_by_hand_only() {
         grade: Grade::Priority { priority: Priority::P1 },
         words: "smells\nburnt".to_owned(),
     };
-    assert!(matches!(sim.command(Action::ReportIncident { report }), Reply::Done { changed: true, .. }));
+    assert!(matches!(sim.command(Action::ReportIncident { report }), Obeyed::Done { changed: true, .. }));
     sim.run("1s");
     let mails = sim.mails();
     assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["net@example.org"]);
@@ -55,7 +55,7 @@ fn a_mail_that_was_given_up_is_tried_again_as_it_was() {
     let dead = sim.past_message(id).unwrap();
     sim.run("3d");
     let retried = Action::ReviveMessage { message: Box::new(dead) };
-    assert!(matches!(sim.command(retried), Reply::Done { changed: true, .. }));
+    assert!(matches!(sim.command(retried), Obeyed::Done { changed: true, .. }));
     let now = sim.state.messages[&id].clone();
     assert_eq!((&now.bytes, now.thread, now.state, now.attempts), (&rendered.bytes, rendered.thread, rendered.state, 1));
     assert_eq!((now.tried_since(), sim.past_message(id)), (sim.now, None));
@@ -64,7 +64,7 @@ fn a_mail_that_was_given_up_is_tried_again_as_it_was() {
     sim.event(Event::Delivered { id });
     assert_eq!(sim.past_message(id).unwrap().state, MessageState::Delivered);
     let delivered = Action::ReviveMessage { message: Box::new(sim.past_message(id).unwrap()) };
-    assert!(matches!(sim.command(delivered), Reply::Done { changed: false, .. }));
+    assert!(matches!(sim.command(delivered), Obeyed::Done { changed: false, .. }));
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn closed_by_hand_while_it_still_fires_it_opens_another_when_it_would_have_come_
     sim.run("1m");
     let id = sim.on("alone").id;
     sim.command(Action::Resolve { id, words: "rebooted".to_owned() });
-    assert!(matches!(sim.command(Action::Close { id }), Reply::Done { changed: true, .. }));
+    assert!(matches!(sim.command(Action::Close { id }), Obeyed::Done { changed: true, .. }));
     sim.run("4m59s");
     assert_eq!(sim.said(), [""; 0]);
     sim.mails();
@@ -428,7 +428,7 @@ fn a_detached_symptom_has_an_incident_of_its_own_and_is_not_taken_again() {
     sim.run("2m");
     let id = sim.on("sw-1").id;
     sim.mails();
-    let Reply::Done { changed: true, .. } = sim.command(Action::Detach { id, alert: symptom }) else { panic!() };
+    let Obeyed::Done { changed: true, .. } = sim.command(Action::Detach { id, alert: symptom }) else { panic!() };
     sim.run("10m");
     assert_eq!(sim.said(), ["sw-1 new P1", "db-1 new P2"]);
     assert_eq!(sim.mail_words(), ["platform@example.org opened"]);
@@ -511,11 +511,11 @@ fn a_command_whose_state_already_holds_changes_nothing_and_a_stale_one_is_refuse
     let mut sim = Sim::new("{}", SWITCH);
     sim.fire(alert("HostDown", "alone"));
     let id = sim.on("alone").id;
-    let Reply::Done { changed: true, version, .. } = sim.command(Action::Acknowledge { id }) else { panic!() };
-    assert_eq!(sim.command(Action::Acknowledge { id }), Reply::Done { id: id.to_string(), version, changed: false });
-    assert!(matches!(sim.command(Action::Close { id }), Reply::NotAllowed { state: "acknowledged", .. }));
+    let Obeyed::Done { changed: true, version, .. } = sim.command(Action::Acknowledge { id }) else { panic!() };
+    assert_eq!(sim.command(Action::Acknowledge { id }), Obeyed::Done { id: id.to_string(), version, changed: false });
+    assert!(matches!(sim.command(Action::Close { id }), Obeyed::NotAllowed { state: "acknowledged", .. }));
     let hand = Action::SetPriority { id, priority: Priority::P5, words: "it is a test machine".to_owned() };
-    let Reply::Done { changed: true, .. } = sim.command(hand) else { panic!() };
+    let Obeyed::Done { changed: true, .. } = sim.command(hand) else { panic!() };
     sim.fire(as_severity(Severity::Critical, alert("DiskFull", "alone")));
     sim.run("1m");
     assert_eq!(sim.said(), ["alone acknowledged P5"], "a priority set by hand stays");
@@ -569,7 +569,7 @@ fn what_is_new_in_a_realm_bears_its_number_and_each_realm_counts_for_itself() {
     );
     let id: IncidentId = "inc1-0000002".parse().unwrap();
     assert_eq!(sim.state.incidents[&id].realm, Realm::from("clinic"));
-    assert!(matches!(sim.command(Action::Acknowledge { id }), Reply::Done { changed: true, .. }));
+    assert!(matches!(sim.command(Action::Acknowledge { id }), Obeyed::Done { changed: true, .. }));
     for text in ["INC1-", "INC-1", "INC1-2-3", "INC65536-1", "INC0000281474976710656"] {
         assert!(text.parse::<IncidentId>().is_err(), "{text}");
     }

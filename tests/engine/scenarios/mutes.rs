@@ -1,6 +1,6 @@
 //! Mutes: what is silenced is recorded, opens nothing and tells nobody; what still fires at the end of a silence is judged then.
 
-use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::event::{Action, Obeyed};
 use watchkeeper_engine::ids::SilenceId;
 use watchkeeper_engine::model::silence::StoredMatcher;
 use watchkeeper_engine::text::Labels;
@@ -32,7 +32,7 @@ fn silence(sim: &mut Sim, name: &str, value: &str, lasts: &str) -> SilenceId {
         comment: "works".to_owned(),
         annotations: Labels::default(),
     };
-    let Reply::Done { changed: true, .. } = sim.command(made) else { panic!() };
+    let Obeyed::Done { changed: true, .. } = sim.command(made) else { panic!() };
     let id = SilenceId(sim.state.counters.silences);
     sim.run("0s");
     id
@@ -75,7 +75,7 @@ fn a_silence_that_is_ended_early_lets_what_fires_be_judged_at_once() {
     let id = silence(&mut sim, "instance", "db-2", "8h");
     sim.fire(alert("HostDown", "db-2"));
     sim.run("1h");
-    let Reply::Done { changed: true, .. } = sim.command(Action::ExpireSilence { id }) else { panic!() };
+    let Obeyed::Done { changed: true, .. } = sim.command(Action::ExpireSilence { id }) else { panic!() };
     sim.run("1m");
     assert_eq!(sim.said(), ["db-2 new P2"]);
 }

@@ -1,7 +1,7 @@
 //! Problems: what keeps coming back is one problem with its outages, whatever hangs off them, and a fix is believed after a quiet time.
 
 use watchkeeper_engine::command::ProblemCommand;
-use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::event::{Action, Obeyed};
 use watchkeeper_engine::fact::Fact as AnyFact;
 use watchkeeper_engine::ids::{IncidentId, ProblemId};
 use watchkeeper_engine::model::problem::{Fact, Outage, Problem};
@@ -43,7 +43,7 @@ fn mails(sim: &mut Sim) -> Vec<String> {
     mails.iter().filter(|mail| mail.problem.is_some()).map(|mail| format!("{} {} {}", mail.to, mail.reason, mail.subject)).collect()
 }
 
-fn act(sim: &mut Sim, act: ProblemCommand) -> Reply {
+fn act(sim: &mut Sim, act: ProblemCommand) -> Obeyed {
     sim.command(Action::Problem { id: ProblemId(1), act })
 }
 
@@ -76,11 +76,11 @@ fn commands_recurrences_and_the_quiet_time_of_a_problem_outlive_restarts() {
     }
     assert_eq!(problems(&sim), ["PRB0000001 new HostDown on db-1 of 1 2 3"]);
     let known_error = ProblemCommand::KnownError { workaround: "turn it off and on".to_owned() };
-    assert!(matches!(act(&mut sim, known_error), Reply::Done { changed: true, .. }));
+    assert!(matches!(act(&mut sim, known_error), Obeyed::Done { changed: true, .. }));
     sim.restart("1h");
     outage(&mut sim, "db-1");
     assert_eq!(problems(&sim), ["PRB0000001 known_error HostDown on db-1 of 1 2 3 4"]);
-    assert!(matches!(act(&mut sim, ProblemCommand::Resolve { words: "new disk".to_owned() }), Reply::Done { changed: true, .. }));
+    assert!(matches!(act(&mut sim, ProblemCommand::Resolve { words: "new disk".to_owned() }), Obeyed::Done { changed: true, .. }));
     sim.restart("1h");
     sim.run("15d");
     assert_eq!(problems(&sim), [""; 0], "its quiet time is over, though the daemon was down");
@@ -203,11 +203,11 @@ fn a_fix_that_fails_reopens_its_problem_and_one_that_holds_closes_it() {
     }
     mails(&mut sim);
     act(&mut sim, ProblemCommand::Assign { to: "anna".to_owned() });
-    assert!(matches!(act(&mut sim, ProblemCommand::Investigate {}), Reply::Done { changed: false, .. }), "who has it looks into it");
+    assert!(matches!(act(&mut sim, ProblemCommand::Investigate {}), Obeyed::Done { changed: false, .. }), "who has it looks into it");
     act(&mut sim, ProblemCommand::KnownError { workaround: "restart it".to_owned() });
     act(&mut sim, ProblemCommand::Fix { words: "new disk".to_owned() });
     act(&mut sim, ProblemCommand::Resolve { words: "disk changed".to_owned() });
-    assert!(matches!(act(&mut sim, ProblemCommand::Fix { words: String::new() }), Reply::NotAllowed { state: "resolved", .. }));
+    assert!(matches!(act(&mut sim, ProblemCommand::Fix { words: String::new() }), Obeyed::NotAllowed { state: "resolved", .. }));
     sim.run("10d");
     outage(&mut sim, "db-1");
     assert_eq!(problems(&sim), ["PRB0000001 investigating HostDown on db-1 of 1 2 3 4"]);
@@ -220,7 +220,7 @@ fn a_fix_that_fails_reopens_its_problem_and_one_that_holds_closes_it() {
     sim.restart("2h");
     sim.run("1d");
     assert_eq!(problems(&sim), [""; 0]);
-    assert!(matches!(act(&mut sim, ProblemCommand::Close { words: String::new() }), Reply::NotFound { .. }));
+    assert!(matches!(act(&mut sim, ProblemCommand::Close { words: String::new() }), Obeyed::NotFound { .. }));
     // What comes after that is counted anew.
     for _ in 0..3 {
         outage(&mut sim, "db-1");

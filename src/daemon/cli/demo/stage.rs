@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use watchkeeper_engine::cmdb::Cmdb;
 use watchkeeper_engine::effect::Effect;
-use watchkeeper_engine::event::{Action, Command, Event, Reply, World};
+use watchkeeper_engine::event::{Action, Command, Event, Obeyed, World};
 use watchkeeper_engine::forecast::{self, Window};
 use watchkeeper_engine::ids::{IncidentId, MessageId};
 use watchkeeper_engine::input::AlertInput;
@@ -30,7 +30,7 @@ use crate::hook::Hooks;
 use crate::mail::{FileTransport, MailSettings, Transport};
 use crate::work::{self, OutboxWork};
 use crate::world::{self, Confirmed, Frame, Sources, on_deep_stack};
-use crate::writer::{Full, Lane, Suspects};
+use crate::writer::{Alerts, Full, Lane, Suspects};
 
 /// How long an incident is watched before it is said that nobody is told of it yet: longer than `group_wait`.
 const UNTOLD_AFTER: Span = Span::minutes(2);
@@ -204,7 +204,7 @@ impl Stage {
     /// # Errors
     /// The store failed.
     pub(super) fn hear(&mut self, inputs: Vec<AlertInput>) -> Result<(), Failure> {
-        let told = self.shared.writer.submit(Lane::Webhooks, Event::Alerts { inputs, refused: Vec::new() }).map_err(of_writer)?;
+        let told = self.shared.writer.submit(Lane::Webhooks, Alerts { inputs, refused: Vec::new() }).map_err(of_writer)?;
         self.runtime.block_on(told).map_err(|_| of_writer(Full::Stopping))?;
         self.settle()
     }
@@ -235,9 +235,9 @@ impl Stage {
     pub(super) fn command(&mut self, actor: &str, action: Action) -> Result<(), Failure> {
         let what = action.word();
         let command = Command { actor: actor.to_owned(), expected: None, action };
-        let told = self.shared.writer.submit(Lane::Operators, Event::Command(command)).map_err(of_writer)?;
+        let told = self.shared.writer.submit(Lane::Operators, command).map_err(of_writer)?;
         let reply = self.runtime.block_on(told).map_err(|_| of_writer(Full::Stopping))?;
-        if !matches!(reply, Reply::Done { .. }) {
+        if !matches!(reply, Obeyed::Done { .. }) {
             return Err(Failure { code: 70, text: format!("{what} was answered {reply:?}") });
         }
         self.settle()

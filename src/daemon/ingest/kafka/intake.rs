@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
-use watchkeeper_engine::event::{Event, World};
+use watchkeeper_engine::event::World;
 use watchkeeper_engine::input::{AlertInput, Refused};
 
 use super::position::{Position, Witness};
 use crate::ingest::door::{NotHeard, Source, parse};
 use crate::ingest::json::refused;
 use crate::ingest::senders::{Call, Headers, Member};
-use crate::writer::{Beside, DeadInput, Kept, Origin};
+use crate::writer::{Alerts, Beside, DeadInput, Kept, Origin};
 
 /// Records of one batch: enough that a commit of some milliseconds is shared by many.
 pub(super) const BATCH_RECORDS_MAX: usize = 4_096;
@@ -39,7 +39,7 @@ pub(super) struct Intake {
 /// A batch as it goes to the writer.
 pub(super) struct Closed {
     /// Its alerts.
-    pub event: Event,
+    pub alerts: Alerts,
     /// What is written with them.
     pub beside: Beside,
     /// The positions after it, by topic and partition.
@@ -142,7 +142,7 @@ impl Intake {
         let Intake { inputs, refused, letters, kept, positions, counts, bytes, .. } = self;
         let rows = positions.values().map(Position::row).collect();
         Closed {
-            event: Event::Alerts { inputs, refused },
+            alerts: Alerts { inputs, refused },
             beside: Beside { rows, letters, kept, ..Beside::default() },
             positions: positions.into_iter().collect(),
             bytes,

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use look::other_cluster;
 use tokio::sync::oneshot;
 use tracing::info;
-use watchkeeper_engine::event::Reply;
+use watchkeeper_engine::event::Taken;
 use watchkeeper_engine::input::AlertInput;
 
 use super::client::{Client, Polled};
@@ -127,7 +127,7 @@ enum Phase {
 
 /// A batch that the writer has.
 struct Flight {
-    told: oneshot::Receiver<Reply>,
+    told: oneshot::Receiver<Vec<Taken>>,
     positions: Vec<(Place, Position)>,
     counts: BTreeMap<usize, Counts>,
     bytes: usize,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::event::{Action, Obeyed};
 use watchkeeper_engine::ids::SilenceId;
 use watchkeeper_engine::input::Given;
 use watchkeeper_engine::model::silence::{Silence, SilenceState, StoredMatcher};
@@ -137,10 +137,10 @@ pub(super) async fn set(
     };
     let who = creator(who, posted.created_by.as_deref());
     match app.command(&who, None, None, action).await? {
-        Reply::Done { id, .. } => Ok(axum::Json(json!({"silenceID": id}))),
-        Reply::NotFound { .. } => Err(AmError::Told(StatusCode::NOT_FOUND, "silence not found".to_owned())),
-        Reply::Invalid(refused) => Err(ApiError::from(refused).into()),
-        Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Taken(_) | Reply::Adopted => {
+        Obeyed::Done { id, .. } => Ok(axum::Json(json!({"silenceID": id}))),
+        Obeyed::NotFound { .. } => Err(AmError::Told(StatusCode::NOT_FOUND, "silence not found".to_owned())),
+        Obeyed::Invalid(refused) => Err(ApiError::from(refused).into()),
+        Obeyed::Stale { .. } | Obeyed::NotAllowed { .. } => {
             Err(AmError::Told(StatusCode::CONFLICT, "the silence cannot be changed".to_owned()))
         }
     }
@@ -162,10 +162,8 @@ pub(super) async fn expire(
 ) -> Result<(), AmError> {
     let number = in_path(&app, &path)?;
     match app.command(&who, None, None, Action::ExpireSilence { id: number }).await? {
-        Reply::NotFound { .. } => Err(AmError::NoSilence),
-        Reply::Done { .. } | Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Invalid(_) | Reply::Taken(_) | Reply::Adopted => {
-            Ok(())
-        }
+        Obeyed::NotFound { .. } => Err(AmError::NoSilence),
+        Obeyed::Done { .. } | Obeyed::Stale { .. } | Obeyed::NotAllowed { .. } | Obeyed::Invalid(_) => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use watchkeeper_engine::command::{IncidentCommand, IncidentVerb};
-use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::event::{Action, Obeyed};
 use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::limits::NOTE_BYTES_MAX;
 
@@ -72,7 +72,7 @@ pub(super) async fn batch(
     let mut changed = 0;
     for id in ids {
         let reply = app.command(&who, None, None, Action::of_incident(id, command.clone(), now)?).await?;
-        changed += u64::from(matches!(reply, Reply::Done { changed: true, .. }));
+        changed += u64::from(matches!(reply, Obeyed::Done { changed: true, .. }));
         items.push(OutcomeView::of(id, reply));
     }
     Ok(axum::Json(BatchView { command: verb, count: items.len() as u64, changed, items }))

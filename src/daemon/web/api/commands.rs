@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use watchkeeper_engine::command::{IncidentCommand, IncidentVerb, OpenIncident};
-use watchkeeper_engine::event::{Action, Reply, Report, World};
+use watchkeeper_engine::event::{Action, Obeyed, Report, World};
 use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::source::nearest;
 use watchkeeper_engine::text::one_line;
@@ -95,7 +95,7 @@ pub(super) async fn open(
     let report = Report::try_from(Body::read(&app, request).await?.typed::<OpenIncident>()?)?;
     let doubt = unknown_ci(&app.world(), &report.ci);
     match app.command(&who, once.as_deref(), None, Action::ReportIncident { report }).await? {
-        Reply::Done { id, .. } => {
+        Obeyed::Done { id, .. } => {
             let whole = whole(&app, &id).await?;
             let mut response = record(whole.incident.version, &view_of(&app, &whole).await?);
             *response.status_mut() = StatusCode::CREATED;
@@ -103,21 +103,21 @@ pub(super) async fn open(
             response.headers_mut().insert(header::LOCATION, place);
             Ok(doubted(response, doubt))
         }
-        Reply::Invalid(refused) => Err(refused.into()),
-        Reply::NotFound { .. } | Reply::Stale { .. } | Reply::NotAllowed { .. } | Reply::Taken(_) | Reply::Adopted => {
+        Obeyed::Invalid(refused) => Err(refused.into()),
+        Obeyed::NotFound { .. } | Obeyed::Stale { .. } | Obeyed::NotAllowed { .. } => {
             Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else"))
         }
     }
 }
 
 /// What the writer said, with the record as it is now.
-async fn answer(app: &App, id: &str, verb: IncidentVerb, reply: Reply) -> Result<Response, ApiError> {
+async fn answer(app: &App, id: &str, verb: IncidentVerb, reply: Obeyed) -> Result<Response, ApiError> {
     match reply {
-        Reply::Done { .. } => {
+        Obeyed::Done { .. } => {
             let whole = whole(app, id).await?;
             Ok(record(whole.incident.version, &view_of(app, &whole).await?))
         }
-        Reply::NotFound { .. } => {
+        Obeyed::NotFound { .. } => {
             // What is past lives no longer; that it is closed already is what `close` wants.
             let whole = whole(app, id).await?;
             let current = view_of(app, &whole).await?;
@@ -126,14 +126,13 @@ async fn answer(app: &App, id: &str, verb: IncidentVerb, reply: Reply) -> Result
             }
             Err(conflict(whole.incident.state.word(), &[]).with("current", super::json(&current)))
         }
-        Reply::Stale { version, .. } => {
+        Obeyed::Stale { version, .. } => {
             let whole = whole(app, id).await?;
             let detail = format!("the record has changed: it is at version {version}");
             Err(ApiError::new(StatusCode::PRECONDITION_FAILED, detail).with("current", super::json(&view_of(app, &whole).await?)))
         }
-        Reply::NotAllowed { state, allowed } => Err(conflict(state, &allowed)),
-        Reply::Invalid(refused) => Err(refused.into()),
-        Reply::Taken(_) | Reply::Adopted => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
+        Obeyed::NotAllowed { state, allowed } => Err(conflict(state, &allowed)),
+        Obeyed::Invalid(refused) => Err(refused.into()),
     }
 }
 

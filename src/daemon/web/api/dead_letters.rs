@@ -5,7 +5,6 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use serde_json::json;
 
-use watchkeeper_engine::event::Event;
 use watchkeeper_engine::ids::{DeadLetterId, Realm};
 use watchkeeper_engine::input::{AlertInput, Refused};
 use watchkeeper_engine::state::rows::decode;
@@ -22,7 +21,7 @@ use crate::web::App;
 use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
 use crate::web::query::Query;
-use crate::writer::{Beside, DeadInput, DeadLetter, Form, Full, Kept, Lane, Origin};
+use crate::writer::{Alerts, Beside, DeadInput, DeadLetter, Form, Full, Kept, Lane, Origin};
 
 /// Words of `door`.
 const DOORS: [&str; 3] = ["http", "kafka", "writer"];
@@ -75,7 +74,7 @@ pub(super) async fn redrive(
     // What the engine refuses is a dead letter of its own.
     let kept = vec![Kept { letter: DeadInput { faults: Vec::new(), more_faults: 0, ..letter.input.clone() }, members }];
     let beside = Beside { rows: vec![letter.row()], kept, ..Beside::default() };
-    let told = app.writer.submit_with(Lane::Webhooks, Event::Alerts { inputs, refused: Vec::new() }, beside)?;
+    let told = app.writer.submit_with(Lane::Webhooks, Alerts { inputs, refused: Vec::new() }, beside)?;
     told.await.map_err(|_| Full::Stopping)?;
     Ok(record(DeadLetterView::version(&letter), &WholeDeadLetter::of(&letter)))
 }

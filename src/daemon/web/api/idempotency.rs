@@ -14,7 +14,7 @@ use axum::response::IntoResponse;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-use watchkeeper_engine::event::Reply;
+use watchkeeper_engine::event::{Obeyed, Reply};
 use watchkeeper_engine::state::rows::{decode, encode};
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_store::{Direction, Reader, RowChange, Table};
@@ -125,16 +125,16 @@ struct OnceState {
 
 impl Once {
     /// What the command came to, where it was done before.
-    pub(in crate::web) fn done(&self) -> Option<Reply> {
+    pub(in crate::web) fn done(&self) -> Option<Obeyed> {
         let receipt = self.0.done.get()?;
-        Some(Reply::Done { id: receipt.done_id.clone()?, version: receipt.done_version?, changed: true })
+        Some(Obeyed::Done { id: receipt.done_id.clone()?, version: receipt.done_version?, changed: true })
     }
 
     /// Makes the row that stands in the command's transaction where it is done; what was refused may be sent again.
     pub(in crate::web) fn receipt(&self) -> RowsOfReply {
         let once = Arc::clone(&self.0);
         Box::new(move |reply| {
-            let Reply::Done { id, version, changed: true } = reply else { return Vec::new() };
+            let Reply::Obeyed(Obeyed::Done { id, version, changed: true }) = reply else { return Vec::new() };
             let receipt = Receipt { done_id: Some(id.clone()), done_version: Some(*version), ..once.unanswered.clone() };
             let row = receipt.row(once.expiry);
             // A request carries one command; of several the first counts.

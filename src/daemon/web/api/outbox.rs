@@ -5,7 +5,7 @@ use axum::http::Uri;
 use axum::response::Response;
 use sha2::{Digest as _, Sha256};
 
-use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::event::{Action, Obeyed};
 use watchkeeper_engine::ids::MessageId;
 use watchkeeper_engine::model::message::{Message, MessageState};
 use watchkeeper_engine::words::Reason;
@@ -84,7 +84,7 @@ pub(super) async fn retry(
         MessageState::Planned | MessageState::Rendered | MessageState::Delivered => Action::RetryMessage { id: known.id },
     };
     let reply = app.command(&who, once.as_deref(), None, action).await?;
-    if let Reply::Invalid(refused) = reply {
+    if let Obeyed::Invalid(refused) = reply {
         return Err(refused.into());
     }
     let message = message(&app, &id).await?;

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Request, StatusCode, Uri};
 use axum::response::Response;
 
 use watchkeeper_engine::command::{ProblemCommand, ProblemVerb};
-use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::event::{Action, Obeyed};
 use watchkeeper_engine::ids::ProblemId;
 use watchkeeper_engine::model::problem;
 use watchkeeper_engine::words::ProblemState;
@@ -82,17 +82,16 @@ pub(super) async fn command(
     let whole = whole(&app, &id).await?;
     let current = view_of(&app, &whole);
     match reply {
-        Reply::Done { .. } => Ok(record(whole.problem.version, &current)),
+        Obeyed::Done { .. } => Ok(record(whole.problem.version, &current)),
         // What is past lives no longer; that it is closed already is what `close` wants.
-        Reply::NotFound { .. } if verb == ProblemVerb::Close => Ok(record(whole.problem.version, &current)),
-        Reply::NotFound { .. } => Err(conflict(whole.problem.state.word(), &[]).with("current", super::json(&current))),
-        Reply::Stale { version, .. } => {
+        Obeyed::NotFound { .. } if verb == ProblemVerb::Close => Ok(record(whole.problem.version, &current)),
+        Obeyed::NotFound { .. } => Err(conflict(whole.problem.state.word(), &[]).with("current", super::json(&current))),
+        Obeyed::Stale { version, .. } => {
             let detail = format!("the record has changed: it is at version {version}");
             Err(ApiError::new(StatusCode::PRECONDITION_FAILED, detail).with("current", super::json(&current)))
         }
-        Reply::NotAllowed { state, allowed } => Err(conflict(state, &allowed)),
-        Reply::Invalid(refused) => Err(refused.into()),
-        Reply::Taken(_) | Reply::Adopted => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
+        Obeyed::NotAllowed { state, allowed } => Err(conflict(state, &allowed)),
+        Obeyed::Invalid(refused) => Err(refused.into()),
     }
 }
 

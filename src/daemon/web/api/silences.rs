@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::Response;
 
 use watchkeeper_engine::command::{NewSilence, SilenceCommand, SilenceVerb};
-use watchkeeper_engine::event::{Action, Reply};
+use watchkeeper_engine::event::{Action, Obeyed};
 use watchkeeper_engine::model::silence::{Silence, SilenceState};
 
 use super::body::Body;
@@ -90,19 +90,17 @@ pub(super) async fn command(
 }
 
 /// The silence of what the writer said.
-fn done(app: &App, reply: Reply, id: &str) -> Result<Silence, ApiError> {
+fn done(app: &App, reply: Obeyed, id: &str) -> Result<Silence, ApiError> {
     match reply {
-        Reply::Done { id, .. } => silence(app, &id),
-        Reply::NotFound { .. } => Err(no_id("silence", id)),
-        Reply::Stale { version, .. } => {
+        Obeyed::Done { id, .. } => silence(app, &id),
+        Obeyed::NotFound { .. } => Err(no_id("silence", id)),
+        Obeyed::Stale { version, .. } => {
             let detail = format!("the record has changed: it is at version {version}");
             let current = SilenceView::of(&silence(app, id)?, app.now());
             Err(ApiError::new(StatusCode::PRECONDITION_FAILED, detail).with("current", json(&current)))
         }
-        Reply::Invalid(refused) => Err(refused.into()),
-        Reply::NotAllowed { .. } | Reply::Taken(_) | Reply::Adopted => {
-            Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else"))
-        }
+        Obeyed::Invalid(refused) => Err(refused.into()),
+        Obeyed::NotAllowed { .. } => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the writer answered something else")),
     }
 }
 

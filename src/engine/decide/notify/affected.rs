@@ -78,7 +78,7 @@ impl<'a> Asking<'a> {
             return;
         }
         if yours.items.is_empty() {
-            let member = self.state.incidents.members.get(&(self.incident.id, alert.id));
+            let member = self.state.incidents.members().get(&(self.incident.id, alert.id));
             yours.because = member.map(|member| member.because.to_string()).unwrap_or_default();
         }
         let ci = alert.ci.known();

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
-use watchkeeper_engine::event::{Event, World};
+use watchkeeper_engine::event::World;
 use watchkeeper_engine::input::AlertInput;
 
 use super::{End, FLIGHTS_MAX, Flight, LOOK_AGAIN, POLL_WAIT, POLL_WAIT_BUSY, PRESSURE_PATIENCE, Phase, Place, Thread};
 use crate::ingest::kafka::client::{Client, Polled};
 use crate::ingest::kafka::intake::Closed;
 use crate::ingest::kafka::position::{Break, Witness};
-use crate::writer::{Beside, Full, Lane, own_alert};
+use crate::writer::{Alerts, Beside, Full, Lane, own_alert};
 
 impl Thread {
     /// Takes records until there are none or a batch is full, and hands it over.
@@ -86,18 +86,16 @@ impl Thread {
 
     /// Gives the batch to the writer.
     fn hand_over(&mut self) -> Result<(), End> {
-        let Closed { mut event, beside, positions, counts, bytes } = std::mem::take(&mut self.progress.intake).close();
-        if let Event::Alerts { inputs, .. } = &mut event {
-            for (no, counts) in counts.iter().filter(|(_, counts)| counts.rejected > 0) {
-                let topic = self.topics[*no].source.name.as_str();
-                let summary = format!(
-                    "records of the Kafka topic {topic} cannot be read and are kept as dead letters; the last was {}",
-                    watchkeeper_engine::text::one_line(&counts.fault)
-                );
-                inputs.push(own_alert("KafkaRecordsRefused", &summary, &[("topic", topic)]));
-            }
+        let Closed { mut alerts, beside, positions, counts, bytes } = std::mem::take(&mut self.progress.intake).close();
+        for (no, counts) in counts.iter().filter(|(_, counts)| counts.rejected > 0) {
+            let topic = self.topics[*no].source.name.as_str();
+            let summary = format!(
+                "records of the Kafka topic {topic} cannot be read and are kept as dead letters; the last was {}",
+                watchkeeper_engine::text::one_line(&counts.fault)
+            );
+            alerts.inputs.push(own_alert("KafkaRecordsRefused", &summary, &[("topic", topic)]));
         }
-        match self.writer.submit_with(Lane::Kafka, event, beside) {
+        match self.writer.submit_with(Lane::Kafka, alerts, beside) {
             Ok(told) => {
                 self.progress.flight_bytes += bytes;
                 self.progress.flights.push_back(Flight { told, positions, counts, bytes });
@@ -177,8 +175,8 @@ impl Thread {
 
     /// Has alerts of the daemon's own and rows written, and waits for it. Whether there was room.
     pub(super) fn commit(&self, inputs: Vec<AlertInput>, rows: Vec<watchkeeper_store::RowChange>) -> Result<bool, End> {
-        let event = Event::Alerts { inputs, refused: Vec::new() };
-        match self.writer.submit_with(Lane::Kafka, event, Beside { rows, ..Beside::default() }) {
+        let alerts = Alerts { inputs, refused: Vec::new() };
+        match self.writer.submit_with(Lane::Kafka, alerts, Beside { rows, ..Beside::default() }) {
             Ok(told) => told.blocking_recv().map(|_| true).map_err(|_| End::Stop),
             Err(Full::Busy) => Ok(false),
             Err(Full::Stopping) => Err(End::Stop),
