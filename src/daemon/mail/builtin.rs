@@ -29,7 +29,7 @@ pub(super) fn parts(message: &Message, settings: &MailSettings) -> Parts {
     text.push('\n');
     for (label, value) in [
         ("Item", view::name(&said.item.id)),
-        ("Hurts", listed(&hurts, more)),
+        ("Affects", listed(&hurts, more)),
         ("Cause", view::text(&said.cause)),
         ("Have it", acknowledge(message, settings)),
         ("Page", page.clone()),
