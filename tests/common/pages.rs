@@ -132,6 +132,7 @@ pub(crate) fn problem_page() -> ProblemPage {
         ],
         "timeline": [entry("2026-11-24T03:02:10+01:00", "opened: sw-1 does not answer, again and again", Some("2 incidents within 30 days"))],
         "timeline_total": 1,
+        "told": [{"address": "net@example.org", "reason": "problem_opened", "at": "2026-11-24T03:02:40+01:00", "rule": "page"}],
     });
     let whole: WholeProblem = whole(record);
     ProblemPage { whole, sheet: sheet("2026-11-24T03:30:00+01:00", None) }

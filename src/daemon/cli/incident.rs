@@ -226,7 +226,7 @@ fn target(sla: &SlaView, reader: &Reader) -> String {
 }
 
 fn shown(whole: &WholeIncident, reader: &Reader) -> String {
-    let WholeIncident { incident, alerts, timeline, .. } = whole;
+    let WholeIncident { incident, alerts, history, .. } = whole;
     let affected: Vec<String> = incident.services.iter().map(|service| format!("{}: {}", service.id, words(service.health))).collect();
     let targets: Vec<String> = incident.sla.iter().map(|sla| target(sla, reader)).collect();
     let hold = incident.hold.as_ref().map_or_else(String::new, |hold| {
@@ -245,7 +245,7 @@ fn shown(whole: &WholeIncident, reader: &Reader) -> String {
         ("on hold", hold),
     ];
     let head = format!("{} {} {}", incident.id, incident.priority, words(incident.state).to_uppercase());
-    let mut out = ticket::shown(&head, &incident.ticket, &own, reader);
+    let mut out = ticket::shown(&head, &incident.ticket, &own, history, reader);
     let row = |alert: &MemberView| {
         vec![
             alert.id.to_string(),
@@ -258,7 +258,7 @@ fn shown(whole: &WholeIncident, reader: &Reader) -> String {
     };
     let rows = alerts.iter().map(row).collect();
     out += &format!("\n{}\n", table(&["alert", "state", "role", "name", "ci", "because"], rows, "no alerts"));
-    out + &ticket::timeline(timeline, reader)
+    out + &ticket::timeline(history, reader)
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ fn table_of(list: &Page<ProblemView>, nothing: &str, reader: &Reader) -> String 
 
 /// A problem with its outages and its timeline.
 pub(super) fn shown(whole: &WholeProblem, reader: &Reader) -> String {
-    let WholeProblem { problem, outages, timeline, .. } = whole;
+    let WholeProblem { problem, outages, history, .. } = whole;
     let own = [
         ("outages", problem.incident_count.to_string()),
         ("in common", problem.same.clone()),
@@ -138,11 +138,11 @@ pub(super) fn shown(whole: &WholeProblem, reader: &Reader) -> String {
         ("closes", reader.maybe_at(problem.closes_at)),
     ];
     let head = format!("{} {}", problem.id, words(problem.state).to_uppercase());
-    let mut out = ticket::shown(&head, &problem.ticket, &own, reader);
+    let mut out = ticket::shown(&head, &problem.ticket, &own, history, reader);
     let row = |outage: &OutageView| {
         vec![outage.incident.to_string(), reader.at(outage.at), reader.maybe_at(outage.ended_at), maybe(outage.words.as_ref())]
     };
     let rows = outages.iter().map(row).collect();
     out += &format!("\n{}\n", table(&["outage", "began", "ended", "how it was fixed"], rows, "no outages"));
-    out + &ticket::timeline(timeline, reader)
+    out + &ticket::timeline(history, reader)
 }

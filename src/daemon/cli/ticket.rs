@@ -8,7 +8,7 @@ use watchkeeper_engine::text::one_line;
 use super::client::{Client, part};
 use super::table::{Reader, line, maybe, words};
 use crate::app::Failure;
-use crate::view::{TicketView, TimelineView};
+use crate::view::{HistoryView, TicketView};
 
 /// The record of a command.
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,8 @@ pub(super) fn said(id: impl Display, state: impl Display, ticket: &TicketView) -
 }
 
 /// It as a page of text: its first line, what it has alike with its kind, its own lines between, and what follows them.
-pub(super) fn shown(head: &str, ticket: &TicketView, own: &[(&str, String)], reader: &Reader) -> String {
+pub(super) fn shown(head: &str, ticket: &TicketView, own: &[(&str, String)], history: &HistoryView, reader: &Reader) -> String {
+    let notified: Vec<&str> = history.told.iter().map(|told| told.address.as_str()).collect();
     let before = [
         ("ci", ticket.ci.clone()),
         ("since", format!("{} ({} ago)", reader.at(ticket.opened_at), reader.ago(ticket.opened_at))),
@@ -44,6 +45,7 @@ pub(super) fn shown(head: &str, ticket: &TicketView, own: &[(&str, String)], rea
     let after = [
         ("because", ticket.because.clone()),
         ("rule", ticket.rule.clone()),
+        ("notified", notified.join(", ")),
         ("resolved", reader.maybe_at(ticket.resolved_at)),
         ("resolved by", maybe(ticket.resolved_by.as_ref())),
         ("resolution", maybe(ticket.resolution.as_ref())),
@@ -56,8 +58,8 @@ pub(super) fn shown(head: &str, ticket: &TicketView, own: &[(&str, String)], rea
 }
 
 /// A timeline, a line an entry.
-pub(super) fn timeline(view: &TimelineView, reader: &Reader) -> String {
-    let entries = view.timeline.iter().map(|entry| {
+pub(super) fn timeline(history: &HistoryView, reader: &Reader) -> String {
+    let entries = history.timeline.iter().map(|entry| {
         let because = entry.because.as_deref().map_or_else(String::new, |because| format!(" ({})", one_line(because)));
         format!("{}  {}: {}{because}\n", reader.at(entry.at), one_line(&entry.actor), one_line(&entry.what))
     });

@@ -10,9 +10,9 @@ use watchkeeper_engine::model::alert::CiRef;
 use watchkeeper_engine::model::incident::Incident;
 use watchkeeper_engine::model::incident::clock::{LiveTerms, Promise};
 use watchkeeper_engine::time::Time;
-use watchkeeper_engine::words::{ClockState, Health, IncidentState, Level, Priority, Reason, SlaKind, SlaTarget};
+use watchkeeper_engine::words::{ClockState, Health, IncidentState, Level, Priority, SlaKind, SlaTarget};
 
-use super::{MemberView, StepView, TicketView, TimelineView, given};
+use super::{HistoryView, MemberView, StepView, TicketView, given};
 use crate::board::OpenIncident;
 use crate::read::live::IncidentNow;
 
@@ -85,11 +85,9 @@ pub struct WholeIncident {
     pub incident: IncidentView,
     /// Its alerts, those that left among them.
     pub alerts: Vec<MemberView>,
-    /// What was done, and what happened.
+    /// What happened, and who was notified.
     #[serde(flatten)]
-    pub timeline: TimelineView,
-    /// Who was notified.
-    pub told: Vec<ToldView>,
+    pub history: HistoryView,
 }
 
 /// Why an incident is what it is.
@@ -145,20 +143,6 @@ pub struct HoldView {
     pub reason: String,
     /// Until when at most.
     pub until: Option<Time>,
-}
-
-/// Somebody who was notified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Told")]
-pub struct ToldView {
-    /// The address.
-    pub address: String,
-    /// Why.
-    pub reason: Reason,
-    /// When.
-    pub at: Time,
-    /// By which rule.
-    pub rule: String,
 }
 
 /// Where a target of an SLA stands.
@@ -249,9 +233,10 @@ impl ClearedView {
         (open.alerts > 0).then_some(ClearedView { alerts: open.cleared, of: open.alerts, auto_resolves_at })
     }
 
-    /// What stands beside the word alerts: `3 of 5 cleared`, or `all 5 cleared, auto-resolves at 03:12`, a moment as `when` says it.
+    /// What stands beside the word alerts: `5`, `3 of 5 cleared`, or `all 5 cleared, auto-resolves at 03:12`, a moment as `when` says it.
     pub fn words(&self, when: impl FnOnce(Time) -> String) -> String {
         let cleared = match (self.alerts, self.of) {
+            (0, of) => of.to_string(),
             (alerts, of) if alerts == of && of > 1 => format!("all {of} cleared"),
             (alerts, of) => format!("{alerts} of {of} cleared"),
         };
@@ -285,13 +270,5 @@ impl SlaView {
             ended_at: standing.ended,
             breached_at: clock.breached_at(promise.target),
         }
-    }
-}
-
-impl ToldView {
-    /// Everybody who was notified of an incident.
-    pub fn all(incident: &Incident) -> Vec<ToldView> {
-        let told = incident.told.iter();
-        told.map(|told| ToldView { address: told.address.clone(), reason: told.reason, at: told.at, rule: told.rule.clone() }).collect()
     }
 }

@@ -39,13 +39,13 @@ pub use files::{
     AcceptedView, CmdbSource, CmdbSources, DiffRowView, DiffView, FindingView, FindingsView, ImportedView, RuleView, RulesView,
 };
 pub use forecast::{ForecastState, ForecastView};
-pub use incident::{CauseView, ClearedView, HoldView, IncidentExplained, IncidentView, ServiceView, SlaView, ToldView, WholeIncident};
+pub use incident::{CauseView, ClearedView, HoldView, IncidentExplained, IncidentView, ServiceView, SlaView, WholeIncident};
 pub use judged::{TrialView, TriedView, UnmatchedAlertView, UnmatchedView};
 pub use message::{MessageView, WholeMessage};
 pub use problem::{OutageView, ProblemView, WholeProblem};
 pub use schedule::{ClockView, ConfirmedView, DoubtView, RunView, ScheduleView};
 pub use silence::SilenceView;
-pub use ticket::{EntryView, TicketView, TimelineView};
+pub use ticket::{EntryView, HistoryView, TicketView, ToldView};
 
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -9,7 +9,7 @@ use watchkeeper_engine::model::problem::{Outage, Problem};
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::ProblemState;
 
-use super::{TicketView, TimelineView, given};
+use super::{HistoryView, TicketView, given};
 
 /// A problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,9 +44,9 @@ pub struct WholeProblem {
     pub problem: ProblemView,
     /// Its outages, oldest first.
     pub outages: Vec<OutageView>,
-    /// What was done, and what happened.
+    /// What happened, and who was notified.
     #[serde(flatten)]
-    pub timeline: TimelineView,
+    pub history: HistoryView,
 }
 
 /// An outage of a problem.
@@ -88,7 +88,7 @@ impl WholeProblem {
         WholeProblem {
             problem: ProblemView::of(problem, url),
             outages: problem.outages.iter().map(outage).collect(),
-            timeline: TimelineView::of(timeline, problem.timeline_len),
+            history: HistoryView::of(timeline, problem.timeline_len, &problem.told),
         }
     }
 }

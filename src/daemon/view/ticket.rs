@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use watchkeeper_engine::model::incident::{Entry, Incident};
+use watchkeeper_engine::model::incident::{Entry, Incident, Told};
 use watchkeeper_engine::model::problem::Problem;
 use watchkeeper_engine::time::Time;
+use watchkeeper_engine::words::Reason;
 
 use super::given;
 
@@ -42,13 +43,29 @@ pub struct TicketView {
     pub url: String,
 }
 
-/// What was done, and what happened.
+/// What happened, and who was notified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct TimelineView {
+pub struct HistoryView {
     /// Its timeline, oldest first; the last entries where there are many.
     pub timeline: Vec<EntryView>,
     /// Entries of the whole timeline.
     pub timeline_total: u32,
+    /// Who was notified, in the order in which they first were.
+    pub told: Vec<ToldView>,
+}
+
+/// Somebody who was notified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Told")]
+pub struct ToldView {
+    /// The address.
+    pub address: String,
+    /// Why.
+    pub reason: Reason,
+    /// When.
+    pub at: Time,
+    /// By which rule.
+    pub rule: String,
 }
 
 /// An entry of a timeline.
@@ -107,15 +124,16 @@ impl TicketView {
     }
 }
 
-impl TimelineView {
-    /// Of the entries that were read, of so many.
-    pub fn of(timeline: &[Entry], timeline_total: u32) -> TimelineView {
+impl HistoryView {
+    /// Of the entries that were read, of so many, and of whoever was notified.
+    pub fn of(timeline: &[Entry], timeline_total: u32, told: &[Told]) -> HistoryView {
         let entry = |entry: &Entry| EntryView {
             at: entry.at,
             what: entry.what.clone(),
             because: given(&entry.because),
             actor: entry.actor.clone(),
         };
-        TimelineView { timeline: timeline.iter().map(entry).collect(), timeline_total }
+        let notified = |told: &Told| ToldView { address: told.address.clone(), reason: told.reason, at: told.at, rule: told.rule.clone() };
+        HistoryView { timeline: timeline.iter().map(entry).collect(), timeline_total, told: told.iter().map(notified).collect() }
     }
 }

@@ -9,16 +9,13 @@ use watchkeeper_engine::words::{ClockState, IncidentState, Role};
 
 use super::page::{STYLE, Sheet, Ticket, lasted, line, maybe, quoted, rows, sentence};
 use crate::mail::web_address;
-use crate::view::{CiView, ClearedView, IncidentView, MemberView, SlaView, TicketView, TimelineView, WholeIncident};
+use crate::view::{CiView, HistoryView, IncidentView, MemberView, SlaView, TicketView, WholeIncident};
 
 /// Alerts that the page shows; the rest is counted.
 const ALERTS_SHOWN: usize = 50;
 
 /// Alerts that stand open on the page; the others of those are folded.
 const ALERTS_OPEN: usize = 5;
-
-/// Addresses that the page names before it counts the rest.
-const NOTIFIED_SHOWN: usize = 8;
 
 /// An incident as a page.
 #[derive(Debug, Clone)]
@@ -72,8 +69,8 @@ impl Ticket for IncidentPage {
         &self.incident().ticket
     }
 
-    fn timeline(&self) -> &TimelineView {
-        &self.whole.timeline
+    fn history(&self) -> &HistoryView {
+        &self.whole.history
     }
 
     fn sheet(&self) -> &Sheet {
@@ -106,7 +103,11 @@ impl IncidentPage {
             let tier = hit.tier.as_ref().map_or_else(String::new, |tier| format!(" ({tier})"));
             format!("{}{tier}: {}.", hit.id, hit.health.word().replace('_', " "))
         });
-        let cleared = incident.cleared.as_ref().map(|cleared| ClearedView::words(cleared, |at| format!("at {}", self.clock(&at))));
+        let cleared = incident
+            .cleared
+            .as_ref()
+            .filter(|cleared| cleared.alerts > 0)
+            .map(|cleared| cleared.words(|at| format!("at {}", self.clock(&at))));
         let muted_by = self.whole.alerts.iter().filter_map(|alert| alert.details.as_ref()).flat_map(|alert| &alert.muted_by).next();
         let hold = incident.hold.as_ref().map(|hold| {
             let until = hold.until.map_or_else(String::new, |until| format!(", until {} at most", self.clock(&until)));
@@ -140,12 +141,6 @@ impl IncidentPage {
             ("Notified", self.notified()),
             ("Rule", sentence(&ticket.rule)),
         ])
-    }
-
-    fn notified(&self) -> String {
-        let told = &self.whole.told;
-        let named = told.iter().take(NOTIFIED_SHOWN).map(|told| told.address.as_str()).collect::<Vec<_>>().join(", ");
-        if told.len() > NOTIFIED_SHOWN { format!("{named} and {} more.", told.len() - NOTIFIED_SHOWN) } else { named }
     }
 
     /// `gold: resolution by 07:02, 1 h left (75 % used).`

@@ -13,7 +13,7 @@ use watchkeeper_engine::text::{cut, one_line};
 use watchkeeper_engine::time::{Span, Time};
 
 use crate::mail::clock_words;
-use crate::view::{EntryView, TicketView, TimelineView};
+use crate::view::{EntryView, HistoryView, TicketView};
 
 pub(super) static STYLE: &str = include_str!("pages/style.css");
 
@@ -25,6 +25,9 @@ pub static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// Entries of a timeline that a page shows, the latest; the rest is counted.
 const ENTRIES_SHOWN: usize = 100;
+
+/// Addresses that a page names before it counts the rest.
+const NOTIFIED_SHOWN: usize = 8;
 
 /// Bytes of what a page says of a button.
 const NOTICE_BYTES_MAX: usize = 300;
@@ -85,8 +88,8 @@ pub(super) trait Ticket {
     fn id(&self) -> String;
     /// What both have.
     fn ticket(&self) -> &TicketView;
-    /// Its timeline.
-    fn timeline(&self) -> &TimelineView;
+    /// What happened, and who was notified.
+    fn history(&self) -> &HistoryView;
     /// When and for whom.
     fn sheet(&self) -> &Sheet;
     /// Where the API has it.
@@ -99,12 +102,19 @@ pub(super) trait Ticket {
 
     /// The last entries, latest first.
     fn entries(&self) -> impl Iterator<Item = &EntryView> {
-        self.timeline().timeline.iter().rev().take(ENTRIES_SHOWN)
+        self.history().timeline.iter().rev().take(ENTRIES_SHOWN)
     }
 
     /// Entries before those.
     fn entries_left_out(&self) -> usize {
-        (self.timeline().timeline_total as usize).saturating_sub(self.timeline().timeline.len().min(ENTRIES_SHOWN))
+        (self.history().timeline_total as usize).saturating_sub(self.history().timeline.len().min(ENTRIES_SHOWN))
+    }
+
+    /// Who was notified, as addresses.
+    fn notified(&self) -> String {
+        let told = &self.history().told;
+        let named = told.iter().take(NOTIFIED_SHOWN).map(|told| told.address.as_str()).collect::<Vec<_>>().join(", ");
+        if told.len() > NOTIFIED_SHOWN { format!("{named} and {} more.", told.len() - NOTIFIED_SHOWN) } else { named }
     }
 
     /// A moment, as short as it is clear.

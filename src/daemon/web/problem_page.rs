@@ -5,7 +5,7 @@ use askama::Template;
 use watchkeeper_engine::time::Span;
 
 use super::page::{STYLE, Sheet, Ticket, maybe, rows};
-use crate::view::{OutageView, TicketView, TimelineView, WholeProblem};
+use crate::view::{HistoryView, OutageView, TicketView, WholeProblem};
 
 /// Outages that the page shows, the latest.
 const OUTAGES_SHOWN: usize = 100;
@@ -35,8 +35,8 @@ impl Ticket for ProblemPage {
         &self.whole.problem.ticket
     }
 
-    fn timeline(&self) -> &TimelineView {
-        &self.whole.timeline
+    fn history(&self) -> &HistoryView {
+        &self.whole.history
     }
 
     fn sheet(&self) -> &Sheet {
@@ -76,7 +76,8 @@ impl ProblemPage {
             ("Fix", maybe(ticket.resolution.as_ref())),
             ("Closes", self.sheet.maybe_clock(problem.closes_at)),
             ("Closed", self.sheet.maybe_clock(ticket.closed_at)),
-            ("In common", problem.same.clone()),
+            ("Notified", self.notified()),
+            ("Shared", problem.same.clone()),
             ("Rule", format!("problems {}: {}", ticket.rule, ticket.because)),
         ])
     }

@@ -19,7 +19,7 @@ use super::{alerts, no_id, record};
 use crate::board;
 use crate::read::live::{self, IncidentNow};
 use crate::read::{Among, Order, Span, Wanted, WholeIncident};
-use crate::view::{self, AlertView, IncidentExplained, IncidentView, MemberView, SlaView, StepView, TimelineView, ToldView};
+use crate::view::{self, AlertView, HistoryView, IncidentExplained, IncidentView, MemberView, SlaView, StepView};
 use crate::web::App;
 use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
@@ -138,8 +138,7 @@ pub(in crate::web) async fn view_of(app: &App, whole: &WholeIncident) -> Result<
     Ok(view::WholeIncident {
         incident,
         alerts: whole.members.iter().map(|member| MemberView::of(member, alerts.get(&member.alert))).collect(),
-        timeline: TimelineView::of(&whole.timeline, whole.incident.timeline_len),
-        told: ToldView::all(&whole.incident),
+        history: HistoryView::of(&whole.timeline, whole.incident.timeline_len, &whole.incident.told),
     })
 }
 
