@@ -81,11 +81,11 @@ pub enum Event {
 /// How long the cause of a failure lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lasts {
-    /// It may be over later: the server is away, or says 4xx.
+    /// It may be over later: the other side is away, or says so (SMTP's 4xx, HTTP's 408, 429 and 5xx).
     ForNow,
-    /// The server said how long it will last at least.
+    /// The other side said how long it will last at least (HTTP's `Retry-After`).
     AtLeast(Span),
-    /// It stays: the server says 5xx, or there is no such address.
+    /// It stays: the other side says so (SMTP's 5xx, HTTP's other 4xx), or there is no such address.
     ForGood,
 }
 

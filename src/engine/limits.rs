@@ -130,9 +130,9 @@ pub const ADOPT_WITHIN: Span = Span::minutes(10);
 pub const TRIAL_ROUNDS_MAX: usize = 10_000;
 /// Incidents, alerts and mails, each, that the trace of a failed rule test names before it counts the rest.
 pub const TRACE_NAMED_MAX: usize = 50;
-/// After how long a mail that did not leave is tried again; after the last of these, always so.
-pub const MAIL_RETRY_AFTER: [Span; 5] = [Span::seconds(15), Span::minutes(1), Span::minutes(5), Span::minutes(15), Span::minutes(30)];
-/// The longest wait that a server may ask for (`Retry-After`).
+/// After how long a message that did not leave, by mail or to a hook, is tried again; after the last of these, always so.
+pub const MESSAGE_RETRY_AFTER: [Span; 5] = [Span::seconds(15), Span::minutes(1), Span::minutes(5), Span::minutes(15), Span::minutes(30)];
+/// The longest wait that a hook may ask for (`Retry-After`).
 pub const RETRY_AFTER_MAX: Span = Span::hours(24);
-/// After how long a mail that never left is given up: two nights, so that a mail server that fails on Friday evening is seen on Saturday.
-pub const MAIL_GIVE_UP_AFTER: Span = Span::hours(48);
+/// After how long a message that never left is given up: two nights, so that a mail server that fails on Friday evening is seen on Saturday.
+pub const MESSAGE_GIVE_UP_AFTER: Span = Span::hours(48);

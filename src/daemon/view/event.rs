@@ -1,4 +1,4 @@
-//! Something that happened.
+//! A fact of the journal, as `/api/v1/events` tells it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

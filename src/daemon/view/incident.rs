@@ -1,4 +1,4 @@
-//! An incident.
+//! An incident, as the API answers it, the command line prints it and the page shows it.
 
 use std::collections::BTreeMap;
 

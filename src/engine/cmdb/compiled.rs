@@ -1,4 +1,4 @@
-//! The CMDB in force: records, the index of their names, and typed adjacency by stable number.
+//! The CMDB in force: records, the index of their names, and which way a fault flows along their relations, by stable number.
 
 use std::collections::BTreeMap;
 

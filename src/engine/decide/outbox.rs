@@ -18,6 +18,6 @@ pub fn next_in(state: &State, thread: MessageId, now: Time) -> Option<MessageId>
 /// When a message that fails at `now` is tried again; `None` once it is given up.
 pub fn retry_at(message: &Message, now: Time) -> Option<Time> {
     let tries = usize::try_from(message.attempts).unwrap_or(usize::MAX);
-    let at = now + limits::MAIL_RETRY_AFTER[tries.min(limits::MAIL_RETRY_AFTER.len() - 1)];
-    (at - message.tried_since() < limits::MAIL_GIVE_UP_AFTER).then_some(at)
+    let at = now + limits::MESSAGE_RETRY_AFTER[tries.min(limits::MESSAGE_RETRY_AFTER.len() - 1)];
+    (at - message.tried_since() < limits::MESSAGE_GIVE_UP_AFTER).then_some(at)
 }

@@ -45,7 +45,9 @@ impl Turn<'_> {
         let (error, retry_at) = match (lasts, outbox::retry_at(message, self.now)) {
             (Lasts::ForGood, _) => (error, None),
             (Lasts::AtLeast(span), Some(at)) => (error, Some(at.max(self.now + span.min(limits::RETRY_AFTER_MAX)))),
-            (Lasts::ForNow | Lasts::AtLeast(_), None) => (format!("given up after {}: {error}", limits::MAIL_GIVE_UP_AFTER.words()), None),
+            (Lasts::ForNow | Lasts::AtLeast(_), None) => {
+                (format!("given up after {}: {error}", limits::MESSAGE_GIVE_UP_AFTER.words()), None)
+            }
             (Lasts::ForNow, at) => (error, at),
         };
         let thread = self.thread_that_waits_for(id).filter(|_| retry_at.is_none());

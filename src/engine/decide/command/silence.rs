@@ -108,9 +108,25 @@ fn put(asked: Asked<'_>, number: SilenceId, wanted: Wanted<'_>, known: Option<&S
         updated_at: asked.now,
         version: known.map_or(1, |record| record.version + 1),
     };
-    let says =
-        |record: &Silence| (record.matchers.clone(), record.starts_at, record.ends_at, record.comment.clone(), record.annotations.clone());
-    if known.is_some_and(|known| says(known) == says(&record)) {
+    // The same but for who says it and when: every field is either asked for or what a change alone brings.
+    let same = |known: &Silence| {
+        let Silence {
+            id: _,
+            uuid: _,
+            matchers,
+            starts_at,
+            ends_at,
+            created_by: _,
+            comment,
+            annotations,
+            over: _,
+            updated_at: _,
+            version: _,
+        } = known;
+        (matchers, starts_at, ends_at, comment, annotations)
+            == (&record.matchers, &record.starts_at, &record.ends_at, &record.comment, &record.annotations)
+    };
+    if known.is_some_and(same) {
         return Answer::Holds;
     }
     let ended = replaced.map(|known| silence::Fact::Expired { id: known.id, actor: asked.actor.to_owned() });
