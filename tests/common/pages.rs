@@ -6,7 +6,7 @@ use watchkeeper::web::incident_page::IncidentPage;
 use watchkeeper::web::link_page::{LinkField, LinkForm, LinkPage};
 use watchkeeper::web::page::{PageNotice, Sheet};
 use watchkeeper::web::problem_page::ProblemPage;
-use watchkeeper_engine::command::IncidentVerb;
+use watchkeeper_engine::command::{IncidentVerb, ProblemVerb};
 use watchkeeper_engine::time::Time;
 
 fn t(text: &str) -> Time {
@@ -135,7 +135,8 @@ pub(crate) fn problem_page() -> ProblemPage {
         "told": [{"address": "net@example.org", "reason": "problem_opened", "at": "2026-11-24T03:02:40+01:00", "rule": "page"}],
     });
     let whole: WholeProblem = whole(record);
-    ProblemPage { whole, sheet: sheet("2026-11-24T03:30:00+01:00", None) }
+    let commands = ProblemVerb::allowed_in(whole.problem.state).to_vec();
+    ProblemPage { whole, commands, token: "4f1c9a".into(), sheet: sheet("2026-11-24T03:30:00+01:00", None) }
 }
 
 /// The pages behind links of mails: asked, refused, done, and too late.

@@ -511,7 +511,7 @@ async fn the_description_of_the_api_is_served_and_says_something_of_every_endpoi
     let document = doors.get("/api/v1/openapi.json").await.json();
     let paths = document["paths"].as_object().unwrap();
     for endpoint in endpoints() {
-        let word = endpoint.described.commands.map_or("", |commands| commands.words[0]);
+        let word = endpoint.described.commands.first().map_or("", |commands| commands.words[0]);
         let path = endpoint.path.replace("{command}", word);
         let operation = &paths[&path][endpoint.method.as_str().to_lowercase()];
         assert!(operation["summary"].as_str().is_some_and(|summary| summary.ends_with('.')), "{} {path} has no summary", endpoint.method);

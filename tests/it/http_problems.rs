@@ -74,3 +74,48 @@ async fn what_keeps_coming_back_is_listed_shown_commanded_and_told() {
     assert_eq!(doors.get("/api/v1/problems").await.json()["items"][0]["state"], json!("closed"), "what is past stays in lists");
     assert!(doors.get("/metrics").await.body.contains("watchkeeper_problems_open{state=\"resolved\"} 0"));
 }
+
+#[tokio::test]
+async fn a_problem_is_handled_on_its_page_by_whoever_has_the_page() {
+    let doors = Doors::open("").await;
+    outage(&doors).await;
+    outage(&doors).await;
+    let field = |page: &str, name: &str| {
+        let from = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("no field {name}: {page}")).1;
+        from.split_once('"').unwrap().0.to_owned()
+    };
+    let press = async |word: &str, form: &str| {
+        let page = doors.get("/i/PRB0000001").await.body;
+        let form = format!("version={}&token={}{form}", field(&page, "version"), field(&page, "token"));
+        let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", "http://localhost")];
+        doors.send("POST", &format!("/i/PRB0000001/{word}"), &headers, form).await
+    };
+    for (word, form, state) in [
+        ("investigate", "", "investigating"),
+        ("assign", "&to=anna", "investigating"),
+        ("known_error", "&workaround=restart+it", "known_error"),
+        ("fix", "&words=new+disk", "fix_in_progress"),
+        ("resolve", "&words=changed", "resolved"),
+    ] {
+        let told = press(word, form).await;
+        let to = format!("/i/PRB0000001?done={word}");
+        assert_eq!((told.status, told.header("location")), (303, Some(to.as_str())), "{told:?}");
+        assert!(doors.get(&to).await.body.contains(&format!("done: {}", word.replace('_', " "))), "{word}");
+        assert_eq!(doors.get("/api/v1/problems/PRB0000001").await.json()["state"], json!(state), "{word}");
+    }
+    let page = doors.get("/i/PRB0000001").await.body;
+    for part in ["restart it", "new disk", "<dt>Notified</dt><dd>", "action=\"/i/PRB0000001/close\""] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("action=\"/i/PRB0000001/fix\""), "what its state does not allow is not offered: {page}");
+    let refused = press("fix", "").await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(refused.body.contains("class=\"notice fault\"") && refused.body.contains("it is resolved; allowed there"), "{refused:?}");
+    assert_eq!(press("known_error", "&workaround=").await.status, 400);
+    assert_eq!(press("acknowledge", "").await.status, 404, "a word of incidents");
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", "http://localhost")];
+    let forged = doors.send("POST", "/i/PRB0000001/close", &headers, "version=1&token=x").await;
+    assert_eq!(forged.status, 403, "{forged:?}");
+    let told = doors.get("/api/v1/problems/PRB0000001").await.json()["told"].clone();
+    assert!(told.as_array().unwrap().iter().any(|told| told["reason"] == "problem_opened"), "{told}");
+}

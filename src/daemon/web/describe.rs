@@ -77,7 +77,7 @@ pub struct Described {
     /// The JSON Schema of a body that somebody else defined; empty where none is known.
     pub foreign_body: &'static str,
     /// The commands that the last part of its path names.
-    pub commands: Option<Commands>,
+    pub commands: Vec<Commands>,
     /// What it answers: the status, and the body.
     pub answers: Vec<(u16, Content)>,
 }
@@ -138,9 +138,9 @@ impl Endpoint {
         self
     }
 
-    /// The commands that the last part of its path names.
+    /// Commands that the last part of its path names; said again for those of another kind of record.
     pub fn commands<C: JsonSchema>(mut self, words: &'static [&'static str]) -> Endpoint {
-        self.described.commands = Some(Commands { words, schema: |generator| C::json_schema(generator) });
+        self.described.commands.push(Commands { words, schema: |generator| C::json_schema(generator) });
         self
     }
 

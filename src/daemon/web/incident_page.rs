@@ -7,7 +7,7 @@ use watchkeeper_engine::command::IncidentVerb;
 use watchkeeper_engine::time::Span;
 use watchkeeper_engine::words::{ClockState, IncidentState, Role};
 
-use super::page::{STYLE, Sheet, Ticket, lasted, line, maybe, quoted, rows, sentence};
+use super::page::{Field, Form, Need, Place, STYLE, Sheet, Ticket, lasted, line, maybe, quoted, rows, sentence};
 use crate::mail::web_address;
 use crate::view::{CiView, HistoryView, IncidentView, MemberView, SlaView, TicketView, WholeIncident};
 
@@ -30,27 +30,6 @@ pub struct IncidentPage {
     pub token: String,
     /// When and for whom it is made.
     pub sheet: Sheet,
-}
-
-/// What a form asks for beside `version` and `token`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PageField {
-    Nothing,
-    Line(&'static str, &'static str, Need),
-    Text(&'static str, &'static str),
-    Hold,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Need {
-    Must,
-    May,
-}
-
-impl Need {
-    fn is_must(self) -> bool {
-        self == Need::Must
-    }
 }
 
 #[derive(Template)]
@@ -79,6 +58,21 @@ impl Ticket for IncidentPage {
 
     fn record(&self) -> String {
         format!("/api/v1/incidents/{}", self.incident().id)
+    }
+
+    /// Commands that have a form of their own on the page, in the order of the buttons; detaching stands beside each alert.
+    fn forms(&self) -> Vec<Form> {
+        use IncidentVerb::{Acknowledge, Assign, Close, Hold, Note, Reopen, Resolve, Resume};
+        let state = self.incident().state;
+        // Another reason to wait is said on the command line: the page offers to go on.
+        let is_held = |verb| verb == Hold && state == IncidentState::OnHold;
+        let is_acknowledged = |verb| verb == Acknowledge && state != IncidentState::New;
+        let shown = [Acknowledge, Resume, Reopen, Note, Assign, Resolve, Hold, Close].into_iter();
+        shown.filter(|verb| self.commands.contains(verb) && !is_held(*verb) && !is_acknowledged(*verb)).map(form).collect()
+    }
+
+    fn token(&self) -> &str {
+        &self.token
     }
 }
 
@@ -186,35 +180,6 @@ impl IncidentPage {
         self.incident().runbook.as_deref().map(web_address).filter(|url| !url.is_empty())
     }
 
-    /// The commands whose buttons stand at the top.
-    fn first_choices(&self) -> Vec<IncidentVerb> {
-        self.buttons(|verb| matches!(verb, IncidentVerb::Acknowledge | IncidentVerb::Resume))
-    }
-
-    /// The others.
-    fn further_choices(&self) -> Vec<IncidentVerb> {
-        self.buttons(|verb| !matches!(verb, IncidentVerb::Acknowledge | IncidentVerb::Resume))
-    }
-
-    /// Commands that have a form of their own on the page, in the order of the buttons; detaching stands beside each alert.
-    fn buttons(&self, wanted: impl Fn(IncidentVerb) -> bool) -> Vec<IncidentVerb> {
-        use IncidentVerb::{Acknowledge, Assign, Close, Hold, Note, Reopen, Resolve, Resume};
-        let state = self.incident().state;
-        // Another reason to wait is said on the command line: the page offers to go on.
-        let is_held = |verb| verb == Hold && state == IncidentState::OnHold;
-        let is_acknowledged = |verb| verb == Acknowledge && state != IncidentState::New;
-        let shown = [Acknowledge, Resume, Reopen, Note, Assign, Resolve, Hold, Close].into_iter();
-        shown.filter(|verb| self.commands.contains(verb) && wanted(*verb) && !is_held(*verb) && !is_acknowledged(*verb)).collect()
-    }
-
-    fn label(&self, verb: &IncidentVerb) -> &'static str {
-        label(*verb)
-    }
-
-    fn field(&self, verb: &IncidentVerb) -> PageField {
-        field(*verb)
-    }
-
     /// The alerts that belong to it, the cause before its symptoms.
     fn present(&self) -> Vec<&MemberView> {
         let mut present: Vec<&MemberView> = self.whole.alerts.iter().filter(|alert| alert.left_at.is_none()).collect();
@@ -280,34 +245,21 @@ pub(super) fn verdict(incident: &IncidentView, sheet: &Sheet) -> String {
     }
 }
 
-/// What a button says.
-const fn label(verb: IncidentVerb) -> &'static str {
-    match verb {
-        IncidentVerb::Acknowledge => "Acknowledge",
-        IncidentVerb::Note => "Add note",
-        IncidentVerb::Assign => "Assign",
-        IncidentVerb::Hold => "Put on hold",
-        IncidentVerb::Resume => "Resume",
-        IncidentVerb::Resolve => "Resolve",
-        IncidentVerb::Reopen => "Reopen",
-        IncidentVerb::Close => "Close",
-        IncidentVerb::Detach => "Detach",
-        IncidentVerb::Priority => "Change priority",
-        IncidentVerb::Merge => "Merge",
-    }
-}
-
-/// What a form asks for.
-const fn field(verb: IncidentVerb) -> PageField {
-    match verb {
-        IncidentVerb::Acknowledge | IncidentVerb::Resume | IncidentVerb::Close => PageField::Nothing,
-        IncidentVerb::Note => PageField::Text("text", "Note"),
-        IncidentVerb::Assign => PageField::Line("to", "Assignee, a person or a team", Need::Must),
-        IncidentVerb::Hold => PageField::Hold,
-        IncidentVerb::Resolve => PageField::Line("words", "How it was fixed (optional)", Need::May),
-        IncidentVerb::Reopen => PageField::Line("words", "Why (optional)", Need::May),
-        IncidentVerb::Detach => PageField::Line("alert", "Which alert", Need::Must),
-        IncidentVerb::Priority => PageField::Line("priority", "P1 to P5", Need::Must),
-        IncidentVerb::Merge => PageField::Line("children", "Which incident", Need::Must),
-    }
+/// A command as a form.
+const fn form(verb: IncidentVerb) -> Form {
+    let (label, field) = match verb {
+        IncidentVerb::Acknowledge => ("Acknowledge", Field::Nothing),
+        IncidentVerb::Note => ("Add note", Field::Text("text", "Note")),
+        IncidentVerb::Assign => ("Assign", Field::Line("to", "Assignee, a person or a team", Need::Must)),
+        IncidentVerb::Hold => ("Put on hold", Field::Hold),
+        IncidentVerb::Resume => ("Resume", Field::Nothing),
+        IncidentVerb::Resolve => ("Resolve", Field::Line("words", "How it was fixed (optional)", Need::May)),
+        IncidentVerb::Reopen => ("Reopen", Field::Line("words", "Why (optional)", Need::May)),
+        IncidentVerb::Close => ("Close", Field::Nothing),
+        IncidentVerb::Detach => ("Detach", Field::Line("alert", "Which alert", Need::Must)),
+        IncidentVerb::Priority => ("Change priority", Field::Line("priority", "P1 to P5", Need::Must)),
+        IncidentVerb::Merge => ("Merge", Field::Line("children", "Which incident", Need::Must)),
+    };
+    let is_first = matches!(verb, IncidentVerb::Acknowledge | IncidentVerb::Resume);
+    Form { word: verb.word(), label, field, place: if is_first { Place::First } else { Place::Further } }
 }

@@ -60,21 +60,25 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
 
 /// The paths of an endpoint with their bodies: one for each command where its last part names one.
 fn bodies_of(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Vec<(String, Option<Value>)> {
-    let Some(commands) = endpoint.described.commands else {
+    if endpoint.described.commands.is_empty() {
         let foreign = serde_json::from_str(endpoint.described.foreign_body).ok();
         return vec![(
             endpoint.path.clone(),
             foreign.or_else(|| endpoint.described.body.map(|schema| with_texts(schema(generator).to_value()))),
         )];
-    };
-    let variants = (commands.schema)(generator).to_value();
-    let fields =
-        |word: &str| variants["oneOf"].as_array().into_iter().flatten().find_map(|variant| variant["properties"].get(word)).cloned();
-    commands
-        .words
-        .iter()
-        .map(|word| (endpoint.path.replace("{command}", word), Some(with_texts(fields(word).unwrap_or(json!({}))))))
-        .collect()
+    }
+    let mut bodies: BTreeMap<String, Option<Value>> = BTreeMap::new();
+    for commands in &endpoint.described.commands {
+        let variants = (commands.schema)(generator).to_value();
+        let fields =
+            |word: &str| variants["oneOf"].as_array().into_iter().flatten().find_map(|variant| variant["properties"].get(word)).cloned();
+        for word in commands.words {
+            // A word of several kinds of records is described as the first has it.
+            let path = endpoint.path.replace("{command}", word);
+            bodies.entry(path).or_insert_with(|| Some(with_texts(fields(word).unwrap_or(json!({})))));
+        }
+    }
+    bodies.into_iter().collect()
 }
 
 /// A body whose lists may be texts with commas, as it is read.
@@ -141,7 +145,7 @@ fn parameters(endpoint: &Endpoint, path: &str) -> Vec<Value> {
         })
         .collect();
     all.extend(endpoint.described.parameters.iter().map(in_query));
-    if endpoint.described.commands.is_some() && is_kept(endpoint) {
+    if !endpoint.described.commands.is_empty() && is_kept(endpoint) {
         let about = "The ETag of the record as it was seen; 412 where it has changed meanwhile.";
         all.push(json!({ "name": "If-Match", "in": "header", "description": about, "schema": { "type": "string" } }));
     }
@@ -214,7 +218,7 @@ fn usual(endpoint: &Endpoint, path: &str, has_body: bool) -> Vec<u16> {
     if is_kept(endpoint) {
         statuses.extend([409, 422]);
     }
-    if endpoint.described.commands.is_some() {
+    if !endpoint.described.commands.is_empty() {
         statuses.extend([409, 412]);
     }
     statuses

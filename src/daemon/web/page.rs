@@ -82,6 +82,56 @@ impl PageNotice {
     }
 }
 
+/// A command as a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Form {
+    /// The command.
+    pub(super) word: &'static str,
+    /// What its button says.
+    pub(super) label: &'static str,
+    /// What it asks for.
+    pub(super) field: Field,
+    /// Where it stands.
+    pub(super) place: Place,
+}
+
+/// Where a form stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Below the first line: what most readers come for.
+    First,
+    /// Below the facts.
+    Further,
+}
+
+/// What a form asks for beside `version` and `token`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Nothing,
+    Line(&'static str, &'static str, Need),
+    Text(&'static str, &'static str),
+    Hold,
+}
+
+/// Whether a field may be left empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    Must,
+    May,
+}
+
+impl Need {
+    pub(super) fn is_must(self) -> bool {
+        self == Need::Must
+    }
+}
+
+impl Form {
+    pub(super) fn is_first(&self) -> bool {
+        self.place == Place::First
+    }
+}
+
 /// The page of an incident or a problem: what templates of both ask.
 pub(super) trait Ticket {
     /// Its id.
@@ -94,6 +144,20 @@ pub(super) trait Ticket {
     fn sheet(&self) -> &Sheet;
     /// Where the API has it.
     fn record(&self) -> String;
+    /// What the reader may do, in the order of the buttons.
+    fn forms(&self) -> Vec<Form>;
+    /// Proves that a form came from this page.
+    fn token(&self) -> &str;
+
+    /// The forms that stand below the first line.
+    fn first_forms(&self) -> Vec<Form> {
+        self.forms().into_iter().filter(Form::is_first).collect()
+    }
+
+    /// The others.
+    fn further_forms(&self) -> Vec<Form> {
+        self.forms().into_iter().filter(|form| !form.is_first()).collect()
+    }
 
     /// Whoever works on it, in a sentence about something open.
     fn assigned(&self) -> String {

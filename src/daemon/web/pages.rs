@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use watchkeeper_engine::command::{IncidentCommand, IncidentVerb};
-use watchkeeper_engine::event::{Action, Obeyed, World};
+use watchkeeper_engine::command::{IncidentCommand, IncidentVerb, ProblemCommand, ProblemVerb};
+use watchkeeper_engine::event::{Action, Obeyed};
 use watchkeeper_engine::ids::ProblemId;
 use watchkeeper_engine::model::alert::CiRef;
-use watchkeeper_engine::model::incident::Incident;
+use watchkeeper_engine::time::Time;
 
 use super::api::{body::Body, commands, incidents, problems};
 use super::describe::{Content, Parameter, names};
@@ -26,7 +26,7 @@ use super::query::Query;
 use super::{Access, App, Endpoint};
 use crate::ingest::http::read_body;
 use crate::ingest::trust::{Need, Principal};
-use crate::read::WholeIncident;
+use crate::read::{WholeIncident, WholeProblem};
 use crate::view::CiView;
 
 /// Bytes of a form: a note of 8 KiB, each byte written as three.
@@ -45,6 +45,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/i/{id}/{command}", Access::Listener(Need::Operate), post(command))
             .says("A button of the page.")
             .commands::<IncidentCommand>(IncidentVerb::WORDS)
+            .commands::<ProblemCommand>(ProblemVerb::WORDS)
             .gives(303, Content::Nothing)
             .gives(400, Content::Html)
             .gives(403, Content::Html)
@@ -85,6 +86,81 @@ impl Default for FormSecret {
     }
 }
 
+/// What a page is about.
+enum Subject {
+    Incident(Box<WholeIncident>),
+    Problem(Box<WholeProblem>),
+}
+
+impl Subject {
+    async fn of(app: &App, id: &str) -> Result<Subject, ApiError> {
+        Ok(if id.parse::<ProblemId>().is_ok() {
+            Subject::Problem(Box::new(problems::whole(app, id).await?))
+        } else {
+            Subject::Incident(Box::new(incidents::whole(app, id).await?))
+        })
+    }
+
+    fn id(&self) -> String {
+        match self {
+            Subject::Incident(whole) => whole.incident.id.to_string(),
+            Subject::Problem(whole) => whole.problem.id.to_string(),
+        }
+    }
+
+    fn state(&self) -> &'static str {
+        match self {
+            Subject::Incident(whole) => whole.incident.state.word(),
+            Subject::Problem(whole) => whole.problem.state.word(),
+        }
+    }
+
+    /// The commands there are.
+    const fn words(&self) -> &'static [&'static str] {
+        match self {
+            Subject::Incident(_) => IncidentVerb::WORDS,
+            Subject::Problem(_) => ProblemVerb::WORDS,
+        }
+    }
+
+    /// The command that a form gives.
+    fn action(&self, word: &str, form: &Query, now: Time) -> Result<Action, ApiError> {
+        Ok(match self {
+            Subject::Incident(whole) => {
+                let command = Body::of_form::<IncidentCommand>(form, word).command(word, &[])?;
+                Action::of_incident(whole.incident.id, command, now)?
+            }
+            Subject::Problem(whole) => {
+                let act = Body::of_form::<ProblemCommand>(form, word).command(word, &[])?;
+                Action::Problem { id: whole.problem.id, act }
+            }
+        })
+    }
+
+    async fn page(&self, app: &App, who: &Principal, notice: Option<PageNotice>) -> Result<String, ApiError> {
+        let may_operate = Need::Operate.allowed_to(who.role);
+        let token = app.forms.token(who, &self.id());
+        let world = app.world();
+        let sheet = |team: &str| Sheet::new(app.now(), world.cmdb.team(team).map_or("", |team| team.zone.as_str()), notice);
+        Ok(match self {
+            Subject::Incident(whole) => {
+                let incident = &whole.incident;
+                let ci = match incident.ci {
+                    CiRef::Known(no) => world.cmdb.ci(no).map(CiView::of),
+                    CiRef::Unknown(_) => None,
+                };
+                let allowed = if incident.parent.is_some() { IncidentVerb::OF_A_CHILD } else { IncidentVerb::allowed_in(incident.state) };
+                let commands = if may_operate { allowed.to_vec() } else { Vec::new() };
+                IncidentPage { whole: incidents::view_of(app, whole).await?, ci, commands, token, sheet: sheet(&incident.team) }.html()
+            }
+            Subject::Problem(whole) => {
+                let commands = if may_operate { ProblemVerb::allowed_in(whole.problem.state).to_vec() } else { Vec::new() };
+                ProblemPage { whole: problems::view_of(app, whole), commands, token, sheet: sheet(&whole.problem.team) }.html()
+            }
+        })
+    }
+}
+
 async fn show(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
@@ -92,16 +168,11 @@ async fn show(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let query = Query::of(&uri, &names(&[&DONE]))?;
-    if id.parse::<ProblemId>().is_ok() {
-        let whole = problems::whole(&app, &id).await?;
-        let sheet = Sheet::new(app.now(), zone(&app.world(), &whole.problem.team), None);
-        return Ok(html(StatusCode::OK, ProblemPage { whole: problems::view_of(&app, &whole), sheet }.html()));
-    }
+    let subject = Subject::of(&app, &id).await?;
     // Only words of ours are said again: what a link brings is not.
-    let done = query.get("done").and_then(IncidentVerb::from_word);
-    let notice = done.map(|verb| PageNotice::Done(format!("done: {verb}")));
-    let whole = incidents::whole(&app, &id).await?;
-    Ok(html(StatusCode::OK, page(&app, &who, &whole, notice).await?.html()))
+    let done = query.get("done").and_then(|word| subject.words().iter().find(|known| **known == word));
+    let notice = done.map(|word| PageNotice::Done(format!("done: {}", word.replace('_', " "))));
+    Ok(html(StatusCode::OK, subject.page(&app, &who, notice).await?))
 }
 
 async fn command(
@@ -110,41 +181,40 @@ async fn command(
     Path((id, word)): Path<(String, String)>,
     request: Request<HttpBody>,
 ) -> Result<Response, ApiError> {
-    let verb = IncidentVerb::from_word(&word).ok_or_else(|| commands::no_command(&word, IncidentVerb::WORDS))?;
+    let subject = Subject::of(&app, &id).await?;
+    let known = subject.words();
+    let word = known.iter().find(|known| **known == word).ok_or_else(|| commands::no_command(&word, known))?;
     let body = read_body(request, FORM_BYTES_MAX, &app.bytes_in_flight).await?;
     let form = Query::parse(&String::from_utf8_lossy(&body.bytes))?;
-    let whole = incidents::whole(&app, &id).await?;
-    let id = whole.incident.id;
-    let told = if app.forms.made(form.get("token").unwrap_or_default(), &who, &id.to_string()) {
-        obey(&app, &who, &whole.incident, verb, &form).await
+    let told = if app.forms.made(form.get("token").unwrap_or_default(), &who, &subject.id()) {
+        obey(&app, &who, &subject, word, &form).await
     } else {
         Err(ApiError::new(StatusCode::FORBIDDEN, "this form is not from this page as it is now; please press again"))
     };
     match told {
         Ok(()) => {
             let mut response = StatusCode::SEE_OTHER.into_response();
-            let to = HeaderValue::from_str(&format!("/i/{id}?done={verb}")).expect("an id and a word of ours are a header");
+            let to = HeaderValue::from_str(&format!("/i/{}?done={word}", subject.id())).expect("an id and a word of ours are a header");
             response.headers_mut().insert(header::LOCATION, to);
             Ok(response)
         }
         Err(error) => {
-            let whole = incidents::whole(&app, &id.to_string()).await?;
-            Ok(html(error.status, page(&app, &who, &whole, Some(PageNotice::Fault(error.detail))).await?.html()))
+            let now = Subject::of(&app, &id).await?;
+            Ok(html(error.status, now.page(&app, &who, Some(PageNotice::Fault(error.detail))).await?))
         }
     }
 }
 
-async fn obey(app: &App, who: &Principal, incident: &Incident, verb: IncidentVerb, form: &Query) -> Result<(), ApiError> {
+async fn obey(app: &App, who: &Principal, subject: &Subject, word: &str, form: &Query) -> Result<(), ApiError> {
     let version: u64 = form.get("version").and_then(|text| text.parse().ok()).ok_or_else(|| ApiError::bad("version: expected a number"))?;
-    let command: IncidentCommand = Body::of_form::<IncidentCommand>(form, verb.word()).command(verb.word(), &[])?;
-    let action = Action::of_incident(incident.id, command, app.now())?;
+    let action = subject.action(word, form, app.now())?;
     match app.command(who, None, Some(version), action).await? {
         Obeyed::Done { .. } => Ok(()),
         Obeyed::Stale { .. } => {
             Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "it has changed meanwhile and nothing was done; this is how it is now"))
         }
         Obeyed::NotAllowed { state, allowed } => Err(commands::conflict(state, &allowed)),
-        Obeyed::NotFound { .. } => Err(commands::conflict(incident.state.word(), &[])),
+        Obeyed::NotFound { .. } => Err(commands::conflict(subject.state(), &[])),
         Obeyed::Invalid(refused) => Err(refused.into()),
     }
 }
@@ -159,30 +229,4 @@ fn html(status: StatusCode, page: String) -> Response {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     response
-}
-
-async fn page(app: &App, who: &Principal, whole: &WholeIncident, notice: Option<PageNotice>) -> Result<IncidentPage, ApiError> {
-    let incident = &whole.incident;
-    let world = app.world();
-    let ci = match incident.ci {
-        CiRef::Known(no) => world.cmdb.ci(no).map(CiView::of),
-        CiRef::Unknown(_) => None,
-    };
-    Ok(IncidentPage {
-        whole: incidents::view_of(app, whole).await?,
-        ci,
-        commands: if Need::Operate.allowed_to(who.role) { allowed(incident) } else { Vec::new() },
-        token: app.forms.token(who, &incident.id.to_string()),
-        sheet: Sheet::new(app.now(), zone(&world, &incident.team), notice),
-    })
-}
-
-/// The zone of whoever owns the CI.
-fn zone<'a>(world: &'a World, team: &str) -> &'a str {
-    world.cmdb.team(team).map_or("", |team| team.zone.as_str())
-}
-
-/// What the state allows.
-fn allowed(incident: &Incident) -> Vec<IncidentVerb> {
-    if incident.parent.is_some() { IncidentVerb::OF_A_CHILD.to_vec() } else { IncidentVerb::allowed_in(incident.state).to_vec() }
 }

@@ -2,9 +2,11 @@
 
 use askama::Template;
 
+use watchkeeper_engine::command::ProblemVerb;
 use watchkeeper_engine::time::Span;
+use watchkeeper_engine::words::ProblemState;
 
-use super::page::{STYLE, Sheet, Ticket, maybe, rows};
+use super::page::{Field, Form, Need, Place, STYLE, Sheet, Ticket, maybe, rows};
 use crate::view::{HistoryView, OutageView, TicketView, WholeProblem};
 
 /// Outages that the page shows, the latest.
@@ -15,6 +17,10 @@ const OUTAGES_SHOWN: usize = 100;
 pub struct ProblemPage {
     /// The problem.
     pub whole: WholeProblem,
+    /// What the reader may do; empty for who may only look.
+    pub commands: Vec<ProblemVerb>,
+    /// Proves that a form came from this page; made and checked by who serves it.
+    pub token: String,
     /// When and for whom it is made.
     pub sheet: Sheet,
 }
@@ -45,6 +51,17 @@ impl Ticket for ProblemPage {
 
     fn record(&self) -> String {
         format!("/api/v1/problems/{}", self.whole.problem.id)
+    }
+
+    fn forms(&self) -> Vec<Form> {
+        use ProblemVerb::{Assign, Close, Fix, Investigate, KnownError, Note, Resolve};
+        let is_investigated = |verb| verb == Investigate && self.whole.problem.state == ProblemState::Investigating;
+        let shown = [Investigate, Note, Assign, KnownError, Fix, Resolve, Close].into_iter();
+        shown.filter(|verb| self.commands.contains(verb) && !is_investigated(*verb)).map(form).collect()
+    }
+
+    fn token(&self) -> &str {
+        &self.token
     }
 }
 
@@ -96,4 +113,19 @@ impl ProblemPage {
         let so_far = if outage.ended_at.is_some() { "" } else { " so far" };
         format!("for {}{so_far}", self.lasted(outage).words())
     }
+}
+
+/// A command as a form.
+const fn form(verb: ProblemVerb) -> Form {
+    let (label, field) = match verb {
+        ProblemVerb::Assign => ("Assign", Field::Line("to", "Assignee, a person or a team", Need::Must)),
+        ProblemVerb::Note => ("Add note", Field::Text("text", "Note")),
+        ProblemVerb::Investigate => ("Investigate", Field::Nothing),
+        ProblemVerb::KnownError => ("Record a known error", Field::Text("workaround", "Workaround: what helps until it is fixed")),
+        ProblemVerb::Fix => ("A fix is under way", Field::Line("words", "Which fix (optional)", Need::May)),
+        ProblemVerb::Resolve => ("Resolve", Field::Line("words", "How it was fixed (optional)", Need::May)),
+        ProblemVerb::Close => ("Close", Field::Line("words", "Why (optional)", Need::May)),
+    };
+    let is_first = matches!(verb, ProblemVerb::Investigate);
+    Form { word: verb.word(), label, field, place: if is_first { Place::First } else { Place::Further } }
 }
