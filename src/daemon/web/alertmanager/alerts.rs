@@ -45,7 +45,7 @@ pub(super) async fn groups(State(app): State<App>, uri: Uri) -> Result<axum::Jso
 }
 
 /// The order of alerts within a group, as Alertmanager has it: by `job`, then by `instance`, those without last; then those with fewer labels, and of as many by
-/// the first label in which they differ, whoever lacks it last.
+/// the first label in which they differ, whoever lacks it first.
 fn order(a: &Labels, b: &Labels) -> Ordering {
     let named = |name: &str| match (a.get(name), b.get(name)) {
         ("", "") => Ordering::Equal,
@@ -54,7 +54,8 @@ fn order(a: &Labels, b: &Labels) -> Ordering {
         (a, b) => a.cmp(b),
     };
     let names: BTreeSet<&str> = a.iter().chain(b.iter()).map(|(name, _)| name).collect();
-    let rest = || a.len().cmp(&b.len()).then_with(|| names.into_iter().map(named).find(|order| order.is_ne()).unwrap_or(Ordering::Equal));
+    let differs = || names.into_iter().map(|name| a.get(name).cmp(b.get(name))).find(|order| order.is_ne()).unwrap_or(Ordering::Equal);
+    let rest = || a.len().cmp(&b.len()).then_with(differs);
     named("job").then_with(|| named("instance")).then_with(rest)
 }
 
