@@ -13,6 +13,9 @@ mod rules;
 mod series;
 mod times;
 
+#[path = "../common/organisation.rs"]
+mod organisation;
+
 #[path = "../it/described.rs"]
 mod described;
 #[allow(dead_code, reason = "the doors have more to offer than these tests ask for")]

@@ -15,6 +15,8 @@ mod expr_oracle;
 mod forecast;
 mod golden;
 mod language;
+#[path = "../common/organisation.rs"]
+mod organisation;
 mod policy;
 mod recount;
 mod scenarios;

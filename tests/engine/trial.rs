@@ -7,6 +7,8 @@ use watchkeeper_engine::policy::{self, Policy};
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::trial::{self, Summary};
 
+use crate::organisation;
+
 fn policy(files: &[SourceFile]) -> Arc<Policy> {
     Arc::new(policy::load(files).unwrap_or_else(|found| panic!("{found:#?}")).policy)
 }
@@ -112,38 +114,12 @@ const CLINIC: &str = include_str!("../fixtures/organisations/clinic/rules.yaml")
 
 #[test]
 fn rules_of_a_clinic_that_a_later_version_will_know_are_the_only_faults_of_its_file() {
-    let found = policy::load(&[SourceFile::new("rules.yaml", CLINIC)]).unwrap_err();
-    assert!(found.iter().all(|fault| fault.label == "not yet"), "{found:#?}");
-    let said: Vec<&str> = found.iter().map(|fault| fault.message.as_str()).collect();
-    let in_file = ["rotas", "inhibit"].map(|section| format!("`{section}` in a rules file"));
-    let in_rule = ["repeat_interval", "escalate", "during"].map(|key| format!("`{key}` in a notify rule"));
-    let expected: Vec<String> = in_file.into_iter().chain(in_rule).map(|what| format!("{what} is not yet supported")).collect();
-    assert_eq!(said, expected);
+    organisation::only_later_is_refused(CLINIC);
 }
 
 #[test]
 fn the_tests_of_a_clinic_pass_without_what_a_later_version_will_know() {
-    let policy = policy(&[SourceFile::new("rules.yaml", without_later(CLINIC))]);
-    let summary = trial::run_all(&policy, &cmdb(include_str!("../fixtures/organisations/clinic/cmdb.yaml")));
+    let summary = organisation::tried_without_later(CLINIC, include_str!("../fixtures/organisations/clinic/cmdb.yaml"));
     assert!(summary.passed(), "{summary}");
     assert_eq!(summary.trials.len(), 3);
-}
-
-/// Rules without the sections and keys that this version does not know: lines below a key go with it.
-fn without_later(text: &str) -> String {
-    let later = ["rotas:", "inhibit:", "repeat_interval:", "escalate:", "during:"];
-    let indent = |line: &str| line.len() - line.trim_start().len();
-    let mut left_out: Option<usize> = None;
-    let mut kept = String::new();
-    for line in text.lines() {
-        if left_out.is_some_and(|level| line.trim().is_empty() || indent(line) > level) {
-            continue;
-        }
-        left_out = later.iter().any(|key| line.trim_start().starts_with(key)).then(|| indent(line));
-        if left_out.is_none() {
-            kept.push_str(line);
-            kept.push('\n');
-        }
-    }
-    kept
 }

@@ -5,12 +5,12 @@ use watchkeeper_engine::model::message::{Content, Message};
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::Length;
 
-use super::MailSettings;
 use super::helpers::{clock_words, listed};
 use super::layout;
 use super::links::LinkAction;
 use super::mime::Parts;
-use super::render::subject;
+use super::settings::MailSettings;
+use super::subject::subject;
 use super::view;
 
 /// Both parts of the built-in mail.

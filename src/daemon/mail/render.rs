@@ -1,26 +1,20 @@
 //! From a planned message to the bytes that go out: the same inputs give the same bytes, and whatever fails, a mail comes of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use lettre::Address;
-use lettre::message::Mailbox;
 use serde_json::Value;
-use watchkeeper_engine::ids::{IncidentId, MessageId, StoreId};
-use watchkeeper_engine::limits::SUBJECT_CHARS_MAX;
 use watchkeeper_engine::model::message::{Channel, Message};
-use watchkeeper_engine::text::one_line;
-use watchkeeper_store::LinkKey;
 
 use super::address::{BadAddress, mailbox};
 use super::builtin;
-use super::hook_body::{self, HookText};
+use super::hook_body;
 use super::layout;
-use super::links::{LinkAction, Links};
 use super::mime::{self, Parts};
+use super::settings::MailSettings;
+use super::subject::subject;
 use super::templates::{Part, Templates};
 use super::view;
 
@@ -28,81 +22,6 @@ use super::view;
 const RENDER_STACK_BYTES: usize = 8 * 1024 * 1024;
 /// How long the templates of one mail may take. Ours take less than a millisecond; after this the built-in text goes out.
 pub const RENDER_DEADLINE: Duration = Duration::from_secs(5);
-
-/// What the configuration gives every mail.
-#[derive(Debug, Clone)]
-pub struct MailSettings {
-    from: Mailbox,
-    external_url: String,
-    domain: String,
-    store: StoreId,
-    links: Links,
-    hooks: BTreeMap<String, HookText>,
-}
-
-impl MailSettings {
-    /// `from` as in `[mail] from`, `external_url` as in `[server] external_url`; Message-IDs carry the sender's domain and the store's id, links are
-    /// signed with the store's key.
-    ///
-    /// # Errors
-    /// Where `from` is no address.
-    pub fn new(from: &str, external_url: &str, store: StoreId, key: LinkKey) -> Result<MailSettings, BadAddress> {
-        let from = mailbox(from)?;
-        let domain = from.email.domain().to_ascii_lowercase();
-        Ok(MailSettings {
-            from,
-            external_url: external_url.trim_end_matches('/').to_owned(),
-            domain,
-            store,
-            links: Links::new(key),
-            hooks: BTreeMap::new(),
-        })
-    }
-
-    /// The same, with what each hook's messages are made with.
-    #[must_use]
-    pub fn with_hooks(mut self, hooks: impl IntoIterator<Item = (String, HookText)>) -> MailSettings {
-        self.hooks.extend(hooks);
-        self
-    }
-
-    /// What the messages of a hook are made with.
-    pub(super) fn hook(&self, name: &str) -> HookText {
-        self.hooks.get(name).cloned().unwrap_or_default()
-    }
-
-    /// The id of a message at a hook: the same over every retry and restart.
-    pub fn hook_message_id(&self, id: MessageId) -> String {
-        format!("{id}.{}", self.store)
-    }
-
-    /// The address of the daemon's pages, without a slash at its end.
-    pub fn external_url(&self) -> &str {
-        &self.external_url
-    }
-
-    /// The address of a link that lets the reader of `message` do that to `incident`; empty where many read it, because nobody would know who pressed.
-    pub fn link(&self, message: &Message, incident: IncidentId, action: LinkAction) -> String {
-        if message.channel() != Channel::Mail {
-            return String::new();
-        }
-        format!("{}/a/{}", self.external_url, self.links.token(message, incident, action))
-    }
-
-    /// The sender's address: SMTP's envelope has it too.
-    pub fn sender(&self) -> Address {
-        self.from.email.clone()
-    }
-
-    pub(super) fn from(&self) -> &Mailbox {
-        &self.from
-    }
-
-    /// The Message-ID of a message: the same over every retry and restart.
-    pub(super) fn message_id(&self, id: impl std::fmt::Display) -> String {
-        format!("<{id}.{}@{}>", self.store, self.domain)
-    }
-}
 
 /// A message as it goes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +77,7 @@ pub fn render_within(
         Err(error) => format!("no thread to render on: {error}"),
     };
     // Templates took too long: a hook gets the daemon's own JSON.
-    let plain = MailSettings { hooks: BTreeMap::new(), ..MailSettings::clone(settings) };
+    let plain = MailSettings::clone(settings).without_hooks();
     finished(message, (builtin::parts(message, settings), why), templates, &plain)
 }
 
@@ -196,25 +115,4 @@ fn from_templates(
         _ => subject(message, &message.subject),
     };
     Ok(Parts { subject, text, html: part(Part::Html)? })
-}
-
-/// The subject as it goes out: `Re:` in front of later mails of a thread, so that every client keeps one, except where people must not miss it.
-pub(super) fn subject(message: &Message, subject: &str) -> String {
-    let subject = fit(&one_line(subject));
-    let starts_anew = !message.reason.subject().is_empty();
-    if message.thread == message.id || starts_anew { subject } else { format!("Re: {subject}") }
-}
-
-/// At most 70 characters, cut in front of the number.
-fn fit(subject: &str) -> String {
-    if subject.chars().count() <= SUBJECT_CHARS_MAX {
-        return subject.to_owned();
-    }
-    match subject.rfind(" [") {
-        Some(at) if subject.ends_with(']') && subject[at..].chars().count() < SUBJECT_CHARS_MAX / 2 => {
-            let number = &subject[at..];
-            format!("{}{number}", view::cut(&subject[..at], SUBJECT_CHARS_MAX - number.chars().count()))
-        }
-        _ => view::cut(subject, SUBJECT_CHARS_MAX),
-    }
 }

@@ -5,13 +5,14 @@ use std::thread;
 
 use watchkeeper_engine::cmdb::diff::{Diff, diff};
 use watchkeeper_engine::cmdb::{self, Cmdb};
-use watchkeeper_engine::event::{Settings, World};
+use watchkeeper_engine::event::World;
 use watchkeeper_engine::policy;
 use watchkeeper_engine::source::{Diagnostic, SourceFile, Unread, sort};
 
-use super::files::{Kind, Sources};
+use super::files::Sources;
+use super::frame::Frame;
+use super::kind::Kind;
 use super::names::{self, Given};
-use crate::config::Config;
 use crate::diagnostics::Findings;
 use crate::mail::{Templates, shipped};
 
@@ -31,22 +32,6 @@ pub struct Built {
     pub diff: Diff,
     /// What was taken and probably not meant.
     pub warnings: Findings,
-}
-
-/// What a World is built with beside its sources.
-#[derive(Debug, Clone)]
-pub struct Frame {
-    /// The daemon's configuration.
-    pub config: Arc<Config>,
-    /// Its text, for faults that only show against the rules.
-    pub config_file: Arc<SourceFile>,
-}
-
-impl Frame {
-    /// What the configuration gives the engine.
-    pub fn settings(&self) -> Arc<Settings> {
-        Arc::new(Settings { last_resort: self.config.mail.to.clone() })
-    }
 }
 
 /// Builds a World from `sources`. Items keep the numbers they have in `base`, whose CMDB is taken over where nothing in it changes.

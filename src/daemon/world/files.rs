@@ -7,11 +7,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
+use watchkeeper_engine::cmdb::files::{FILES, Source};
 use watchkeeper_engine::limits::SOURCE_BYTES_MAX;
 use watchkeeper_engine::source::{Diagnostic, SourceFile};
 
 use super::imports::Import;
-use super::watch::Stamp;
+use super::kind::{Confirmed, Kind, Stamp};
 use crate::config::{Files, Folder, Named};
 use crate::diagnostics::Findings;
 
@@ -21,45 +22,6 @@ const FILES_MAX: usize = 10_000;
 const FOLDER_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Folders in folders. Deeper ones are refused, which also ends a link that leads back up.
 const DEPTH_MAX: usize = 16;
-
-/// Which of the three folders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Rule files.
-    Rules,
-    /// Mail templates.
-    Templates,
-    /// CMDB files.
-    Cmdb,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Kind; 3] = [Kind::Rules, Kind::Templates, Kind::Cmdb];
-
-    fn extensions(self) -> &'static [&'static str] {
-        match self {
-            // Holidays lie beside the rules that name them.
-            Kind::Rules => &["yaml", "yml", "ics"],
-            Kind::Templates => &["hbs"],
-            Kind::Cmdb => &["yaml", "yml", "csv"],
-        }
-    }
-
-    /// Whether a file of this name is read in any of the folders.
-    pub(super) fn reads(path: &Path) -> bool {
-        Kind::ALL.iter().any(|kind| path.extension().is_some_and(|extension| kind.extensions().iter().any(|known| extension == *known)))
-    }
-
-    /// Its folder.
-    pub fn folder(self, files: &Files) -> &Folder {
-        match self {
-            Kind::Rules => &files.rules,
-            Kind::Templates => &files.templates,
-            Kind::Cmdb => &files.cmdb,
-        }
-    }
-}
 
 /// Everything that operators edit, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,15 +39,6 @@ pub struct Sources {
     pub faults: Findings,
     /// The kinds of which not everything could be looked at, so that what they name is not known whole.
     pub unseen: BTreeSet<Kind>,
-}
-
-/// Whether somebody said that a loss is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Confirmed {
-    /// They did.
-    Yes,
-    /// They did not: a folder that was emptied, or items that vanish in numbers, are refused.
-    No,
 }
 
 impl Sources {
@@ -112,6 +65,27 @@ impl Sources {
         };
         let (rules, templates, cmdb) = (read(Kind::Rules), read(Kind::Templates), read(Kind::Cmdb));
         Sources { rules, templates, cmdb, imports: before.imports.clone(), faults, unseen }
+    }
+
+    /// Every source of the CMDB.
+    pub(super) fn of_cmdb(&self) -> Vec<Source<'_>> {
+        let imports = self.imports.iter().map(|import| Source { name: &import.source, files: std::slice::from_ref(&import.file) });
+        std::iter::once(Source { name: FILES, files: &self.cmdb }).chain(imports).collect()
+    }
+
+    /// The same with another document of one source.
+    pub(super) fn with(&self, import: &Import) -> Sources {
+        let mut sources = self.clone();
+        sources.imports.retain(|known| known.source != import.source);
+        sources.imports.push(import.clone());
+        sources.imports.sort_by(|a, b| a.source.cmp(&b.source));
+        sources
+    }
+
+    /// The same without empty documents: that is how a source ends.
+    pub(super) fn without_empty(mut self) -> Sources {
+        self.imports.retain(|import| !import.file.text.trim().is_empty());
+        self
     }
 }
 

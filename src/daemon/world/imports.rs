@@ -1,12 +1,11 @@
 //! CMDB rows that come over the API: each source with one document, which replaces what that source brought before. The files are a source like them.
 
 use watchkeeper_engine::cmdb::diff::{Diff, TooManyRetired};
-use watchkeeper_engine::cmdb::files::{FILES, Source};
+use watchkeeper_engine::cmdb::files::FILES;
 use watchkeeper_engine::cmdb::{Cmdb, Inventory};
 use watchkeeper_engine::source::SourceFile;
 
-use super::Sources;
-use super::files::Confirmed;
+use super::kind::Confirmed;
 use crate::diagnostics::Findings;
 
 /// Sources beside the files. A further one is refused: each is a system that somebody keeps.
@@ -103,29 +102,6 @@ impl Import {
     pub(super) fn stored(file: SourceFile) -> Import {
         let source = file.path.split(':').next().unwrap_or_default().to_owned();
         Import { source, file }
-    }
-}
-
-impl Sources {
-    /// Every source of the CMDB.
-    pub(super) fn of_cmdb(&self) -> Vec<Source<'_>> {
-        let imports = self.imports.iter().map(|import| Source { name: &import.source, files: std::slice::from_ref(&import.file) });
-        std::iter::once(Source { name: FILES, files: &self.cmdb }).chain(imports).collect()
-    }
-
-    /// The same with another document of one source.
-    pub(super) fn with(&self, import: &Import) -> Sources {
-        let mut sources = self.clone();
-        sources.imports.retain(|known| known.source != import.source);
-        sources.imports.push(import.clone());
-        sources.imports.sort_by(|a, b| a.source.cmp(&b.source));
-        sources
-    }
-
-    /// The same without empty documents: that is how a source ends.
-    pub(super) fn without_empty(mut self) -> Sources {
-        self.imports.retain(|import| !import.file.text.trim().is_empty());
-        self
     }
 }
 

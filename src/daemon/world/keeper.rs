@@ -14,12 +14,14 @@ use watchkeeper_engine::cmdb::diff::{Diff, TooManyRetired};
 use watchkeeper_engine::source::{Diagnostic, SourceFile};
 use watchkeeper_engine::time::Time;
 
-use super::build::{Built, DEEP_STACK_BYTES, Frame, build};
-use super::files::{Confirmed, Kind, Sources, stamp};
+use super::build::{Built, DEEP_STACK_BYTES, build};
+use super::files::{Sources, stamp};
+use super::frame::Frame;
 use super::imports::{self, IMPORTS_MAX, ImportWish, Imported, Loss, Run};
+use super::kind::{Confirmed, Kind, Stamp};
 use super::loss;
 use super::stored::adoption;
-use super::watch::{Look, Quiet, Stamp};
+use super::watch::{Look, Quiet};
 use crate::assembly::Shared;
 use crate::diagnostics::{Colour, Findings, Format};
 use crate::writer::Full;

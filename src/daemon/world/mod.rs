@@ -7,17 +7,21 @@
 
 mod build;
 mod files;
+mod frame;
 mod imports;
 mod keeper;
+mod kind;
 mod loss;
 mod names;
 mod stored;
 mod watch;
 
-pub use build::{Built, Frame, build, on_deep_stack};
-pub use files::{Confirmed, Kind, Sources};
+pub use build::{Built, build, on_deep_stack};
+pub use files::Sources;
+pub use frame::Frame;
 pub use imports::{IMPORTS_MAX, Import, ImportFormat, ImportWish, Imported, Loss, Run};
 pub use keeper::{Comparison, Keeper, KeeperParts, Refusal, Reloaded, Status, spawn};
+pub use kind::{Confirmed, Kind};
 pub use stored::{Stored, adoption};
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use watchkeeper_engine::cmdb;
 use watchkeeper_engine::policy::{self, Mention, Mentioned};
 use watchkeeper_engine::source::{Diagnostic, SourceFile, Unread, nearest};
 
-use super::build::Frame;
+use super::frame::Frame;
 use crate::diagnostics::Findings;
 use crate::ingest::senders;
 use crate::mail::shipped;

@@ -7,8 +7,9 @@ use watchkeeper_engine::source::SourceFile;
 use watchkeeper_store::{self as store, Snapshot, SourceKind, StoreError, inventory_rows};
 
 use super::Built;
-use super::files::{Kind, Sources};
+use super::files::Sources;
 use super::imports::Import;
+use super::kind::Kind;
 use crate::writer::Adoption;
 
 /// What a start finds.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode};
 
-use super::files::Kind;
+use super::kind::{Kind, Stamp};
 
 /// Quiet after a change in place, until it counts as done.
 const QUIET: Duration = Duration::from_secs(1);
@@ -16,9 +16,6 @@ const QUIET_AFTER_RENAME: Duration = Duration::from_millis(100);
 const OPEN_MAX: Duration = Duration::from_secs(60);
 /// For how long files that changed without an event, as on a network file system, must look the same until they are read: a copy may stall in between.
 const STEADY: Duration = Duration::from_secs(10);
-
-/// What the folders look like: each file, when it was changed, and its length.
-pub(super) type Stamp = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 /// Collects changes until it is time to look.
 #[derive(Debug, Default)]

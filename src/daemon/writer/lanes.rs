@@ -16,16 +16,11 @@ use watchkeeper_store::{RowChange, SourceFile, SourceKind};
 
 use super::asks::Waits;
 use super::letters::DeadInput;
+use super::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
 
 use crate::clock::{Clock, Timekeeper};
 use crate::mail::Templates;
 
-/// Events of one batch. A commit costs 0.2 to 8 ms whatever its size, so throughput is batch over commit latency.
-pub const BATCH_EVENTS_MAX: usize = 8_192;
-/// Bytes of one batch's events.
-pub const BATCH_BYTES_MAX: usize = 4 << 20;
-/// How long a batch takes in submissions: what is left then is decided in the next one. Whoever waits for an answer waits for that and one submission.
-pub(super) const BATCH_TIME_MAX: Duration = Duration::from_millis(50);
 /// Events that operators and workers get of a batch while webhooks wait: a quarter, so that neither starves the other.
 const OPERATORS_QUOTA: usize = BATCH_EVENTS_MAX / 4;
 /// Submissions that wait in the lane of operators and results. A full lane refuses operators and lets workers wait.

@@ -11,6 +11,7 @@ mod batch;
 mod commit;
 mod lanes;
 mod letters;
+mod limits;
 mod suspects;
 
 use std::collections::VecDeque;
@@ -37,8 +38,9 @@ use crate::published::Current;
 use crate::supervisor::Watchdog;
 
 pub use asks::{Alerts, Ask};
-pub use lanes::{Adoption, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Beside, Full, Kept, Lane, RowsOfReply};
+pub use lanes::{Adoption, Beside, Full, Kept, Lane, RowsOfReply};
 pub use letters::{DeadInput, DeadLetter, Form, Origin};
+pub use limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
 pub use suspects::{PanicNote, Suspects};
 
 use asks::Waits;
@@ -268,7 +270,7 @@ impl Writer {
 
     /// One round: a batch, then the questions.
     fn work(&mut self, mut round: Round, now: Time) -> Result<(), StoreError> {
-        let deadline = Instant::now() + lanes::BATCH_TIME_MAX;
+        let deadline = Instant::now() + limits::BATCH_TIME_MAX;
         let Parts { state, suspects, .. } = &mut self.parts;
         let batch = Batch::decide(state, &mut self.world, suspects, &mut self.letters, &mut round.submissions, deadline, now);
         self.lanes.give_back(round.submissions);

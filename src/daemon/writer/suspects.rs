@@ -13,7 +13,7 @@ use watchkeeper_engine::text::cut;
 use watchkeeper_engine::time::Time;
 use watchkeeper_store::{StoreError, Suspect, SuspectInput};
 
-use super::lanes::BATCH_EVENTS_MAX;
+use super::limits::BATCH_EVENTS_MAX;
 
 /// Rounds without a panic after which a careful daemon is careless again.
 const CAREFUL_ROUNDS: u32 = 10_000;

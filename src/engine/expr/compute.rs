@@ -80,7 +80,7 @@ impl Ir {
             let fits = result.is_finite() || scope.message().is_none();
             fits.then_some(Val::Double(result)).ok_or_else(|| self.fault("the result is no number".to_owned()))
         };
-        Ok(match (op, left.reckoned(), right.reckoned()) {
+        Ok(match (op, left, right) {
             (_, Val::Int(a), Val::Int(b)) => Val::Int(whole(a, b)?),
             (_, Val::Double(a), Val::Double(b)) => decimal(a, b)?,
             (_, Val::Int(a), Val::Double(b)) => decimal(a as f64, b)?,
@@ -93,6 +93,9 @@ impl Ir {
             (Subtract, Val::Time(a), Val::Span(b)) => Val::Time(Time(whole(a.0, b.0)?)),
             (Subtract, Val::Time(a), Val::Time(b)) => Val::Span(Span(whole(a.0, b.0)?)),
             (Add | Subtract, Val::Span(a), Val::Span(b)) => Val::Span(Span(whole(a.0, b.0)?)),
+            (_, a @ Val::Json(Value::Number(_)), b) | (_, a, b @ Val::Json(Value::Number(_))) => {
+                return self.arithmetic(op, a.reckoned(), b.reckoned(), scope);
+            }
             (_, a, b) => {
                 let textual = matches!(a, Val::Text(_)) || matches!(b, Val::Text(_));
                 let help = if textual { "; `string(…)` makes a text" } else { "" };

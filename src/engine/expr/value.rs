@@ -88,9 +88,9 @@ impl<'a> Val<'a> {
 
     /// A number as it is reckoned with.
     pub(super) fn reckoned(self) -> Val<'a> {
-        match &self {
-            Val::Json(Value::Number(number)) => number.as_f64().map_or(self, Val::Double),
-            _ => self,
+        match self {
+            Val::Json(Value::Number(number)) => Val::Double(number.as_f64().unwrap_or(f64::NAN)),
+            other => other,
         }
     }
 
