@@ -254,7 +254,7 @@ const fn form(verb: IncidentVerb) -> Form {
         IncidentVerb::Hold => ("Put on hold", Field::Hold),
         IncidentVerb::Resume => ("Resume", Field::Nothing),
         IncidentVerb::Resolve => ("Resolve", Field::Line("words", "How it was fixed (optional)", Need::May)),
-        IncidentVerb::Reopen => ("Reopen", Field::Line("words", "Why (optional)", Need::May)),
+        IncidentVerb::Reopen => ("Reopen", Field::Line("words", "Why it is open again (optional)", Need::May)),
         IncidentVerb::Close => ("Close", Field::Nothing),
         IncidentVerb::Detach => ("Detach", Field::Line("alert", "Which alert", Need::Must)),
         IncidentVerb::Priority => ("Change priority", Field::Line("priority", "P1 to P5", Need::Must)),

@@ -124,7 +124,7 @@ const fn form(verb: ProblemVerb) -> Form {
         ProblemVerb::KnownError => ("Record a known error", Field::Text("workaround", "Workaround: what helps until it is fixed")),
         ProblemVerb::Fix => ("A fix is under way", Field::Line("words", "Which fix (optional)", Need::May)),
         ProblemVerb::Resolve => ("Resolve", Field::Line("words", "How it was fixed (optional)", Need::May)),
-        ProblemVerb::Close => ("Close", Field::Line("words", "Why (optional)", Need::May)),
+        ProblemVerb::Close => ("Close", Field::Line("words", "Why it is closed (optional)", Need::May)),
     };
     let is_first = matches!(verb, ProblemVerb::Investigate);
     Form { word: verb.word(), label, field, place: if is_first { Place::First } else { Place::Further } }
