@@ -293,7 +293,7 @@ fn told(fact: &Fact, at: Time) -> Option<(&'static str, String, Entry)> {
                     (*id, "not delivered, to be tried again".to_owned(), error.clone())
                 }
                 message::Fact::Failed { id, error, retry_at: None } => (*id, "given up".to_owned(), error.clone()),
-                message::Fact::Revived { message } => (message.id, "to be tried again".to_owned(), String::new()),
+                message::Fact::Revived { message, .. } => (message.id, "to be tried again".to_owned(), String::new()),
                 message::Fact::Rendered { .. } | message::Fact::Hurried { .. } => return None,
             };
             Some(("message", id.to_string(), own(what, because)))

@@ -10,7 +10,7 @@ use crate::expr::Matcher;
 use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId};
 use crate::input::{AlertInput, Refused};
 use crate::model::capacity::Answer;
-use crate::model::message::Message;
+use crate::model::message::{Message, Sending};
 use crate::model::silence::{Silence, StoredMatcher};
 use crate::policy::Policy;
 use crate::text::Labels;
@@ -246,6 +246,10 @@ pub enum Action {
         /// Its record, which left memory when it was given up.
         #[n(0)]
         message: Box<Message>,
+        /// What became of it.
+        #[n(1)]
+        #[cbor(default)]
+        sending: Box<Sending>,
     },
     /// Somebody reports a fault that no alert tells of.
     #[n(14)]
@@ -319,6 +323,12 @@ pub enum Grade {
 }
 
 impl Action {
+    /// Tries a message again that was given up.
+    pub fn revive(message: Message) -> Action {
+        let sending = Box::new(message.sending.clone());
+        Action::ReviveMessage { message: Box::new(message), sending }
+    }
+
     /// A command on one incident. A duration of a hold counts from `now`.
     ///
     /// # Errors

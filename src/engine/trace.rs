@@ -366,15 +366,20 @@ impl Steps {
         Steps { now, list: Vec::new() }
     }
 
-    fn add(&mut self, what: &str, outcome: impl fmt::Display, because: impl fmt::Display) {
-        self.list.push(Judged { at: self.now, what: what.to_owned(), outcome: outcome.to_string(), because: because.to_string() });
+    fn add(&mut self, what: &'static str, outcome: impl fmt::Display, because: impl fmt::Display) {
+        self.list.push(Judged {
+            at: self.now,
+            what: what.into(),
+            outcome: outcome.to_string().into(),
+            because: because.to_string().into(),
+        });
     }
 
     fn take(&mut self, step: judge::Step) {
         self.add(step.what, step.outcome, step.because);
     }
 
-    fn maybe(&mut self, what: &str, outcome: Option<impl fmt::Display>, because: &str) {
+    fn maybe(&mut self, what: &'static str, outcome: Option<impl fmt::Display>, because: &str) {
         if let Some(outcome) = outcome {
             self.add(what, outcome, because);
         }
@@ -385,9 +390,9 @@ impl Steps {
             let what = if told.reason == Reason::Digest { "in the morning's list".to_owned() } else { told.reason.to_string() };
             self.list.push(Judged {
                 at: told.at,
-                what: "notified".to_owned(),
-                outcome: format!("{} ({what})", told.address),
-                because: format!("notify rule {}", told.rule),
+                what: "notified".into(),
+                outcome: format!("{} ({what})", told.address).into(),
+                because: format!("notify rule {}", told.rule).into(),
             });
         }
     }

@@ -5,7 +5,7 @@
 use watchkeeper::mail::{MailSettings, Templates, render};
 use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, ProblemId, StoreId};
 use watchkeeper_engine::model::message::{
-    Before, ClockLine, Content, DigestLine, Hurt, Item, Message, MessageState, OutageLine, ProblemSaid, Quote,
+    Before, ClockLine, DigestLine, Hurt, Item, Message, OutageLine, ProblemSaid, Quote, Said, Sending,
 };
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::Reason;
@@ -24,12 +24,12 @@ pub(crate) fn settings() -> MailSettings {
 
 /// The message of a reason.
 pub(crate) fn message(reason: Reason) -> Message {
-    let content = match reason {
+    let said = match reason {
         Reason::Opened => opened(),
-        Reason::Reopened => Content { reopened: 2, now: t("2026-11-24T04:32:00+01:00"), ..opened() },
-        Reason::Raised => Content { priority_before: "P3".into(), holder: "anna".into(), first: false, ..opened() },
+        Reason::Reopened => Said { reopened: 2, now: t("2026-11-24T04:32:00+01:00"), ..opened() },
+        Reason::Raised => Said { priority_before: "P3".into(), holder: "anna".into(), first: false, ..opened() },
         Reason::Affected => affected(),
-        Reason::Released => Content {
+        Reason::Released => Said {
             item: item("db-1", "host", "dba", ""),
             title: "HostDown on db-1".into(),
             priority: "P2".into(),
@@ -41,7 +41,7 @@ pub(crate) fn message(reason: Reason) -> Message {
             alerts: 1,
             ..opened()
         },
-        Reason::Acknowledged => Content {
+        Reason::Acknowledged => Said {
             state: "acknowledged".into(),
             holder: "anna".into(),
             by: "anna".into(),
@@ -49,16 +49,16 @@ pub(crate) fn message(reason: Reason) -> Message {
             first: false,
             ..opened()
         },
-        Reason::Resolved => Content { first: false, ..resolved() },
+        Reason::Resolved => Said { first: false, ..resolved() },
         Reason::Digest => digest(),
-        Reason::Assigned => Content {
+        Reason::Assigned => Said {
             state: "acknowledged".into(),
             holder: "bert".into(),
             by: "bert".into(),
             acknowledged_at: t("2026-11-24T03:06:00+01:00"),
             ..opened()
         },
-        Reason::Held => Content {
+        Reason::Held => Said {
             state: "on_hold".into(),
             holder: "anna".into(),
             by: "anna".into(),
@@ -67,10 +67,10 @@ pub(crate) fn message(reason: Reason) -> Message {
             first: false,
             ..opened()
         },
-        Reason::SlaWarning => Content { clocks: vec![clock_line(75), answered()], ..told() },
-        Reason::SlaBreached => Content { now: t("2026-11-24T07:02:00+01:00"), clocks: vec![clock_line(100), answered()], ..told() },
+        Reason::SlaWarning => Said { clocks: vec![clock_line(75), answered()], ..told() },
+        Reason::SlaBreached => Said { now: t("2026-11-24T07:02:00+01:00"), clocks: vec![clock_line(100), answered()], ..told() },
         Reason::ProblemOpened => problem(),
-        Reason::FixFailed => Content {
+        Reason::FixFailed => Said {
             first: false,
             problem: ProblemSaid {
                 count: 4,
@@ -82,8 +82,8 @@ pub(crate) fn message(reason: Reason) -> Message {
             },
             ..problem()
         },
-        Reason::ProblemRecurred => Content { first: false, problem: ProblemSaid { count: 4, ..problem().problem }, ..problem() },
-        Reason::Closed => Content { state: "closed".into(), first: false, ..resolved() },
+        Reason::ProblemRecurred => Said { first: false, problem: ProblemSaid { count: 4, ..problem().problem }, ..problem() },
+        Reason::Closed => Said { state: "closed".into(), first: false, ..resolved() },
     };
     let is_digest = reason == Reason::Digest;
     let is_problem = matches!(reason, Reason::ProblemOpened | Reason::FixFailed | Reason::ProblemRecurred);
@@ -104,28 +104,28 @@ pub(crate) fn message(reason: Reason) -> Message {
             Reason::Released => "P2 db-1 down: shop [INC0000041]".into(),
             _ => "P1 sw-1 down: shop, mail [INC0000042]".into(),
         },
-        thread: if is_digest || content.first { MessageId(42) } else { MessageId(7) },
+        thread: if is_digest || said.first { MessageId(42) } else { MessageId(7) },
         notify_rule: "page".into(),
         team: "network".into(),
         zone: "Europe/Berlin".into(),
-        planned_at: content.now,
-        content,
-        state: MessageState::Planned,
-        attempts: 0,
-        bytes: Vec::new(),
-        fallback: String::new(),
-        last_error: String::new(),
-        done_at: None,
-        retry_at: None,
-        revived_at: None,
+        planned_at: said.now,
+        content: said.into(),
+        sending: Sending::planned(MessageId(42)),
     }
+}
+
+/// The message with something else said.
+pub(crate) fn saying(message: &Message, change: impl FnOnce(&mut Said)) -> Message {
+    let mut said = message.said();
+    change(&mut said);
+    Message { content: said.into(), ..message.clone() }
 }
 
 fn item(id: &str, class: &str, owner: &str, site: &str) -> Item {
     Item { id: id.into(), class: class.into(), owner: owner.into(), site: site.into(), known: true }
 }
 
-fn problem() -> Content {
+fn problem() -> Said {
     let outage = |incident: &str, at: &str, minutes: i64, words: &str| OutageLine {
         incident: incident.into(),
         at: t(at),
@@ -133,7 +133,7 @@ fn problem() -> Content {
         is_over: !words.is_empty(),
         words: words.into(),
     };
-    Content {
+    Said {
         state: "new".into(),
         now: t("2026-11-24T03:04:00+01:00"),
         since: t("2026-11-24T03:04:00+01:00"),
@@ -159,12 +159,12 @@ fn problem() -> Content {
             ],
             ..ProblemSaid::default()
         },
-        ..Content::default()
+        ..Said::default()
     }
 }
 
-fn opened() -> Content {
-    Content {
+fn opened() -> Said {
+    Said {
         incident: "INC0000042".into(),
         priority: "P1".into(),
         state: "new".into(),
@@ -200,13 +200,13 @@ fn opened() -> Content {
         rule: "switch-down".into(),
         notify: "page".into(),
         first: true,
-        ..Content::default()
+        ..Said::default()
     }
 }
 
 /// An incident that somebody has, told again at six in the morning.
-fn told() -> Content {
-    Content {
+fn told() -> Said {
+    Said {
         state: "acknowledged".into(),
         holder: "anna".into(),
         now: t("2026-11-24T06:02:00+01:00"),
@@ -254,8 +254,8 @@ fn answered() -> ClockLine {
     }
 }
 
-fn affected() -> Content {
-    Content {
+fn affected() -> Said {
+    Said {
         holder: "anna".into(),
         yours: vec!["db-1".into(), "db-2".into()],
         yours_since: t("2026-11-24T03:01:00+01:00"),
@@ -268,8 +268,8 @@ fn affected() -> Content {
     }
 }
 
-fn resolved() -> Content {
-    Content {
+fn resolved() -> Said {
+    Said {
         state: "resolved".into(),
         now: t("2026-11-24T06:21:00+01:00"),
         until: t("2026-11-24T06:21:00+01:00"),
@@ -283,7 +283,7 @@ fn resolved() -> Content {
     }
 }
 
-fn digest() -> Content {
+fn digest() -> Said {
     let line = |number: u32, priority: &str, title: &str, since: &str, until: Option<&str>, holder: &str| DigestLine {
         incident: format!("INC{number:07}"),
         priority: priority.into(),
@@ -312,13 +312,13 @@ fn digest() -> Content {
             lines.push(line(60 + n, "P4", "DiskSlow", "2026-11-24T02:00:00+01:00", Some("2026-11-24T02:30:00+01:00"), "bert"));
         }
     }
-    Content {
+    Said {
         now: t("2026-11-24T08:00:00+01:00"),
         lines,
         lines_since: t("2026-11-23T17:00:00+01:00"),
         notify: "rest".into(),
         first: true,
-        ..Content::default()
+        ..Said::default()
     }
 }
 

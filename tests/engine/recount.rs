@@ -7,7 +7,7 @@ use watchkeeper_engine::cmdb::walk;
 use watchkeeper_engine::decide::cause::{self, Cause};
 use watchkeeper_engine::decide::rate;
 use watchkeeper_engine::event::World;
-use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId, Realm};
+use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId, Realm, Slot};
 use watchkeeper_engine::limits;
 use watchkeeper_engine::model::alert::{Alert, CiRef};
 use watchkeeper_engine::state::{Cleared, State};
@@ -101,7 +101,7 @@ pub(crate) fn equals(state: &State, world: &World) {
         for (name, value) in
             alert.labels.iter().chain([("alertname", alert.labels.get("alertname"))]).filter(|(_, value)| !value.is_empty())
         {
-            let found = state.alerts_labelled(name, value, AlertId(0)).any(|cell| cell.alert.id == alert.id);
+            let found = state.alerts_labelled(name, value, Slot(0)).any(|cell| cell.alert.id == alert.id);
             assert!(found, "{} is not found by {name}={value}", alert.id);
         }
     }

@@ -265,7 +265,9 @@ impl Sim {
 
     /// A message that is done, as its row keeps it.
     pub(crate) fn past_message(&self, id: MessageId) -> Option<Message> {
-        self.rows.get(&Row::PastMessage(id)).map(|bytes| decode("past_messages", bytes).unwrap())
+        let message: Message = decode("past_messages", self.rows.get(&Row::PastMessage(id))?).unwrap();
+        let sending = decode("past_sendings", &self.rows[&Row::PastSending(id)]).unwrap();
+        Some(Message { sending, ..message })
     }
 
     /// Incidents in lists: neither closed nor a child.

@@ -86,7 +86,7 @@ fn what_would_happen_is_what_happens() {
         sim.mails();
         let promised = trace(&sim.state, &sim.world, &input(then).bounded().unwrap(), sim.now);
         let of = |what: &str| -> Vec<String> {
-            promised.steps.iter().filter(|step| step.what == what).map(|step| step.outcome.clone()).collect()
+            promised.steps.iter().filter(|step| step.what == what).map(|step| step.outcome.to_string()).collect()
         };
         let id = sim.fire(input(then));
         sim.run("2m");

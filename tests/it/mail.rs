@@ -8,12 +8,12 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use watchkeeper::mail::{FileTransport, MailSettings, RENDER_DEADLINE, Templates, Transport, mailbox, render, render_within};
 use watchkeeper_engine::ids::{MessageId, StoreId};
-use watchkeeper_engine::model::message::{Content, Hurt, Message};
+use watchkeeper_engine::model::message::{Hurt, Message, Said};
 use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::words::Reason;
 use watchkeeper_store::LinkKey;
 
-use crate::messages::{html_as_text, message, parts, settings, split, squeezed};
+use crate::messages::{html_as_text, message, parts, saying, settings, split, squeezed};
 
 #[test]
 fn every_reason_reads_as_it_should_on_a_phone() {
@@ -38,9 +38,9 @@ fn a_short_mail_is_one_line_that_never_loses_the_number() {
     for reason in Reason::ALL {
         for hostile in hostile_texts() {
             let full = everywhere(&message(*reason), &hostile);
-            let incident = message(*reason).content.incident;
-            let content = Content { incident: incident.clone(), ..full.content.clone() };
-            let rendered = render(&Message { template: "short".into(), content, ..full }, &Templates::ours(), &settings()).unwrap();
+            let incident = message(*reason).said().incident;
+            let named = saying(&full, |said| said.incident.clone_from(&incident));
+            let rendered = render(&Message { template: "short".into(), ..named }, &Templates::ours(), &settings()).unwrap();
             let body = String::from_utf8(rendered.bytes).unwrap();
             assert!(!body.contains("multipart"), "{reason} has a second part");
             let (_, text, _) = split(body.as_bytes());
@@ -54,9 +54,7 @@ fn a_short_mail_is_one_line_that_never_loses_the_number() {
 fn both_parts_say_the_same() {
     for reason in Reason::ALL {
         for first in [true, false] {
-            let mut message = message(*reason);
-            message.content.first = first;
-            let (_, text, html) = parts(&message);
+            let (_, text, html) = parts(&saying(&message(*reason), |said| said.first = first));
             assert_eq!(html_as_text(&html), squeezed(&text), "{reason}");
         }
     }
@@ -65,14 +63,14 @@ fn both_parts_say_the_same() {
 #[test]
 fn a_message_that_knows_nothing_has_no_empty_row() {
     for reason in Reason::ALL {
-        let bare = Content {
+        let bare = Said {
             incident: "INC0000042".into(),
             priority: "P3".into(),
             title: "HighLoad".into(),
-            now: message(*reason).content.now,
-            ..Content::default()
+            now: message(*reason).said().now,
+            ..Said::default()
         };
-        let (_, text, html) = parts(&Message { content: bare, ..message(*reason) });
+        let (_, text, html) = parts(&Message { content: bare.into(), ..message(*reason) });
         for line in text.lines().filter(|line| !line.is_empty()) {
             assert!(line.len() > 10 || !line.ends_with(' '), "{reason}: empty row in\n{text}");
             assert!(!line.contains("null") && !line.contains("  .") && !line.contains("()"), "{reason}: {line}");
@@ -143,12 +141,11 @@ fn headers_tell_programs_what_the_mail_is() {
 
 #[test]
 fn only_a_p1_that_is_the_readers_is_of_high_importance() {
-    let mut mail = message(Reason::Opened);
+    let mail = message(Reason::Opened);
     assert!(parts(&mail).0.contains("Importance: high"));
-    mail.content.priority = "P2".into();
+    let mail = saying(&mail, |said| said.priority = "P2".into());
     assert!(!parts(&mail).0.contains("Importance"));
-    let mut affected = message(Reason::Affected);
-    affected.content.priority = "P1".into();
+    let affected = saying(&message(Reason::Affected), |said| said.priority = "P1".into());
     assert!(!parts(&affected).0.contains("Importance"), "it is not theirs to fix");
 }
 
@@ -188,8 +185,7 @@ fn a_template_that_fails_is_replaced_by_a_short_text_and_the_mail_still_goes() {
     // Passes the check, and writes more than a part may have.
     let endless = format!("{{{{#each hurts}}}}{{{{#each @root.hurts}}}}{}{{{{/each}}}}{{{{/each}}}}", "word ".repeat(10_000));
     let templates = Templates::load(&watchkeeper::mail::shipped(), &[SourceFile::new("opened.text.hbs", endless)]).unwrap();
-    let mut mail = message(Reason::Opened);
-    mail.content.hurts = vec![Hurt::default(); 4];
+    let mail = saying(&message(Reason::Opened), |said| said.hurts = vec![Hurt::default(); 4]);
     let rendered = render(&mail, &templates, &settings()).unwrap();
     assert!(rendered.fallback.contains("more than 262144 bytes"), "{}", rendered.fallback);
     let (head, text, html) = split(&rendered.bytes);
@@ -287,7 +283,7 @@ async fn a_folder_holds_one_file_a_message_however_often_it_is_sent() {
     let transport = Transport::File(FileTransport::new(dir.path().join("outbox")).unwrap());
     let mut mail = message(Reason::Opened);
     assert!(transport.deliver(mail.clone()).await.is_err(), "nothing to send yet");
-    mail.bytes = render(&mail, &Templates::ours(), &settings()).unwrap().bytes;
+    mail.sending.bytes = render(&mail, &Templates::ours(), &settings()).unwrap().bytes;
     transport.deliver(mail.clone()).await.unwrap();
     transport.deliver(mail.clone()).await.unwrap();
     let other = Message { id: MessageId(43), to: "Anna <../../anna@example.org>".into(), ..mail.clone() };
@@ -296,7 +292,7 @@ async fn a_folder_holds_one_file_a_message_however_often_it_is_sent() {
         std::fs::read_dir(dir.path().join("outbox")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names, ["20261124T020400Z-MSG0000042-net@example.org.eml", "20261124T020400Z-MSG0000043-Anna__.._.._anna@example.org_.eml"]);
-    assert_eq!(std::fs::read(dir.path().join("outbox").join(&names[0])).unwrap(), mail.bytes);
+    assert_eq!(std::fs::read(dir.path().join("outbox").join(&names[0])).unwrap(), mail.sending.bytes);
     let mode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(dir.path().join("outbox")), 0o700, "a mail holds links that act: no other user reads it, whatever the umask");
     assert_eq!(names.iter().map(|name| mode(dir.path().join("outbox").join(name))).collect::<Vec<_>>(), [0o600; 2]);
@@ -308,7 +304,7 @@ async fn a_folder_that_others_can_enter_stays_so_and_its_mails_are_closed_to_the
     let open = |mode| std::fs::Permissions::from_mode(mode);
     std::fs::set_permissions(dir.path(), open(0o755)).unwrap();
     let mut mail = message(Reason::Opened);
-    mail.bytes = b"x".to_vec();
+    mail.sending.bytes = b"x".to_vec();
     // What a crash left half-written, with the mode of its time.
     let half = dir.path().join(format!(".{}.tmp", FileTransport::file_name(&mail)));
     std::fs::write(&half, "half").unwrap();
@@ -349,7 +345,7 @@ fn everywhere(message: &Message, text: &str) -> Message {
     mail.subject = format!("P1 {text} [INC0000042]");
     mail.notify_rule = s();
     mail.team = s();
-    let said = &mut mail.content;
+    let mut said = mail.said();
     for field in [
         &mut said.title,
         &mut said.holder,
@@ -385,6 +381,7 @@ fn everywhere(message: &Message, text: &str) -> Message {
         line.holder = s();
         line.item = s();
     }
+    mail.content = said.into();
     mail
 }
 

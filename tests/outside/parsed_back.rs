@@ -57,10 +57,11 @@ fn with_words(mail: &Message, words: &str) -> Message {
         mail.subject = format!("P1 {words} [INC0000042]");
     }
     mail.team = words.to_owned();
-    let said = &mut mail.content;
+    let mut said = mail.said();
     for field in [&mut said.title, &mut said.quote.summary, &mut said.item.id, &mut said.rule, &mut said.words, &mut said.check] {
         *field = words.to_owned();
     }
+    mail.content = said.into();
     mail
 }
 

@@ -173,7 +173,11 @@ fn told(dies: Option<(usize, bool)>) -> (Vec<(String, Time)>, Vec<usize>) {
     process.run_until(t("2026-03-30T20:00:00+02:00"));
     let mails = process.state.messages.values().filter(|mail| matches!(mail.reason, Reason::SlaWarning | Reason::SlaBreached));
     let said = mails.flat_map(|mail| {
-        let lines = mail.content.clocks.iter().flat_map(|line| line.reached.iter().map(|share| format!("{} {share}", line.target)));
+        let lines = mail
+            .said()
+            .clocks
+            .into_iter()
+            .flat_map(|line| line.reached.iter().map(|share| format!("{} {share}", line.target)).collect::<Vec<_>>());
         lines.map(|words| (words, mail.planned_at)).collect::<Vec<_>>()
     });
     (said.collect(), process.telling)

@@ -8,6 +8,7 @@ use std::path::Path;
 use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
 use watchkeeper_engine::cmdb::Cmdb;
 use watchkeeper_engine::ids::{IncidentId, ProblemId, Realm, Shard};
+use watchkeeper_engine::model::message::{Message, MessageState, Said, Sending};
 use watchkeeper_engine::model::realm::Known;
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::{self, Row, decode};
@@ -20,6 +21,13 @@ use crate::support::{at, folder, open};
 /// A backup of it: incidents of all states, a problem that a start opened a second time, silences, mails that left and one that did not, a digest that waits, a
 /// forecast, jobs, dead letters, an import, and alerts of two realms.
 const OLD: &[u8] = include_bytes!("../fixtures/db/d98593b.redb.zst");
+
+/// A message as that release kept it, in one row and flat.
+#[derive(minicbor::Decode)]
+struct Flat {
+    #[n(11)]
+    content: Said,
+}
 
 fn old_image() -> Vec<u8> {
     zstd::decode_all(OLD).unwrap()
@@ -64,8 +72,9 @@ fn everything_in_an_old_store_is_in_the_migrated_one() {
     let mut store = attached(&disk);
     assert_eq!(store.format_number(), 1);
     let migration = store.migration().unwrap().unwrap();
-    assert_eq!((migration.from, migration.to, migration.steps.as_slice()), (1, 2, &["realms get numbers"][..]));
-    assert_eq!(migrate(&mut store).unwrap(), 1);
+    assert_eq!((migration.from, migration.to, migration.steps.as_slice()), (1, 2, &["realms get numbers", "messages become two rows"][..]));
+    let messages = before["messages"].len() + before["past_messages"].len();
+    assert_eq!(migrate(&mut store).unwrap(), 1 + 2 * messages as u64);
     assert_eq!((store.format_number(), store.migration().unwrap()), (2, None));
 
     let state = loaded(&mut store);
@@ -88,8 +97,23 @@ fn everything_in_an_old_store_is_in_the_migrated_one() {
     let realms = after.remove("realms").unwrap();
     let realms: Vec<Known> = realms.values().map(|bytes| decode("realms", bytes).unwrap()).collect();
     assert_eq!(realms, [Known::new(Shard(1), Realm::from("clinic"))]);
+    let mut before = before;
+    for (table, second) in [("messages", "sendings"), ("past_messages", "past_sendings")] {
+        let (old, new, sendings) = (before.remove(table).unwrap(), after.remove(table).unwrap(), after.remove(second).unwrap());
+        assert!(!old.is_empty(), "the old store has nothing in {table}");
+        assert!(old.keys().eq(new.keys()) && old.keys().eq(sendings.keys()), "each of {table} is two rows");
+        for (key, bytes) in &old {
+            let what = |bytes: &[u8]| decode::<Message>(table, bytes).unwrap();
+            assert_eq!(what(bytes), what(&new[key]), "what is sent");
+            assert_eq!(decode::<Flat>(table, bytes).unwrap().content, what(&new[key]).said(), "every word of it");
+            let sending: Sending = decode(second, &sendings[key]).unwrap();
+            assert_eq!(decode::<Sending>(table, bytes).unwrap(), sending, "where it is");
+            assert!(new[key].len() + sending.bytes.len() <= bytes.len(), "the bytes are in one of them");
+            assert!(sending.state != MessageState::Delivered || !sending.bytes.is_empty(), "what was delivered has its bytes");
+        }
+    }
     assert_eq!(after, before);
-    for table in ["dead_letters", "receipts", "past_incidents", "past_messages", "problem_timeline", "source_sets", "source_texts"] {
+    for table in ["dead_letters", "receipts", "past_incidents", "problem_timeline", "source_sets", "source_texts"] {
         assert!(after.contains_key(table), "the old store has nothing in {table}");
     }
 }
@@ -154,7 +178,7 @@ fn without_room_nothing_is_written() {
     let mut store = put_into(dir.path());
     let migration = store.migration().unwrap().unwrap();
     let refused = store.migrate(&migration, migration.room_bytes - 1).unwrap_err().to_string();
-    let expected = "bring the store DIR/store.redb from format 1 to 2: that needs 32 MiB free in its folder, and 31 are; make room there, or go on with the release that \
+    let expected = "bring the store DIR/store.redb from format 1 to 2: that needs 33 MiB free in its folder, and 32 are; make room there, or go on with the release that \
                     wrote it: nothing was changed";
     assert_eq!(refused.replace(&dir.path().display().to_string(), "DIR"), expected);
     assert_eq!((store.format_number(), Sidecar::read(dir.path()).unwrap().unwrap().format), (1, 1));

@@ -1,45 +1,31 @@
-//! Live alerts as handles: what gauges count and lists look up, 100 bytes or so each. Labels and texts stand in the store, counts of repeats with the writer.
+//! Live alerts as handles: what gauges count and lists look up, some dozens of bytes each. Labels and texts stand in the store, counts of repeats with the writer.
 
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId};
+use watchkeeper_engine::ids::{AlertId, IncidentId};
 use watchkeeper_engine::model::alert::{Alert, CiRef};
-use watchkeeper_engine::words::{AlertState, Role, Severity};
+use watchkeeper_engine::words::{AlertState, Role};
 
 use super::index::Index;
 
 /// What the board knows of an alert.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AlertHandle {
+    /// Zero where it stands in none: half of what an option takes, and there are very many.
+    incident: IncidentId,
     /// Where it is.
     pub state: AlertState,
-    /// How bad, as last said.
-    pub severity: Severity,
-    /// The incident it stands in.
-    pub incident: Option<IncidentId>,
-    /// Whether it is a symptom there.
+    /// Whether it is a symptom of its incident.
     pub is_symptom: bool,
-    /// Where it fires; `Nowhere` where it has cleared.
-    pub place: Place,
 }
 
-/// Where an alert fires.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// On a CI of the CMDB.
-    Ci(CiNo),
-    /// On something that the CMDB does not know, by the value it was looked up by.
-    Unmatched(Arc<str>),
-    /// It does not fire, or says of nothing.
-    Nowhere,
-}
-
-/// Live alerts by id, and the indexes over them.
+/// Live alerts by id, and the index over those that match no CI.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Alerts {
     by_id: OrdMap<AlertId, AlertHandle>,
-    by_ci: Index<CiNo>,
+    /// What those that fire and match no CI were looked up by.
+    values: OrdMap<AlertId, Arc<str>>,
     unmatched: Index<Arc<str>>,
     unmatched_values: usize,
 }
@@ -47,23 +33,25 @@ pub struct Alerts {
 impl AlertHandle {
     /// Of a live alert.
     pub fn of(alert: &Alert) -> AlertHandle {
-        let place = match &alert.ci {
-            CiRef::Known(no) if alert.is_active() => Place::Ci(*no),
-            CiRef::Unknown(value) if alert.is_active() && !value.is_empty() => Place::Unmatched(value.as_str().into()),
-            CiRef::Known(_) | CiRef::Unknown(_) => Place::Nowhere,
-        };
-        AlertHandle {
-            state: alert.state,
-            severity: alert.severity,
-            incident: alert.incident,
-            is_symptom: alert.role == Role::Symptom,
-            place,
-        }
+        AlertHandle { incident: alert.incident.unwrap_or(IncidentId(0)), state: alert.state, is_symptom: alert.role == Role::Symptom }
     }
 
     /// Whether no source says any more that it fires.
     pub fn has_cleared(&self) -> bool {
         self.state == AlertState::Cleared
+    }
+
+    /// The incident it stands in.
+    pub fn incident(&self) -> Option<IncidentId> {
+        (self.incident != IncidentId(0)).then_some(self.incident)
+    }
+}
+
+/// What an alert that fires and matches no CI was looked up by.
+fn value(alert: &Alert) -> Option<&str> {
+    match &alert.ci {
+        CiRef::Unknown(value) if alert.is_active() && !value.is_empty() => Some(value),
+        CiRef::Unknown(_) | CiRef::Known(_) => None,
     }
 }
 
@@ -88,11 +76,6 @@ impl Alerts {
         self.by_id.iter()
     }
 
-    /// What fires on a CI, pending alerts among it, by id.
-    pub fn on(&self, ci: CiNo) -> impl Iterator<Item = AlertId> {
-        self.by_ci.ids(ci).map(AlertId)
-    }
-
     /// How many values match no CI and have active alerts.
     pub fn unmatched_values(&self) -> usize {
         self.unmatched_values
@@ -108,39 +91,25 @@ impl Alerts {
         self.unmatched.ids(value.into()).map(AlertId)
     }
 
-    /// Puts an alert where it stands, or takes it away; returns where it stood.
-    pub(super) fn put(&mut self, id: AlertId, mut after: Option<AlertHandle>) -> Option<AlertHandle> {
-        if let Some(AlertHandle { place: Place::Unmatched(value), .. }) = &mut after {
-            *value = self.unmatched.key(value);
-        }
-        let before = match &after {
-            Some(handle) => self.by_id.insert(id, handle.clone()),
+    /// Puts an alert where it stands, or takes it away; returns what was known of it.
+    pub(super) fn put(&mut self, id: AlertId, after: Option<&Alert>) -> Option<AlertHandle> {
+        let before = match after {
+            Some(alert) => self.by_id.insert(id, AlertHandle::of(alert)),
             None => self.by_id.remove(&id),
         };
-        let place = |handle: &Option<AlertHandle>| handle.as_ref().map_or(Place::Nowhere, |handle| handle.place.clone());
-        let (was, is) = (place(&before), place(&after));
-        if was != is {
-            self.shift(id, was, is);
+        let is = after.and_then(value);
+        let was = self.values.get(&id);
+        if was.map(|was| &**was) != is {
+            if let Some(was) = self.values.remove(&id) {
+                self.unmatched.remove(was.clone(), id.0);
+                self.unmatched_values -= usize::from(!self.unmatched.has(was));
+            }
+            if let Some(is) = is.map(|is| self.unmatched.key(is)) {
+                self.unmatched_values += usize::from(!self.unmatched.has(is.clone()));
+                self.unmatched.insert(is.clone(), id.0);
+                self.values.insert(id, is);
+            }
         }
         before
-    }
-
-    fn shift(&mut self, id: AlertId, was: Place, is: Place) {
-        match was {
-            Place::Ci(no) => self.by_ci.remove(no, id.0),
-            Place::Unmatched(value) => {
-                self.unmatched.remove(value.clone(), id.0);
-                self.unmatched_values -= usize::from(!self.unmatched.has(value));
-            }
-            Place::Nowhere => {}
-        }
-        match is {
-            Place::Ci(no) => self.by_ci.insert(no, id.0),
-            Place::Unmatched(value) => {
-                self.unmatched_values += usize::from(!self.unmatched.has(value.clone()));
-                self.unmatched.insert(value, id.0);
-            }
-            Place::Nowhere => {}
-        }
     }
 }

@@ -59,7 +59,7 @@ pub struct Sought<'a> {
 impl OpenIncident {
     /// As `state` has it; `None` where it is closed.
     pub fn of(state: &State, id: IncidentId) -> Option<OpenIncident> {
-        let incident = state.incidents.get(&id)?;
+        let incident = state.incidents.shared(&id)?;
         let (mut at_risk, mut breached) = (0, 0);
         if incident.is_open() && !incident.clocks.is_empty() {
             for promise in incident.promises(&state.terms, state.counters.last_now).iter().filter(|promise| promise.is_open()) {
@@ -73,7 +73,7 @@ impl OpenIncident {
         }
         let tally = state.tally(id);
         let (alerts, cleared) = (tally.alerts, tally.alerts - tally.active);
-        Some(OpenIncident { incident: Arc::new(incident.clone()), alerts, cleared, symptoms: tally.symptoms, at_risk, breached })
+        Some(OpenIncident { incident: Arc::clone(incident), alerts, cleared, symptoms: tally.symptoms, at_risk, breached })
     }
 }
 

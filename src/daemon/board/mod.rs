@@ -19,7 +19,7 @@ use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::Row;
 use watchkeeper_engine::time::Time;
 
-pub use alerts::{AlertHandle, Alerts, Place};
+pub use alerts::{AlertHandle, Alerts};
 pub use incidents::{Incidents, OpenIncident, Sought};
 
 /// What lives. Cheap to clone: a clone is the same board.
@@ -52,7 +52,7 @@ impl Board {
     pub fn of(state: &State) -> Board {
         let mut board = Board::default();
         for cell in state.alerts() {
-            board.alerts.put(cell.alert.id, Some(AlertHandle::of(&cell.alert)));
+            board.alerts.put(cell.alert.id, Some(&cell.alert));
         }
         for id in state.incidents.keys() {
             board.incidents.put(*id, OpenIncident::of(state, *id));
@@ -76,10 +76,10 @@ impl Board {
         for row in touched {
             // The board shows nothing of any other row.
             if let Row::Alert(id) = row {
-                let after = state.cell(*id).map(|cell| AlertHandle::of(&cell.alert));
-                let before = self.alerts.put(*id, after.clone());
-                let part = |handle: &AlertHandle| handle.incident.map(|incident| (incident, handle.is_symptom, handle.has_cleared()));
-                let (left, joined) = (before.as_ref().and_then(part), after.as_ref().and_then(part));
+                let after = state.cell(*id).map(|cell| &cell.alert);
+                let before = self.alerts.put(*id, after);
+                let part = |handle: AlertHandle| handle.incident().map(|incident| (incident, handle.is_symptom, handle.has_cleared()));
+                let (left, joined) = (before.and_then(part), after.map(AlertHandle::of).and_then(part));
                 if left != joined {
                     incidents.extend(left.into_iter().chain(joined).map(|(incident, ..)| incident));
                 }
@@ -89,7 +89,7 @@ impl Board {
                 self.put_problem(state, *id);
             } else if let Row::Silence(id) = row {
                 self.put_silence(state, *id);
-            } else if let Row::Message(id) = row {
+            } else if let Row::Sending(id) = row {
                 self.put_message(state, *id);
             }
         }
@@ -110,8 +110,8 @@ impl Board {
     }
 
     fn put_problem(&mut self, state: &State, id: ProblemId) {
-        match state.problems.get(&id) {
-            Some(problem) => drop(self.problems.insert(id, Arc::new(problem.clone()))),
+        match state.problems.shared(&id) {
+            Some(problem) => drop(self.problems.insert(id, Arc::clone(problem))),
             None => drop(self.problems.remove(&id)),
         }
     }
@@ -131,8 +131,8 @@ impl Board {
     }
 
     fn put_message(&mut self, state: &State, id: MessageId) {
-        match state.messages.get(&id).filter(|message| !message.is_done()) {
-            Some(message) => drop(self.outbox.insert(id, Waiting { state: message.state, planned_at: message.planned_at })),
+        match state.messages.get(&id).filter(|message| !message.sending.is_done()) {
+            Some(message) => drop(self.outbox.insert(id, Waiting { state: message.sending.state, planned_at: message.planned_at })),
             None => drop(self.outbox.remove(&id)),
         }
     }

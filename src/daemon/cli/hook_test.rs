@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use watchkeeper_engine::ids::{MessageId, StoreId};
-use watchkeeper_engine::model::message::{Channel, Content, Message, MessageState};
+use watchkeeper_engine::model::message::{Channel, Content, Message, Said, Sending};
 use watchkeeper_engine::source::nearest;
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::Reason;
@@ -65,21 +65,14 @@ fn message(name: &str, now: Time) -> Message {
         team: String::new(),
         zone: String::new(),
         planned_at: now,
-        content: Content {
+        content: Content::from(Said {
             now,
             since: now,
             title: "This message was sent by `watchkeeper hook test`".to_owned(),
             first: true,
-            ..Content::default()
-        },
-        state: MessageState::Planned,
-        attempts: 0,
-        bytes: Vec::new(),
-        fallback: String::new(),
-        last_error: String::new(),
-        done_at: None,
-        retry_at: None,
-        revived_at: None,
+            ..Said::default()
+        }),
+        sending: Sending::planned(MessageId(0)),
         problem: None,
     }
 }

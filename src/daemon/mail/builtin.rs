@@ -1,7 +1,7 @@
 //! The text that goes out where the templates fail: plain, short, without a template, with what a reader needs to act.
 
 use handlebars::html_escape;
-use watchkeeper_engine::model::message::{Content, Message};
+use watchkeeper_engine::model::message::{Message, Said};
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::Length;
 
@@ -15,7 +15,7 @@ use super::view;
 
 /// Both parts of the built-in mail.
 pub(super) fn parts(message: &Message, settings: &MailSettings) -> Parts {
-    let said = &message.content;
+    let said = &message.said();
     let page = view::page(settings, view::about(said));
     let (zone_name, _) = view::zone(&message.zone);
     let hurts: Vec<String> =
@@ -31,7 +31,7 @@ pub(super) fn parts(message: &Message, settings: &MailSettings) -> Parts {
         ("Item", view::name(&said.item.id)),
         ("Affects", listed(&hurts, more)),
         ("Cause", view::text(&said.cause)),
-        ("Have it", acknowledge(message, settings)),
+        ("Have it", acknowledge(message, said, settings)),
         ("Page", page.clone()),
         (
             "Why",
@@ -60,13 +60,13 @@ pub(super) fn parts(message: &Message, settings: &MailSettings) -> Parts {
 }
 
 /// The link by which the reader has it, while nobody does.
-fn acknowledge(message: &Message, settings: &MailSettings) -> String {
-    let incident = message.incident.filter(|_| message.reason.length() == Length::Full && message.content.holder.is_empty());
+fn acknowledge(message: &Message, said: &Said, settings: &MailSettings) -> String {
+    let incident = message.incident.filter(|_| message.reason.length() == Length::Full && said.holder.is_empty());
     incident.map_or_else(String::new, |incident| settings.link(message, incident, LinkAction::Acknowledge))
 }
 
 fn verdict(message: &Message) -> String {
-    let said = &message.content;
+    let said = &message.said();
     let (_, zone) = view::zone(&message.zone);
     let clock = |at: Time| clock_words(at, said.now, &zone);
     let priority = view::name(&said.priority);
@@ -106,7 +106,7 @@ fn filled(says: &str, named: &[(&str, String)]) -> String {
 }
 
 /// What a mail about an SLA is about: `75 % of the time to resolution is used (gold)`.
-fn clock_said(said: &Content) -> String {
+fn clock_said(said: &Said) -> String {
     let line = said.clocks.first();
     line.map_or_else(String::new, |line| {
         format!("{} % of the time to {} is used ({})", line.percent, view::name(&line.target), view::name(&line.sla))

@@ -59,7 +59,7 @@ pub(super) fn body(
 
 /// The daemon's own JSON.
 fn own(message: &Message, name: &str, parts: &Parts, settings: &MailSettings) -> Vec<u8> {
-    let said = &message.content;
+    let said = &message.said();
     let time = |at: Time| if at == Time::default() { Value::Null } else { at.rfc3339().into() };
     let text = |text: &str| if text.is_empty() { Value::Null } else { view::text(text).into() };
     let services: Vec<Value> =

@@ -156,7 +156,7 @@ fn take(bytes: &[u8]) -> Option<(u64, &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use watchkeeper_engine::model::message::{Content, MessageState};
+    use watchkeeper_engine::model::message::{Said, Sending};
     use watchkeeper_engine::words::Reason;
 
     use super::*;
@@ -174,15 +174,8 @@ mod tests {
             team: String::new(),
             zone: String::new(),
             planned_at: Time(1_795_485_840_000),
-            content: Content::default(),
-            state: MessageState::Planned,
-            attempts: 0,
-            bytes: Vec::new(),
-            fallback: String::new(),
-            last_error: String::new(),
-            done_at: None,
-            retry_at: None,
-            revived_at: None,
+            content: Said::default().into(),
+            sending: Sending::planned(MessageId(300)),
             problem: None,
         }
     }

@@ -44,7 +44,7 @@ enum Content {
 }
 
 fn headers(message: &Message, parts: &Parts, to: Mailbox, settings: &MailSettings) -> MessageBuilder {
-    let said = &message.content;
+    let said = &message.said();
     let mut builder = lettre::Message::builder()
         .from(settings.from().clone())
         .to(to)

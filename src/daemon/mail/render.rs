@@ -106,7 +106,7 @@ fn from_templates(
 ) -> Result<Parts, String> {
     let part = |part| templates.part(template, part, view).transpose();
     let text = part(Part::Text)?.ok_or_else(|| format!("there is no template `{template}`"))?;
-    let text = layout::finish(&text, &format!("More on the page: {}", view::page(settings, view::about(&message.content))));
+    let text = layout::finish(&text, &format!("More on the page: {}", view::page(settings, view::about(&message.said()))));
     if text.trim().is_empty() {
         return Err(format!("template `{template}` says nothing"));
     }

@@ -18,7 +18,7 @@ const MASK: &str = "…";
 
 /// The mail of a message with every part decoded and every token of a link masked; empty before it is rendered.
 pub fn shown(message: &Message, links: &Links) -> String {
-    let written = String::from_utf8_lossy(&message.bytes);
+    let written = String::from_utf8_lossy(&message.sending.bytes);
     let mut text = match message.channel() {
         Channel::Mail => decoded(&written),
         Channel::Hook(_) => written.into_owned(),
@@ -32,7 +32,8 @@ pub fn shown(message: &Message, links: &Links) -> String {
 
 /// Every token that a mail of this message can hold.
 fn tokens(message: &Message, links: &Links) -> Vec<String> {
-    let listed = message.content.lines.iter().filter_map(|line| line.incident.parse::<IncidentId>().ok());
+    let lines = message.said().lines;
+    let listed = lines.iter().filter_map(|line| line.incident.parse::<IncidentId>().ok());
     let incidents = message.incident.into_iter().chain(listed);
     incidents.flat_map(|incident| LinkAction::ALL.map(|action| links.token(message, incident, action))).collect()
 }

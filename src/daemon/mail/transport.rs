@@ -68,7 +68,7 @@ impl Transport {
     /// # Errors
     /// Where it did not leave, or nobody knows whether it did.
     pub async fn deliver(&self, message: Message) -> Result<(), DeliveryError> {
-        if message.bytes.is_empty() {
+        if message.sending.bytes.is_empty() {
             return Err(DeliveryError::NotRendered);
         }
         match self {
@@ -76,7 +76,7 @@ impl Transport {
                 let folder = folder.clone();
                 tokio::task::spawn_blocking(move || folder.write(&message)).await.map_err(DeliveryError::Panicked)?
             }
-            Transport::Smtp(server) => Ok(server.deliver(&message.to, &message.bytes).await?),
+            Transport::Smtp(server) => Ok(server.deliver(&message.to, &message.sending.bytes).await?),
         }
     }
 
@@ -150,7 +150,7 @@ impl FileTransport {
             .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
             .map_err(fault(&beside))?;
         let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&beside).map_err(fault(&beside))?;
-        file.write_all(&message.bytes).and_then(|()| file.sync_all()).map_err(fault(&beside))?;
+        file.write_all(&message.sending.bytes).and_then(|()| file.sync_all()).map_err(fault(&beside))?;
         fs::rename(&beside, &path).map_err(fault(&path))?;
         File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(fault(&self.dir))?;
         Ok(())

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::model::incident::clock::BREACH;
-use watchkeeper_engine::model::message::{ClockLine, Content, DigestLine, Message, OutageLine};
+use watchkeeper_engine::model::message::{ClockLine, DigestLine, Message, OutageLine, Said};
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::{IncidentState, Length, SlaTarget};
@@ -31,7 +31,7 @@ const URL_CHARS_MAX: usize = 2_000;
 
 /// Everything a template may name, as `variables::ROOT` lists it; and `base`, which the helper `ref` builds addresses from.
 pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
-    let said = &message.content;
+    let said = &message.said();
     let (zone, _) = zone(&message.zone);
     let title = sentence(&said.title);
     let item = name(&said.item.id);
@@ -88,7 +88,7 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             "alerts": said.alerts,
             "cleared": said.cleared,
             "yours": names(&said.yours, SOME),
-            "yours_more": said.yours_more.unwrap_or_default() as usize + said.yours.len().saturating_sub(SOME),
+            "yours_more": said.yours_more as usize + said.yours.len().saturating_sub(SOME),
             "yours_since": said.yours_since.0,
             "yours_because": sentence(&said.yours_because),
             "yours_incident": name(&said.yours_incident),
@@ -166,7 +166,7 @@ fn outage_line(line: &OutageLine) -> Value {
 }
 
 /// The incident or the problem that a mail is about; empty in a digest.
-pub(super) fn about(said: &Content) -> &str {
+pub(super) fn about(said: &Said) -> &str {
     if said.incident.is_empty() { &said.problem.id } else { &said.incident }
 }
 
@@ -242,7 +242,7 @@ fn clock_line(line: &ClockLine) -> Value {
 
 /// Links that act on the message's incident, each empty where there is nothing to do.
 fn act(message: &Message, settings: &MailSettings) -> Value {
-    let said = &message.content;
+    let said = &message.said();
     let is_over = matches!(IncidentState::from_word(&said.state), Some(IncidentState::Resolved | IncidentState::Closed));
     let link = |action: LinkAction, is_offered: bool| {
         let incident = message.incident.filter(|_| is_offered);

@@ -11,7 +11,7 @@ use watchkeeper_engine::ids::{IncidentId, Shard};
 use watchkeeper_engine::state::rows;
 use watchkeeper_store::{Direction, Snapshot, StoreError};
 
-use super::{Order, PAGE_ROWS, Page, ReadError, Record, Records, SCAN_ROWS_MAX, SORT_ROWS_MAX, Span, Wanted, id_of, table};
+use super::{Order, PAGE_ROWS, Page, ReadError, Record, Records, SCAN_ROWS_MAX, SORT_ROWS_MAX, Span, Wanted, id_of, table, with_second};
 use crate::board::Board;
 
 /// Realms that a list is merged from: one page of the store.
@@ -240,13 +240,13 @@ fn window<T: Record>(
                 meet(page, has_more);
             }
             None => {
-                let (page, has_more) = stored(snapshot, T::LIVE, order, from)?;
+                let (page, has_more) = stored::<T>(snapshot, T::LIVE, order, from)?;
                 meet(page, has_more);
             }
         }
     }
     if span != Span::Live {
-        let (page, has_more) = stored(snapshot, T::PAST, order, from)?;
+        let (page, has_more) = stored::<T>(snapshot, T::PAST, order, from)?;
         meet(page, has_more);
     }
     // Of two of an id the one that lived was met first, and the sort keeps that.
@@ -271,7 +271,7 @@ fn window<T: Record>(
 
 /// A page of a table, and whether it goes on.
 #[expect(clippy::type_complexity, reason = "rows and whether there are more")]
-fn stored<T>(
+fn stored<T: Record>(
     snapshot: &Snapshot,
     kind: watchkeeper_engine::state::rows::Table,
     order: Order,
@@ -283,5 +283,6 @@ fn stored<T>(
     };
     let from = from.map(u64::to_be_bytes);
     let page = snapshot.range(table(kind), from.as_ref().map(<[u8; 8]>::as_slice), PAGE_ROWS, direction)?;
-    Ok((page.rows.into_iter().map(|(key, bytes)| (id_of(&key), Met::Row(bytes))).collect(), page.next.is_some()))
+    let rows = page.rows.into_iter().map(|(key, bytes)| Ok((id_of(&key), Met::Row(with_second::<T>(snapshot, kind, &key, bytes)?))));
+    Ok((rows.collect::<Result<_, StoreError>>()?, page.next.is_some()))
 }

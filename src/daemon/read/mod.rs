@@ -16,7 +16,7 @@ use std::sync::Arc;
 use watchkeeper_engine::ids::{AlertId, IncidentId, MessageId, ProblemId, SilenceId, TermsId};
 use watchkeeper_engine::model::incident::clock::LiveTerms;
 use watchkeeper_engine::model::incident::{Entry, Incident, Member};
-use watchkeeper_engine::model::message::Message;
+use watchkeeper_engine::model::message::{Message, Sending};
 use watchkeeper_engine::model::problem::Problem;
 use watchkeeper_engine::model::silence::Silence;
 use watchkeeper_engine::policy::slas::Terms;
@@ -62,8 +62,10 @@ pub trait Record: Sized + Send + 'static {
     const LIVE: rows::Table;
     /// The table of what is past.
     const PAST: rows::Table;
+    /// The tables of its second rows, live and past, where it is two: each is read behind the first.
+    const SECOND: Option<(rows::Table, rows::Table)> = None;
 
-    /// Reads a row.
+    /// Reads a row, and the second behind it.
     ///
     /// # Errors
     /// It is not what this release writes.
@@ -149,9 +151,11 @@ impl Record for AlertRow {
 impl Record for Message {
     const LIVE: rows::Table = rows::Table::Messages;
     const PAST: rows::Table = rows::Table::PastMessages;
+    const SECOND: Option<(rows::Table, rows::Table)> = Some((rows::Table::Sendings, rows::Table::PastSendings));
 
     fn decode(bytes: &[u8]) -> Result<Self, RowFault> {
-        rows::decode(Self::LIVE.name(), bytes)
+        let (message, sending) = rows::decode_both::<Message, Sending>(Self::LIVE.name(), bytes)?;
+        Ok(Message { sending, ..message })
     }
 
     fn since(&self) -> Time {
@@ -388,11 +392,21 @@ impl Records {
 
 fn one<T: Record>(snapshot: &Snapshot, id: u64) -> Result<Option<T>, ReadError> {
     let key = id.to_be_bytes();
-    let bytes = match snapshot.get(table(T::LIVE), &key)? {
-        Some(bytes) => Some(bytes),
-        None => snapshot.get(table(T::PAST), &key)?,
-    };
-    Ok(bytes.map(|bytes| T::decode(&bytes)).transpose()?)
+    for kind in [T::LIVE, T::PAST] {
+        if let Some(bytes) = snapshot.get(table(kind), &key)? {
+            return Ok(Some(T::decode(&with_second::<T>(snapshot, kind, &key, bytes)?)?));
+        }
+    }
+    Ok(None)
+}
+
+/// A row with the second one of its record behind it.
+fn with_second<T: Record>(snapshot: &Snapshot, kind: rows::Table, key: &[u8], mut bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    if let Some((live, past)) = T::SECOND {
+        let second = if kind == T::LIVE { live } else { past };
+        bytes.extend(snapshot.get(table(second), key)?.unwrap_or_default());
+    }
+    Ok(bytes)
 }
 
 fn parts<T>(

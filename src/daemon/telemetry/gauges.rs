@@ -33,7 +33,7 @@ impl Gauges {
                 self.move_incident(metrics, next, *id);
             } else if let Row::Problem(id) = row {
                 self.move_problem(metrics, next, *id);
-            } else if let Row::Message(id) = row {
+            } else if let Row::Sending(id) = row {
                 self.move_message(metrics, next, *id);
             }
         }

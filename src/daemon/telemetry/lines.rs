@@ -278,7 +278,7 @@ fn log_message(fact: &message::Fact) {
         message::Fact::Failed { id, error, retry_at: None } => {
             tracing::error!(message = %id, error = one_line(error), "Mail given up.");
         }
-        message::Fact::Revived { message } => info!(message = %message.id, "Mail that was given up is tried again."),
+        message::Fact::Revived { message, .. } => info!(message = %message.id, "Mail that was given up is tried again."),
         message::Fact::Hurried { id, by, .. } => info!(message = %id, by = one_line(by), "Mail is tried again at once."),
     }
 }

@@ -68,7 +68,7 @@ pub struct WholeMessage {
 impl MessageView {
     /// A message changes with each attempt and each state.
     pub fn version(message: &Message) -> u64 {
-        u64::from(message.attempts) * 4 + message.state as u64
+        u64::from(message.sending.attempts) * 4 + message.sending.state as u64
     }
 
     /// Of a record.
@@ -81,17 +81,17 @@ impl MessageView {
             to: message.to.clone(),
             reason: message.reason,
             subject: message.subject.clone(),
-            state: message.state.word().to_owned(),
+            state: message.sending.state.word().to_owned(),
             template: message.template.clone(),
             rule: given(&message.notify_rule),
             thread: message.thread,
-            attempts: message.attempts,
-            fallback: given(&message.fallback),
-            last_error: given(&message.last_error),
+            attempts: message.sending.attempts,
+            fallback: given(&message.sending.fallback),
+            last_error: given(&message.sending.last_error),
             planned_at: message.planned_at,
-            retry_at: message.retry_at,
-            done_at: message.done_at,
-            revived_at: message.revived_at,
+            retry_at: message.sending.retry_at,
+            done_at: message.sending.done_at,
+            revived_at: message.sending.revived_at,
         }
     }
 }

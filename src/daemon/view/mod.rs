@@ -74,8 +74,12 @@ pub struct StepView {
 impl StepView {
     /// The steps of a judgement.
     pub fn all(judgement: &[Judged]) -> Vec<StepView> {
-        let step =
-            |step: &Judged| StepView { at: step.at, what: step.what.clone(), outcome: step.outcome.clone(), because: given(&step.because) };
+        let step = |step: &Judged| StepView {
+            at: step.at,
+            what: step.what.to_string(),
+            outcome: step.outcome.to_string(),
+            because: given(&step.because),
+        };
         judgement.iter().map(step).collect()
     }
 }

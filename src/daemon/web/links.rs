@@ -127,7 +127,16 @@ async fn open(app: &App, token: String) -> Result<Opened, Refusal> {
     };
     let whole = incidents::whole(app, &link.incident.to_string()).await?;
     let who = Who::of(&app.world(), &message);
-    Ok(Opened { token, action: link.action, until, who, whole, alerts: message.content.yours_alerts, zone, now })
+    Ok(Opened {
+        token,
+        action: link.action,
+        until,
+        who,
+        whole,
+        alerts: message.content.yours().map(|yours| yours.alerts.clone()).unwrap_or_default(),
+        zone,
+        now,
+    })
 }
 
 async fn obey(app: &App, token: String, request: Request<HttpBody>) -> Result<Response, Refusal> {

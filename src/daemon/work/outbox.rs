@@ -161,12 +161,12 @@ async fn left(work: &OutboxWork, kind: &Kind) -> VecDeque<Arc<Message>> {
     loop {
         let (kind, hooks) = (kind.clone(), Arc::clone(&work.hooks));
         let asked = work.writer.ask(move |state, _, now| {
-            let is_due = |message: &&Message| match message.state {
+            let is_due = |message: &&Message| match message.sending.state {
                 MessageState::Planned => kind == Kind::Render,
                 MessageState::Rendered => kind.delivers(message, &hooks) && outbox::next_in(state, message.thread, now) == Some(message.id),
                 MessageState::Delivered | MessageState::Dead => false,
             };
-            let waiting = state.messages.values().filter(|message| message.retry_at.is_none_or(|at| at <= now)).filter(is_due);
+            let waiting = state.messages.values().filter(|message| message.sending.retry_at.is_none_or(|at| at <= now)).filter(is_due);
             // One more than there is room for would be known again only by the next start.
             waiting.map(|message| Arc::new(message.clone())).take(LANE_MAX).collect::<VecDeque<_>>()
         });
@@ -236,7 +236,7 @@ async fn post(work: &OutboxWork, message: &Message) -> Event {
         // It may be there again after the next start.
         return Event::DeliveryFailed { id, error: format!("daemon.toml has no [[out]] {name}"), lasts: Lasts::ForNow };
     };
-    match hook.post(&work.settings.hook_message_id(id), &message.bytes, work.current.now()).await {
+    match hook.post(&work.settings.hook_message_id(id), &message.sending.bytes, work.current.now()).await {
         Ok(_) => Event::Delivered { id },
         Err(error) => {
             warn!(message = %id, hook = name, %error, "A hook did not take a message.");

@@ -2,7 +2,7 @@
 
 use crate::cmdb::walk;
 use crate::event::World;
-use crate::ids::{AlertId, CiNo, IncidentId, Realm};
+use crate::ids::{AlertId, CiNo, IncidentId, Realm, Slot};
 use crate::model::alert::{Alert, CiRef};
 use crate::model::cursor::{Mark, Scope, Work};
 use crate::sight;
@@ -120,6 +120,9 @@ fn of_item(cell: &AlertCell) -> Mark {
 /// The part of a mark that stands among children of an incident, behind its alerts.
 const CHILDREN: u64 = 1;
 
+/// The part of a mark that is a slot and no id.
+const SLOTS: u64 = 1;
+
 fn mark(cell: &AlertCell) -> Mark {
     Mark { part: 0, id: cell.alert.id.0 }
 }
@@ -168,12 +171,19 @@ fn judged(state: &State, scope: &Scope, at: Mark, max: usize) -> Slice {
             let Some(silence) = state.silences.get(id) else { return Slice::default() };
             let selected = |cell: &AlertCell| {
                 let view = sight::alert(state, cell, state.counters.last_now);
-                let selects = silence.holds_of(&view.alert);
-                (mark(cell), (selects && judged(&cell.alert)).then_some(Target::Alert(cell.alert.id)))
+                (silence.holds_of(&view.alert) && judged(&cell.alert)).then_some(Target::Alert(cell.alert.id))
             };
+            // Which of the two it is may change on the way: then it begins anew.
             match state.narrowest(&silence.matchers) {
-                Some((name, value)) => taken(state.alerts_labelled(name, value, from).map(selected), max),
-                None => taken(state.alerts_from(from).map(selected), max),
+                Some((name, value)) => {
+                    let from = Slot(if at.part == SLOTS { u32::try_from(at.id).unwrap_or(u32::MAX) } else { 0 });
+                    let slot = |cell: &AlertCell| Mark { part: SLOTS, id: cell.alert.slot.0.into() };
+                    taken(state.alerts_labelled(name, value, from).map(|cell| (slot(cell), selected(cell))), max)
+                }
+                None => {
+                    let from = if at.part == SLOTS { AlertId(0) } else { from };
+                    taken(state.alerts_from(from).map(|cell| (mark(cell), selected(cell))), max)
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Alerts: one record a fingerprint, its vitals beside it, and Alertmanager's rule for merging what sources say.
 
+use std::borrow::Cow;
+
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
@@ -134,13 +136,13 @@ pub struct Judged {
     pub at: Time,
     /// What: `identified`, `rule`, `muted`, `attached`, ….
     #[n(1)]
-    pub what: String,
+    pub what: Cow<'static, str>,
     /// With which outcome: the item, the rule, the incident.
     #[n(2)]
-    pub outcome: String,
+    pub outcome: Box<str>,
     /// Why, or empty where the outcome says it.
     #[n(3)]
-    pub because: String,
+    pub because: Box<str>,
 }
 
 /// An alert's item.
@@ -532,7 +534,7 @@ impl Alert {
                 self.judge_at = None;
                 self.rejudge_at = None;
                 self.forget_at = *forget_at;
-                self.judgement.push(Judged { at, what: "cleared".to_owned(), outcome: String::new(), because: because.to_string() });
+                self.judgement.push(Judged { at, what: "cleared".into(), outcome: "".into(), because: because.to_string().into() });
             }
             Fact::SetApart { .. } => self.detached = true,
             Fact::RejudgeArmed { at, .. } => self.rejudge_at = *at,

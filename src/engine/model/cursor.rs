@@ -196,4 +196,7 @@ pub struct Gathered {
     /// The item of the last of these, where the CMDB knows it: they come item by item.
     #[n(5)]
     pub last: Option<CiNo>,
+    /// Words at the first of these items that has some.
+    #[n(6)]
+    pub note: String,
 }

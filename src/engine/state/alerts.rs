@@ -27,8 +27,8 @@ pub struct Alerts {
     free: BTreeSet<Slot>,
     slots: BTreeMap<AlertId, Slot>,
     by_fingerprint: Lookup<u64, Vec<Slot>>,
-    /// By the seeded hash of each label.
-    by_label: BTreeSet<(u64, AlertId)>,
+    /// By the seeded hash of each label, which is short, because every alert has many: few others are found with those that are sought.
+    by_label: BTreeSet<(u32, Slot)>,
     /// By the silence rules that their last judgement read.
     by_rule: BTreeMap<String, BTreeSet<AlertId>>,
     pub(super) tallies: Tallies,
@@ -160,7 +160,7 @@ impl State {
         self.alerts.free.remove(&slot);
         self.alerts.slots.insert(id, slot);
         let labels = self.label_hashes(&cell.alert);
-        self.alerts.by_label.extend(labels.into_iter().map(|hash| (hash, id)));
+        self.alerts.by_label.extend(labels.into_iter().map(|hash| (hash, slot)));
         self.alerts.cells[at] = Some(cell);
     }
 
@@ -182,7 +182,7 @@ impl State {
         let cell = self.alerts.cells[slot.0 as usize].take()?;
         self.alerts.free.insert(slot);
         for hash in self.label_hashes(&cell.alert) {
-            self.alerts.by_label.remove(&(hash, id));
+            self.alerts.by_label.remove(&(hash, slot));
         }
         self.move_reads(id, &cell.alert.reads, &[]);
         if let Some(slots) = self.alerts.by_fingerprint.get_mut(&cell.fingerprint) {
@@ -194,29 +194,31 @@ impl State {
         Some(cell)
     }
 
-    fn label_hashes(&self, alert: &Alert) -> Vec<u64> {
+    fn label_hashes(&self, alert: &Alert) -> Vec<u32> {
         let name = (!alert.labels.has("alertname")).then_some(("alertname", alert.name.as_str()));
         alert.labels.iter().chain(name).map(|(name, value)| self.label_hash(name, value)).collect()
     }
 
-    fn label_hash(&self, name: &str, value: &str) -> u64 {
+    fn label_hash(&self, name: &str, value: &str) -> u32 {
         let mut bytes = Vec::with_capacity(name.len() + 1 + value.len());
         bytes.extend_from_slice(name.as_bytes());
         bytes.push(0);
         bytes.extend_from_slice(value.as_bytes());
-        xxh3_64_with_seed(&bytes, self.counters.store.high)
+        let hash = xxh3_64_with_seed(&bytes, self.counters.store.high);
+        (hash >> 32) as u32
     }
 
-    /// Live alerts from `from` on, by id, among them all that have this label; the name stands in where `alertname` was not sent. Few others are, whose
+    /// Live alerts from `from` on, by slot, among them all that have this label; the name stands in where `alertname` was not sent. Few others are, whose
     /// label has the same hash.
-    pub fn alerts_labelled(&self, name: &str, value: &str, from: AlertId) -> impl Iterator<Item = &AlertCell> {
+    pub fn alerts_labelled(&self, name: &str, value: &str, from: Slot) -> impl Iterator<Item = &AlertCell> {
         let hash = self.label_hash(name, value);
-        self.alerts.by_label.range((hash, from)..=(hash, AlertId(u64::MAX))).filter_map(|(_, id)| self.cell(*id))
+        let slots = self.alerts.by_label.range((hash, from)..=(hash, Slot(u32::MAX)));
+        slots.filter_map(|(_, slot)| self.alerts.cells[slot.0 as usize].as_ref())
     }
 
     /// Of matchers that must all hold, the label and value that the fewest alerts have; `None` where none asks for one value.
     pub fn narrowest<'a>(&self, matchers: &'a [Matcher]) -> Option<(&'a str, &'a str)> {
-        let few = |label: &(&str, &str)| self.alerts_labelled(label.0, label.1, AlertId(0)).take(limits::CURSOR_ITEMS_MAX).count();
+        let few = |label: &(&str, &str)| self.alerts_labelled(label.0, label.1, Slot(0)).take(limits::CURSOR_ITEMS_MAX).count();
         matchers.iter().filter_map(Matcher::one_value).min_by_key(few)
     }
 

@@ -7,7 +7,7 @@ use super::alerts;
 use super::memo::Memo;
 use super::realms::Counts;
 use super::rows::Row;
-use super::{Apply, Part, State, Timer, drop_from};
+use super::{Apply, Part, Shared, State, Timer, drop_from};
 use crate::cmdb::Cmdb;
 use crate::ids::{AlertId, IncidentId, Realm};
 use crate::limits;
@@ -19,19 +19,19 @@ use crate::words::Role;
 pub struct Incidents {
     /// Present and past.
     members: BTreeMap<(IncidentId, AlertId), Member>,
-    live: BTreeMap<IncidentId, Incident>,
+    live: Shared<IncidentId, Incident>,
     by_group: BTreeMap<Realm, BTreeMap<String, BTreeSet<IncidentId>>>,
     pub(super) children: BTreeMap<IncidentId, BTreeSet<IncidentId>>,
     /// Closed ones whose members are still in memory: they leave it some with each batch.
     closing: BTreeSet<IncidentId>,
     /// Those whose symptoms are all asked about when something touches them next: what conditions see of the incident changed since they were.
     unasked: Memo<BTreeSet<IncidentId>>,
-    past: BTreeMap<IncidentId, Incident>,
+    past: Shared<IncidentId, Incident>,
     timeline: BTreeMap<(IncidentId, u32), Entry>,
 }
 
 impl Deref for Incidents {
-    type Target = BTreeMap<IncidentId, Incident>;
+    type Target = Shared<IncidentId, Incident>;
 
     fn deref(&self) -> &Self::Target {
         &self.live
@@ -40,7 +40,7 @@ impl Deref for Incidents {
 
 impl Incidents {
     /// Those that were closed in this batch.
-    pub fn past(&self) -> &BTreeMap<IncidentId, Incident> {
+    pub fn past(&self) -> &Shared<IncidentId, Incident> {
         &self.past
     }
 

@@ -7,7 +7,7 @@ use super::realms::Counts;
 use super::rows::Row;
 use super::{Apply, Part, State, Timer};
 use crate::ids::MessageId;
-use crate::model::message::{Fact, Message};
+use crate::model::message::{Fact, Message, Sending};
 
 /// Messages that are not done.
 #[derive(Debug, Clone, Default)]
@@ -53,33 +53,34 @@ impl Part for Messages {
     fn apply(state: &mut State, fact: &Fact, cx: &mut Apply<'_>) {
         let id = match fact {
             Fact::Planned { message } => {
-                state.messages.put((**message).clone());
+                state.messages.put(Message { sending: Sending::planned(message.id), ..(**message).clone() });
                 state.give(message.id.shard(), Counts::Messages, message.id.number(), cx);
+                cx.touch(Row::Message(message.id));
                 message.id
             }
-            Fact::Revived { message } => {
-                state.messages.put((**message).clone());
-                // The row among those that are done goes.
+            Fact::Revived { message, sending } => {
+                state.messages.put(Message { sending: (**sending).clone(), ..(**message).clone() });
+                // The rows among those that are done go.
                 state.messages.past.remove(&message.id);
-                cx.touch(Row::PastMessage(message.id));
+                touch_both(cx, message.id);
                 message.id
             }
             Fact::Rendered { id, .. } | Fact::Delivered { id } | Fact::Failed { id, .. } | Fact::Hurried { id, .. } => *id,
         };
         let messages = &mut state.messages;
         let Some(message) = messages.live.get_mut(&id) else { return };
-        message.apply(fact, cx.now);
-        let (done, retry_at) = (message.is_done(), message.retry_at);
-        cx.touch(Row::Message(id));
+        message.sending.apply(fact, cx.now);
+        let (done, retry_at) = (message.sending.is_done(), message.sending.retry_at);
+        cx.touch(Row::Sending(id));
         if done && let Some(message) = messages.take(id) {
             messages.past.insert(id, message);
-            cx.touch(Row::PastMessage(id));
+            touch_both(cx, id);
         }
         state.arm(retry_at, Timer::Retry(id));
     }
 
     fn arm(state: &mut State) {
-        for (id, at) in state.messages.live.iter().map(|(id, message)| (*id, message.retry_at)).collect::<Vec<_>>() {
+        for (id, at) in state.messages.live.iter().map(|(id, message)| (*id, message.sending.retry_at)).collect::<Vec<_>>() {
             state.arm(at, Timer::Retry(id));
         }
     }
@@ -89,14 +90,36 @@ impl Part for Messages {
     }
 }
 
+/// A message that moves between what lives and what is done: both its rows, there and here.
+fn touch_both(cx: &mut Apply<'_>, id: MessageId) {
+    for row in [Row::Message(id), Row::Sending(id), Row::PastMessage(id), Row::PastSending(id)] {
+        cx.touch(row);
+    }
+}
+
 pub(super) fn message<'a>(state: &'a State, id: &MessageId) -> Option<&'a Message> {
     state.messages.live.get(id)
 }
 
 pub(super) fn take_message(state: &mut State, message: Message) {
-    state.messages.put(message);
+    let sending = Sending::planned(message.id);
+    state.messages.put(Message { sending, ..message });
+}
+
+pub(super) fn sending<'a>(state: &'a State, id: &MessageId) -> Option<&'a Sending> {
+    state.messages.live.get(id).map(|message| &message.sending)
+}
+
+pub(super) fn take_sending(state: &mut State, sending: Sending) {
+    if let Some(message) = state.messages.live.get_mut(&sending.id) {
+        message.sending = sending;
+    }
 }
 
 pub(super) fn past_message<'a>(state: &'a State, id: &MessageId) -> Option<&'a Message> {
     state.messages.past.get(id)
+}
+
+pub(super) fn past_sending<'a>(state: &'a State, id: &MessageId) -> Option<&'a Sending> {
+    state.messages.past.get(id).map(|message| &message.sending)
 }

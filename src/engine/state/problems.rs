@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
+use std::sync::Arc;
 
 use super::realms::Counts;
 use super::rows::Row;
-use super::{Apply, Part, State, Timer, drop_from};
+use super::{Apply, Part, Shared, State, Timer, drop_from};
 use crate::ids::{IncidentId, ProblemId};
 use crate::model::incident::{self, Entry};
 use crate::model::problem::{Fact, Outage, Problem, Series, SeriesKey};
@@ -16,19 +17,19 @@ use crate::words::ProblemState;
 #[derive(Debug, Clone, Default)]
 pub struct Problems {
     series: BTreeMap<SeriesKey, Series>,
-    live: BTreeMap<ProblemId, Problem>,
+    live: Shared<ProblemId, Problem>,
     /// Live problems by what they are of; more than one only between a start and its repair.
     keys: BTreeMap<SeriesKey, BTreeSet<ProblemId>>,
     /// Series by when even their last outage is too old.
     series_until: BTreeSet<(Time, SeriesKey)>,
     /// Where an incident is counted, in a series or a problem.
     counted: BTreeMap<IncidentId, BTreeSet<SeriesKey>>,
-    past: BTreeMap<ProblemId, Problem>,
+    past: Shared<ProblemId, Problem>,
     timeline: BTreeMap<(ProblemId, u32), Entry>,
 }
 
 impl Deref for Problems {
-    type Target = BTreeMap<ProblemId, Problem>;
+    type Target = Shared<ProblemId, Problem>;
 
     fn deref(&self) -> &Self::Target {
         &self.live
@@ -37,7 +38,7 @@ impl Deref for Problems {
 
 impl Problems {
     /// Those that were closed in this batch.
-    pub fn past(&self) -> &BTreeMap<ProblemId, Problem> {
+    pub fn past(&self) -> &Shared<ProblemId, Problem> {
         &self.past
     }
 
@@ -65,7 +66,7 @@ impl Problems {
     }
 
     fn take(&mut self, id: ProblemId) -> Option<Problem> {
-        let problem = self.live.remove(&id)?;
+        let problem = Arc::unwrap_or_clone(self.live.remove(&id)?);
         drop_from(&mut self.keys, &problem.key, &id);
         for outage in &problem.outages {
             drop_from(&mut self.counted, &outage.incident, &problem.key);

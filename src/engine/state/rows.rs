@@ -8,7 +8,7 @@ use super::{State, alerts, capacity, cursors, digests, incidents, jobs, messages
 use crate::ids::{AlertId, CursorId, IncidentId, MessageId, ProblemId, Shard, SilenceId, SourceNo, TermsId};
 use crate::model::alert::{Alert, Vitals};
 use crate::model::incident::{Entry, Incident};
-use crate::model::message::Message;
+use crate::model::message::{Message, Sending};
 use crate::model::problem::{Problem, SeriesKey};
 use crate::model::silence::Silence;
 use crate::model::timer::Timer;
@@ -120,8 +120,10 @@ rows! {
     Member(incident: IncidentId, alert: AlertId) in Members "members", Load::OfLive(Table::Incidents); incidents::member, incidents::take_member;
     /// Timeline entries by incident and position, of live and past incidents.
     Timeline(incident: IncidentId, position: u32) in Timeline "timeline", Load::Never; incidents::entry, history::<Entry>;
-    /// Messages that are not done.
+    /// Messages that are not done: what is sent, written once.
     Message(id: MessageId) in Messages "messages", Load::Whole; messages::message, messages::take_message;
+    /// Where those are, and their bytes.
+    Sending(id: MessageId) in Sendings "sendings", Load::Whole; messages::sending, messages::take_sending;
     /// Silences that are not forgotten.
     Silence(id: SilenceId) in Silences "silences", Load::Whole; silences::silence, silences::take_silence;
     /// Digests that wait, by the job that sends them and the address.
@@ -148,6 +150,8 @@ rows! {
     PastIncident(id: IncidentId) in PastIncidents "past_incidents", Load::Never; incidents::past_incident, history::<Incident>;
     /// Messages delivered or given up.
     PastMessage(id: MessageId) in PastMessages "past_messages", Load::Never; messages::past_message, history::<Message>;
+    /// What became of those, and their bytes.
+    PastSending(id: MessageId) in PastSendings "past_sendings", Load::Never; messages::past_sending, history::<Sending>;
     /// Silences that have been over for a while.
     PastSilence(id: SilenceId) in PastSilences "past_silences", Load::Never; silences::past_silence, history::<Silence>;
     /// Closed problems.
@@ -300,6 +304,17 @@ pub fn decode<'b, T: Decode<'b, ()>>(table: &'static str, bytes: &'b [u8]) -> Re
     let mut decoder = minicbor::Decoder::new(bytes);
     let value = decoder.decode().map_err(|error| fault(error.to_string()))?;
     if decoder.position() == bytes.len() { Ok(value) } else { Err(fault("bytes are left over".to_owned())) }
+}
+
+/// Decodes a record that is two rows, the second behind the first; trailing bytes are a fault.
+///
+/// # Errors
+/// The rows cannot be read.
+pub fn decode_both<'b, A: Decode<'b, ()>, B: Decode<'b, ()>>(table: &'static str, bytes: &'b [u8]) -> Result<(A, B), RowFault> {
+    let fault = |reason: String| RowFault { table, reason };
+    let mut decoder = minicbor::Decoder::new(bytes);
+    let first = decoder.decode().map_err(|error| fault(error.to_string()))?;
+    Ok((first, decode(table, &bytes[decoder.position()..])?))
 }
 
 /// Encodes a row, a fact or a block. Encoding into memory cannot fail.

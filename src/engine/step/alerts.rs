@@ -376,6 +376,6 @@ impl Turn<'_> {
     }
 
     fn judged(&self, step: Step) -> Judged {
-        Judged { at: self.now, what: step.what.to_owned(), outcome: step.outcome, because: step.because }
+        Judged { at: self.now, what: step.what.into(), outcome: step.outcome.into(), because: step.because.into() }
     }
 }

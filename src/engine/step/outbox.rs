@@ -13,8 +13,8 @@ use crate::model::message::{self, Message, MessageState};
 impl Turn<'_> {
     /// After a start every unfinished message is asked for again, unless it waits for its next try.
     pub(super) fn ask_for_messages(&mut self) {
-        for message in self.state.messages.values().filter(|message| message.retry_at.is_none()) {
-            match message.state {
+        for message in self.state.messages.values().filter(|message| message.sending.retry_at.is_none()) {
+            match message.sending.state {
                 MessageState::Planned => self.out.effects.push(Effect::Render(Arc::new(message.clone()))),
                 MessageState::Rendered if outbox::next_in(self.state, message.thread, self.now) == Some(message.id) => {
                     self.out.effects.push(Effect::Deliver(Arc::new(message.clone())));
@@ -26,7 +26,7 @@ impl Turn<'_> {
 
     pub(super) fn rendered(&mut self, id: MessageId, bytes: Vec<u8>, fallback: String) {
         // A second rendering of the same message changes nothing: its bytes never change once they are decided.
-        let Some(message) = self.state.messages.get(&id).filter(|message| message.state == MessageState::Planned) else { return };
+        let Some(message) = self.state.messages.get(&id).filter(|message| message.sending.state == MessageState::Planned) else { return };
         let thread = message.thread;
         self.put(message::Fact::Rendered { id, bytes, fallback });
         if outbox::next_in(self.state, thread, self.now) == Some(id) {
@@ -58,7 +58,7 @@ impl Turn<'_> {
     /// What was given up is asked for again, in its place in the thread: what was planned after it waits.
     pub(super) fn revived(&mut self, id: MessageId) {
         let Some(message) = self.state.messages.get(&id) else { return };
-        match message.state {
+        match message.sending.state {
             MessageState::Planned => self.render(id),
             MessageState::Rendered => self.send_next(Some(message.thread)),
             MessageState::Delivered | MessageState::Dead => {}
@@ -66,9 +66,9 @@ impl Turn<'_> {
     }
 
     pub(super) fn retry_due(&mut self, id: MessageId) {
-        let due = |message: &&Message| message.retry_at.is_some_and(|at| at <= self.now);
+        let due = |message: &&Message| message.sending.retry_at.is_some_and(|at| at <= self.now);
         let Some(message) = self.state.messages.get(&id).filter(due) else { return };
-        match message.state {
+        match message.sending.state {
             MessageState::Planned => self.render(id),
             MessageState::Rendered => self.send_next(Some(message.thread)),
             MessageState::Delivered | MessageState::Dead => {}

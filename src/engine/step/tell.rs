@@ -11,7 +11,7 @@ use crate::ids::{AlertId, IncidentId, MessageId, ProblemId, Shard};
 use crate::limits;
 use crate::model::cursor::{Telling, Work};
 use crate::model::incident::{self, Told};
-use crate::model::message::{self, Message, MessageState};
+use crate::model::message::{self, Content, Message, OfDigest, Sending};
 use crate::model::{alert, digest};
 use crate::state::AlertCell;
 use crate::words::{AlertState, Priority, Reason, Role};
@@ -258,7 +258,7 @@ impl Turn<'_> {
                 team: told.team.clone().unwrap_or_else(|| mail.team.clone()),
             })
         };
-        let own = || mail.content.yours_incident.parse().ok().and_then(|own| self.state.incidents.get(&own));
+        let own = || mail.content.yours()?.incident.and_then(|own| self.state.incidents.get(&own));
         of(incident).or_else(|| of(own()?))
     }
 
@@ -282,15 +282,8 @@ impl Turn<'_> {
             zone,
             planned_at: self.now,
             content: mail.content,
-            state: MessageState::Planned,
-            attempts: 0,
-            bytes: Vec::new(),
-            fallback: String::new(),
-            last_error: String::new(),
-            done_at: None,
-            retry_at: None,
-            revived_at: None,
             problem,
+            sending: Sending::planned(id),
         };
         let asked = Effect::Render(Arc::new(message.clone()));
         self.put(message::Fact::Planned { message: Box::new(message) });
@@ -315,7 +308,7 @@ impl Turn<'_> {
                 rule: digest.rule,
                 template: rule.map_or(Reason::Digest.word(), |rule| rule.template_of(Reason::Digest)).to_owned(),
                 team: digest.team,
-                content,
+                content: Content::Digest(content),
                 subject: None,
             };
             self.plan(number, mail, About::List, number, subject);
@@ -324,7 +317,7 @@ impl Turn<'_> {
 }
 
 /// `Morning list: 2 open, 5 over (network)`; one with a schedule of its own bears its rule's name.
-fn digest_subject(content: &message::Content, digest: &digest::Digest) -> String {
+fn digest_subject(content: &OfDigest, digest: &digest::Digest) -> String {
     let list = if digest.job == digest.rule { format!("List {}", crate::text::cut(&digest.rule, 30)) } else { "Morning list".to_owned() };
     let team = digest.team.as_str();
     let over = content.lines.iter().filter(|line| line.until != crate::time::Time::default()).count();

@@ -67,7 +67,7 @@ pub(super) fn incident_in_a_line(incident: &Incident) -> String {
 
 /// One mail as lists show it.
 pub(super) fn mail_in_a_line(message: &Message) -> String {
-    let ci = &message.content.item.id;
+    let ci = message.content.ci();
     let ci = if ci.is_empty() { String::new() } else { format!(", ci: {}", shown(ci)) };
     format!(
         "{{to: {}, reason: {}, subject: {}{ci}}} by {}",
@@ -251,7 +251,7 @@ fn mail(world: &World, expected: &MailExpectation, message: &Message) -> Vec<Dif
     found.same("reason", expected.reason.as_ref(), &message.reason);
     let has = |value: &String| message.subject.contains(value.as_str());
     found.field("subject", expected.subject.as_ref(), has, |value| format!("a text with {}", quoted(value)), || quoted(&message.subject));
-    let item = &message.content.item.id;
+    let item = message.content.ci();
     let ci =
         |value: &String| same_name(item, value) || !item.is_empty() && world.cmdb.find(value).is_some_and(|no| world.cmdb.id(no) == item);
     found.field("ci", expected.ci.as_ref(), ci, |value| shown(value), || shown(item));

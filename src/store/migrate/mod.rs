@@ -4,9 +4,11 @@
 //! To add a step: a file beside this one with a [`Step`], and its line at the end of [`STEPS`]. A released format never gets another step: raise `meta::FORMAT`.
 //! Blocks are never rewritten: what they hold stays readable by its indices.
 
+mod messages;
 mod realms;
 
 use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+use watchkeeper_engine::state::rows;
 
 use crate::error::{StoreError, disk, file};
 use crate::limits::{MIGRATION_ROOM_BYTES, PAGE_ROWS_MAX};
@@ -15,7 +17,7 @@ use crate::store::{RowChange, Store, begin, write_rows};
 use crate::tables::Table;
 
 /// What leads to each format, in order.
-const STEPS: &[Step] = &[realms::STEP];
+const STEPS: &[Step] = &[realms::STEP, messages::STEP];
 
 /// One change of what rows mean.
 pub(crate) struct Step {
@@ -97,6 +99,10 @@ impl Store {
 
 fn steps(from: u32) -> impl Iterator<Item = &'static Step> {
     STEPS.iter().filter(move |step| step.to > from && step.to <= FORMAT)
+}
+
+fn bad(table: rows::Table, fault: rows::RowFault) -> StoreError {
+    StoreError::BadRow { table: table.name(), reason: fault.reason }
 }
 
 type KeyAndBytes = (Vec<u8>, Vec<u8>);

@@ -7,7 +7,7 @@ use watchkeeper_engine::model::incident::Incident;
 use watchkeeper_engine::model::realm::Known;
 use watchkeeper_engine::state::rows::{self, AlertRow, Row, decode, encode};
 
-use super::{Rows, Step};
+use super::{Rows, Step, bad};
 use crate::error::StoreError;
 use crate::store::RowChange;
 use crate::tables::Table;
@@ -37,8 +37,4 @@ fn run(rows: &mut Rows<'_>) -> Result<(), StoreError> {
         RowChange { table: Table::of(table), key, value: Some(encode(&known)) }
     });
     rows.write(changes.collect())
-}
-
-fn bad(table: rows::Table, fault: rows::RowFault) -> StoreError {
-    StoreError::BadRow { table: table.name(), reason: fault.reason }
 }

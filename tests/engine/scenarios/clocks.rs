@@ -54,7 +54,7 @@ fn clock_mails(sim: &mut Sim) -> Vec<String> {
         .iter()
         .filter(|mail| of_clock(mail.reason))
         .map(|mail| {
-            let line = &mail.content.clocks[0];
+            let line = &mail.said().clocks[0];
             let shares: Vec<String> = line.reached.iter().map(u32::to_string).collect();
             format!("{} {} {} {}", mail.to, mail.reason, line.target, shares.join(","))
         })

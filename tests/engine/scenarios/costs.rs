@@ -29,7 +29,7 @@ fn ten_dear_rules_over_twenty_alerts_stay_within_the_budget_of_the_batch_and_oth
     assert!(judged.iter().all(|(rule, _)| rule == "small"), "a small list costs nothing of the budget: {judged:#?}");
     let said = judged
         .iter()
-        .filter(|(_, steps)| steps.iter().any(|step| step.outcome == "not all looked at" && step.because.contains("correlate dear-0")));
+        .filter(|(_, steps)| steps.iter().any(|step| &*step.outcome == "not all looked at" && step.because.contains("correlate dear-0")));
     assert!(said.count() >= 38, "explain says so of all but the first");
     // The same alerts in the same batch are decided alike.
     let mut again = Sim::new(&dear_rules(), "items: [{id: db-1}]");

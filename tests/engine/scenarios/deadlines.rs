@@ -105,7 +105,7 @@ fn the_engine_tells_each_share_at_the_moment_of_the_vectors() {
         }
         sim.run_until(vector["deadline"].as_str().map(t).unwrap() + Span::hours(1));
         for mail in sim.mails().iter().filter(|mail| matches!(mail.reason, Reason::SlaWarning | Reason::SlaBreached)) {
-            for share in &mail.content.clocks[0].reached {
+            for share in &mail.said().clocks[0].reached {
                 assert!(told.insert(*share, mail.planned_at).is_none(), "{share} % is told once: {vector}");
             }
         }

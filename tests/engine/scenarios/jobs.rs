@@ -59,7 +59,7 @@ fn what_was_missed_while_the_daemon_was_down_is_done_once_and_says_for_which_ins
     sim.run("1s");
     let mails = sim.mails();
     let [list] = &mails[..] else { panic!("{mails:#?}") };
-    assert_eq!(list.content.lines.len(), 2);
+    assert_eq!(list.said().lines.len(), 2);
     let run =
         Run { at: sim.now - Span::seconds(1), first: t("2026-03-25T08:00:00+01:00"), last: t("2026-03-27T08:00:00+01:00"), instants: 3 };
     assert_eq!(job(&sim, "rest").unwrap().last, Some(run));

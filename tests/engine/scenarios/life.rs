@@ -31,7 +31,7 @@ fn what_somebody_reports_is_told_in_their_words_and_ends_by_hand_only() {
     sim.run("1s");
     let mails = sim.mails();
     assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["net@example.org"]);
-    assert_eq!((mails[0].content.quote.source.as_str(), mails[0].content.quote.summary.as_str()), ("anna", "smells burnt"));
+    assert_eq!((mails[0].said().quote.source.as_str(), mails[0].said().quote.summary.as_str()), ("anna", "smells burnt"));
     sim.restart("1h");
     sim.run("2d");
     sim.fire(alert("DeviceDown", "sw-1"));
@@ -40,7 +40,7 @@ fn what_somebody_reports_is_told_in_their_words_and_ends_by_hand_only() {
     assert_eq!(sim.said(), ["sw-1 new P1", "sw-1 resolved P1"], "what alerts of its item do is not its own");
     let id = sim.open()[0].id;
     sim.command(Action::Resolve { id, words: "fuse".to_owned() });
-    assert_eq!(sim.mails().last().map(|mail| (mail.reason, mail.content.words.clone())), Some((Reason::Resolved, "fuse".to_owned())));
+    assert_eq!(sim.mails().last().map(|mail| (mail.reason, mail.said().words)), Some((Reason::Resolved, "fuse".to_owned())));
 }
 
 #[test]
@@ -54,16 +54,17 @@ fn a_mail_that_was_given_up_is_tried_again_as_it_was() {
     sim.event(Event::DeliveryFailed { id, error: "550".to_owned(), lasts: Lasts::ForGood });
     let dead = sim.past_message(id).unwrap();
     sim.run("3d");
-    let retried = Action::ReviveMessage { message: Box::new(dead) };
+    let retried = Action::revive(dead);
     assert!(matches!(sim.command(retried), Obeyed::Done { changed: true, .. }));
     let now = sim.state.messages[&id].clone();
-    assert_eq!((&now.bytes, now.thread, now.state, now.attempts), (&rendered.bytes, rendered.thread, rendered.state, 1));
+    let (is, was) = (&now.sending, &rendered.sending);
+    assert_eq!((&is.bytes, now.thread, is.state, is.attempts), (&was.bytes, rendered.thread, was.state, 1));
     assert_eq!((now.tried_since(), sim.past_message(id)), (sim.now, None));
     sim.restart("1m");
     assert_eq!(sim.state.messages[&id], now);
     sim.event(Event::Delivered { id });
-    assert_eq!(sim.past_message(id).unwrap().state, MessageState::Delivered);
-    let delivered = Action::ReviveMessage { message: Box::new(sim.past_message(id).unwrap()) };
+    assert_eq!(sim.past_message(id).unwrap().sending.state, MessageState::Delivered);
+    let delivered = Action::revive(sim.past_message(id).unwrap());
     assert!(matches!(sim.command(delivered), Obeyed::Done { changed: false, .. }));
 }
 
@@ -157,7 +158,7 @@ fn a_late_cause_adopts_what_was_told_already_and_the_incident_of_a_symptom_becom
     let mails = sim.mails();
     let words: Vec<String> = mails.iter().map(|mail| format!("{} {}", mail.to, mail.reason)).collect();
     assert_eq!(words, ["net@example.org opened", "platform@example.org affected"]);
-    assert_eq!(mails[1].content.yours_incident, own.to_string(), "the mail says what became of theirs");
+    assert_eq!(mails[1].said().yours_incident, own.to_string(), "the mail says what became of theirs");
 }
 
 #[test]
@@ -386,7 +387,7 @@ fn a_severity_that_goes_up_raises_the_priority_and_tells_those_who_know() {
     let words: Vec<String> = mails.iter().map(|mail| format!("{} {} {}", mail.to, mail.reason, mail.subject)).collect();
     assert_eq!(words.len(), 2, "{words:?}");
     assert!(words[1].starts_with("platform@example.org raised P2"), "{words:?}");
-    assert_eq!((mails[1].content.priority_before.as_str(), mails[1].thread), ("P3", mails[0].thread));
+    assert_eq!((mails[1].said().priority_before.as_str(), mails[1].thread), ("P3", mails[0].thread));
     sim.fire(as_severity(Severity::Warning, alert("DiskSlow", "alone")));
     sim.run("1m");
     assert_eq!(sim.said(), ["alone new P2"], "priority goes down only by hand");
@@ -414,8 +415,8 @@ fn what_can_wait_is_folded_until_eight_and_pages_when_it_becomes_worse() {
     let mails = sim.mails();
     let [digest] = &mails[..] else { panic!("{mails:#?}") };
     assert_eq!((digest.to.as_str(), digest.reason), ("platform@example.org", Reason::Digest));
-    let items: Vec<&str> = digest.content.lines.iter().map(|line| line.item.as_str()).collect();
-    assert!(items.contains(&"b"), "{items:?}");
+    let items: Vec<String> = digest.said().lines.into_iter().map(|line| line.item).collect();
+    assert!(items.iter().any(|item| item == "b"), "{items:?}");
     sim.run("3d");
     assert_eq!(sim.mails(), [], "nothing new, no list");
 }

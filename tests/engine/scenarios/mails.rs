@@ -1,7 +1,7 @@
 //! What mails say of what happened, as it is frozen when they are planned.
 
 use watchkeeper_engine::event::Action;
-use watchkeeper_engine::model::message::Content;
+use watchkeeper_engine::model::message::Said;
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::Reason;
 
@@ -21,8 +21,8 @@ fn open() -> Sim {
     sim
 }
 
-fn said(sim: &mut Sim, reason: Reason) -> Vec<Content> {
-    sim.mails().into_iter().filter(|mail| mail.reason == reason).map(|mail| mail.content).collect()
+fn said(sim: &mut Sim, reason: Reason) -> Vec<Said> {
+    sim.mails().into_iter().filter(|mail| mail.reason == reason).map(|mail| mail.said()).collect()
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn a_mail_that_does_not_leave_is_tried_less_and_less_often_and_is_dead_after_two
     while sim.state.messages.contains_key(&MessageId(1)) {
         failed(&mut sim, 1, Lasts::ForNow);
         let before = sim.now;
-        let Some(at) = sim.state.messages.get(&MessageId(1)).map(|message| message.retry_at.unwrap()) else { break };
+        let Some(at) = sim.state.messages.get(&MessageId(1)).map(|message| message.sending.retry_at.unwrap()) else { break };
         sim.run_until(at + Span(-1));
         assert_eq!(sent(&mut sim), [0; 0], "nothing goes before its time");
         sim.run_until(at);
@@ -91,11 +91,12 @@ fn a_mail_that_an_operator_hurries_goes_at_once_and_has_not_failed_once_more() {
     sim.run("0s");
     assert_eq!(sent(&mut sim), [1]);
     let after = &sim.state.messages[&MessageId(1)];
-    assert_eq!(*after, message::Message { retry_at: Some(sim.now), ..before }, "nothing else of it changes");
+    let sending = message::Sending { retry_at: Some(sim.now), ..before.sending.clone() };
+    assert_eq!(*after, message::Message { sending, ..before }, "nothing else of it changes");
     assert_eq!(failures(&sim), failed_before);
     // What fails now waits as long as it would have.
     failed(&mut sim, 1, Lasts::ForNow);
-    assert_eq!(sim.state.messages[&MessageId(1)].retry_at, Some(sim.now + d("15m")));
+    assert_eq!(sim.state.messages[&MessageId(1)].sending.retry_at, Some(sim.now + d("15m")));
     sim.check();
 }
 
@@ -162,7 +163,7 @@ fn a_start_asks_for_the_first_of_each_thread() {
     sent(&mut sim);
     sim.restart("1m");
     assert_eq!(sent(&mut sim), [1]);
-    assert_eq!(sim.state.messages[&MessageId(2)].state, MessageState::Rendered);
+    assert_eq!(sim.state.messages[&MessageId(2)].sending.state, MessageState::Rendered);
 }
 
 /// Merged by hand, its own people are no symptoms of the other and were told of nothing there: they would wait for ever.
@@ -185,5 +186,5 @@ fn who_was_told_of_an_incident_that_was_merged_hears_that_it_is_over() {
     let over = ["chief@example.org resolved INC0000002", "net@example.org resolved INC0000001", "platform@example.org resolved INC0000002"];
     assert_eq!(words, over);
     let child = mails.iter().find(|mail| mail.incident == Some(IncidentId(2))).unwrap();
-    assert_eq!(child.content.words, "all its alerts moved to INC0000001");
+    assert_eq!(child.said().words, "all its alerts moved to INC0000001");
 }

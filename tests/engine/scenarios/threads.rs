@@ -142,15 +142,15 @@ fn a_return_is_counted_by_itself_and_what_was_before_is_said_beside_it() {
     let mails = sim.mails();
     let reopened = mails.iter().find(|mail| mail.reason == Reason::Reopened).unwrap();
     assert_eq!(
-        (reopened.content.symptoms, reopened.content.cleared, reopened.content.alerts),
+        (reopened.said().symptoms, reopened.said().cleared, reopened.said().alerts),
         (0, 1, 2),
         "a symptom that cleared hangs off nothing"
     );
-    assert_eq!(reopened.content.cause, "");
+    assert_eq!(reopened.said().cause, "");
     sim.clear(alert("DeviceDown", "sw-1"));
     sim.run("5m");
     let mails = sim.mails();
-    let resolved = &mails.iter().find(|mail| mail.reason == Reason::Resolved).unwrap().content;
+    let resolved = &mails.iter().find(|mail| mail.reason == Reason::Resolved).unwrap().said();
     assert_eq!(resolved.until - resolved.since, Span::minutes(20), "this round alone");
     assert_eq!((resolved.lasted_before, resolved.acknowledged_before), (Span::minutes(44), Some(Span::minutes(3))));
     assert_eq!((resolved.acknowledged_at, resolved.reopened), (Time::default(), 1));

@@ -285,7 +285,11 @@ impl Stage {
             let unfinished = self.ask(move |state| {
                 let asked = |effect: &Effect| if let Effect::Render(message) = effect { state.messages.get(&message.id) } else { None };
                 let planned: Vec<Told> = wanted.iter().filter_map(asked).map(Told::of).collect();
-                let unfinished = state.messages.values().filter(|message| message.done_at.is_none() && message.retry_at.is_none()).count();
+                let unfinished = state
+                    .messages
+                    .values()
+                    .filter(|message| message.sending.done_at.is_none() && message.sending.retry_at.is_none())
+                    .count();
                 (wanted, planned, unfinished)
             })?;
             let (wanted, planned, unfinished) = unfinished;

@@ -110,9 +110,9 @@ pub(super) async fn explain(State(app): State<App>, Path(id): Path<String>, uri:
         || {
             let step = |entry: &Entry| Judged {
                 at: entry.at,
-                what: entry.actor.clone(),
-                outcome: entry.what.clone(),
-                because: entry.because.clone(),
+                what: entry.actor.clone().into(),
+                outcome: entry.what.as_str().into(),
+                because: entry.because.as_str().into(),
             };
             StepView::all(&whole.timeline.iter().map(step).collect::<Vec<_>>())
         },

@@ -49,7 +49,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     let incidents = query.words("incident", &["INC0000042"], |text| text.parse().ok())?;
     let to: Vec<String> = query.all("to").map(str::to_lowercase).collect();
     let keep = move |message: &Message| {
-        (states.is_empty() || states.contains(&message.state))
+        (states.is_empty() || states.contains(&message.sending.state))
             && (reasons.is_empty() || reasons.contains(&message.reason))
             && (to.is_empty() || to.contains(&message.to.to_lowercase()))
             && (incidents.is_empty() || message.incident.is_some_and(|incident| incidents.contains(&incident)))
@@ -79,8 +79,8 @@ pub(super) async fn retry(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let known = message(&app, &id).await?;
-    let action = match known.state {
-        MessageState::Dead => Action::ReviveMessage { message: Box::new(known) },
+    let action = match known.sending.state {
+        MessageState::Dead => Action::revive(known),
         MessageState::Planned | MessageState::Rendered | MessageState::Delivered => Action::RetryMessage { id: known.id },
     };
     let reply = app.command(&who, once.as_deref(), None, action).await?;
@@ -103,7 +103,7 @@ fn whole(app: &App, who: &Principal, message: &Message) -> WholeMessage {
     WholeMessage {
         header: MessageView::of(message),
         message: Some(text).filter(|text| !text.is_empty()),
-        sha256: (!message.bytes.is_empty()).then(|| hex(&Sha256::digest(&message.bytes))),
+        sha256: (!message.sending.bytes.is_empty()).then(|| hex(&Sha256::digest(&message.sending.bytes))),
     }
 }
 

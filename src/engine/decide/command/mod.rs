@@ -106,7 +106,7 @@ pub fn decide(state: &State, action: &Action, actor: &str, now: Time) -> Decisio
         }
         Action::ExpireSilence { id } => silence::expire(asked, *id),
         Action::RetryMessage { id } => message::retry(asked, *id),
-        Action::ReviveMessage { message } => message::revive(asked, message),
+        Action::ReviveMessage { message, sending } => message::revive(asked, message, sending),
         Action::ReportIncident { report } => incident::report(asked, report),
         Action::Problem { id, act } => problem::decide(asked, *id, act),
         Action::MergeIncidents { id, children } => incident::merge(asked, *id, children),
@@ -130,7 +130,7 @@ impl Subject {
             Subject::Incident(id) => state.incidents.get(&id).or_else(|| state.incidents.past().get(&id)).map(|incident| incident.version),
             Subject::Silence(id) => state.silences.get(&id).map(|silence| silence.record.version),
             Subject::Problem(id) => state.problems.get(&id).or_else(|| state.problems.past().get(&id)).map(|problem| problem.version),
-            Subject::Message(id) => state.messages.get(&id).map(|message| u64::from(message.attempts)),
+            Subject::Message(id) => state.messages.get(&id).map(|message| u64::from(message.sending.attempts)),
         }
     }
 }

@@ -61,6 +61,7 @@ impl<'a> Asking<'a> {
                             template: rule.template_of(Reason::Affected).to_owned(),
                             yours: Yours::default(),
                             last: None,
+                            note: String::new(),
                         });
                         gathered.len() - 1
                     }
@@ -94,10 +95,10 @@ impl<'a> Asking<'a> {
         if yours.alerts.len() < limits::YOURS_ALERTS_MAX {
             yours.alerts.push(alert.id);
         }
-        if yours.note.is_empty()
+        if to.note.is_empty()
             && let Some(ci) = alert.ci.known().and_then(|no| self.world.cmdb.ci(no))
         {
-            yours.note.clone_from(&ci.note);
+            to.note.clone_from(&ci.note);
         }
     }
 }

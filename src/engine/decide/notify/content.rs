@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Mail;
 use crate::decide::clock::Due;
 use crate::event::World;
 use crate::limits;
+use crate::model::alert::CiRef;
 use crate::model::digest::Digest;
 use crate::model::incident::Incident;
 use crate::model::incident::clock::Promise;
-use crate::model::message::{Before, ClockLine, Content, DigestLine, Hurt, Item, ProblemSaid, Quote, Yours};
+use crate::model::message::{self, Before, ClockLine, Content, DigestLine, Hurt, Item, News, OfDigest, OfIncident, Quote, Yours};
 use crate::sight;
 use crate::state::{AlertCell, Cleared, State};
 use crate::text::{Because, cut, one_line};
@@ -24,8 +24,12 @@ pub(super) struct Told<'a> {
     pub(super) state: &'a State,
     pub(super) world: &'a World,
     pub(super) incident: &'a Incident,
-    pub(super) mail: &'a Mail,
-    pub(super) yours: &'a Yours,
+    pub(super) reason: Reason,
+    /// The notify rule.
+    pub(super) rule: &'a str,
+    pub(super) yours: Option<Yours>,
+    /// Words at the first of those that has some.
+    pub(super) note: &'a str,
     pub(super) left_over: &'a [String],
     pub(super) others: Vec<String>,
     pub(super) first: bool,
@@ -35,30 +39,26 @@ pub(super) struct Told<'a> {
 }
 
 /// What one mail about an incident says.
-pub(super) fn of(told: &Told<'_>) -> Content {
-    let Told { state, world, incident, mail, yours, .. } = told;
-    let resolved = mail.reason == Reason::Resolved;
+pub(super) fn of(told: Told<'_>) -> Content {
+    let Told { state, world, incident, reason, .. } = told;
     let tally = state.tally(incident.id);
     // Of what has cleared only the end of it all speaks.
-    let (symptoms, items, cleared) = match resolved {
+    let (symptoms, items, cleared) = match reason == Reason::Resolved {
         true => (tally.symptoms, tally.symptom_items, Cleared::Too),
         false => (tally.active_symptoms, tally.active_symptom_items, Cleared::Not),
     };
     let named = state.symptom_items(incident.id, cleared).take(limits::SYMPTOMS_NAMED);
     let symptom_items: Vec<String> = named.map(|cell| sight::item_name(world, &cell.alert.ci).to_owned()).collect();
     let cause = super::cause_of(state, incident);
-    let over = resolved || mail.reason == Reason::Closed;
-    let held = mail.reason == Reason::Held;
-    Content {
+    Content::Incident(Box::new(OfIncident {
         incident: incident.id.to_string(),
         priority: incident.priority.word().to_owned(),
-        priority_before: if mail.reason == Reason::Raised { told.priority_before.word().to_owned() } else { String::new() },
-        state: (if mail.reason == Reason::Closed { IncidentState::Closed } else { incident.state }).word().to_owned(),
+        state: (if reason == Reason::Closed { IncidentState::Closed } else { incident.state }).word().to_owned(),
         now: told.now,
-        since: if mail.reason == Reason::Reopened { incident.began_at.min(incident.opened_at) } else { incident.since() },
-        until: incident.resolved_at.unwrap_or_default(),
+        since: if reason == Reason::Reopened { incident.began_at.min(incident.opened_at) } else { incident.since() },
+        until: incident.resolved_at,
         holder: incident.assignee.clone(),
-        item: item(world, incident),
+        item: item(world, &incident.ci, &incident.item),
         title: incident.title.clone(),
         quote: cause.map(|cell| quote(state, cell)).unwrap_or_else(|| reported(incident)),
         hurts: hurts(incident),
@@ -68,42 +68,54 @@ pub(super) fn of(told: &Told<'_>) -> Content {
         symptom_items,
         alerts: tally.alerts,
         cleared: tally.alerts - tally.active,
-        yours: yours.items.clone(),
-        yours_more: Some(yours.more).filter(|more| *more > 0),
-        yours_since: yours.since.unwrap_or_default(),
-        yours_because: yours.because.clone(),
-        yours_incident: yours.incident.map(|id| id.to_string()).unwrap_or_default(),
-        yours_alerts: yours.alerts.clone(),
         team: incident.team.clone(),
-        check: note(world, told),
+        check: note(&told),
         before: before(state, incident),
         runbook: incident.runbook.clone(),
-        told: told.others.clone(),
+        clocks: clocks(&told),
         rule: incident.rule.clone(),
-        notify: mail.rule.clone(),
-        by: if over { incident.resolved_by.clone() } else { incident.assignee.clone() },
-        words: match (over, held) {
-            (true, _) => resolution(incident, tally.alerts),
-            (false, true) => incident.hold_reason.clone(),
-            (false, false) => String::new(),
-        },
-        reopens_until: incident.resolved_at.filter(|_| resolved).map(|at| at + incident.times.reopen_within).unwrap_or_default(),
+        notify: told.rule.to_owned(),
         reopened: incident.reopened,
-        lines: Vec::new(),
-        lines_since: Time::default(),
         first: told.first,
-        left_over: if resolved { told.left_over.to_vec() } else { Vec::new() },
-        acknowledged_at: incident.acknowledged_at.unwrap_or_default(),
-        hold_until: incident.hold_until.filter(|_| held).unwrap_or_default(),
-        clocks: clocks(told),
-        lasted_before: incident.earlier.as_ref().map(|earlier| earlier.lasted).unwrap_or_default(),
-        acknowledged_before: incident.earlier.as_ref().and_then(|earlier| earlier.acknowledged_after),
-        problem: ProblemSaid::default(),
+        acknowledged_at: incident.acknowledged_at,
+        earlier: incident
+            .earlier
+            .as_ref()
+            .map(|earlier| message::Earlier { lasted: earlier.lasted, acknowledged_after: earlier.acknowledged_after }),
+        news: news(&told),
+        told: told.others,
+    }))
+}
+
+/// What is new beside how the incident stands.
+fn news(told: &Told<'_>) -> News {
+    let incident = told.incident;
+    match told.reason {
+        Reason::Raised => News::Raised { before: told.priority_before.word().to_owned() },
+        Reason::Affected => News::Yours(told.yours.clone().unwrap_or_default()),
+        Reason::Held => News::Held { words: incident.hold_reason.clone(), until: incident.hold_until },
+        Reason::Resolved | Reason::Closed => News::Over {
+            by: incident.resolved_by.clone(),
+            words: resolution(incident, told.state.tally(incident.id).alerts),
+            reopens_until: incident.resolved_at.filter(|_| told.reason == Reason::Resolved).map(|at| at + incident.times.reopen_within),
+            left_over: told.left_over.to_vec(),
+        },
+        Reason::Opened
+        | Reason::Reopened
+        | Reason::Released
+        | Reason::Acknowledged
+        | Reason::Assigned
+        | Reason::SlaWarning
+        | Reason::SlaBreached
+        | Reason::ProblemOpened
+        | Reason::FixFailed
+        | Reason::ProblemRecurred
+        | Reason::Digest => News::Stands,
     }
 }
 
 /// What a digest says: each incident as it is now.
-pub fn digest(state: &State, digest: &Digest, now: Time) -> Content {
+pub fn digest(state: &State, digest: &Digest, now: Time) -> OfDigest {
     let lines: Vec<DigestLine> = digest
         .incidents
         .iter()
@@ -119,15 +131,7 @@ pub fn digest(state: &State, digest: &Digest, now: Time) -> Content {
             item: incident.item.clone(),
         })
         .collect();
-    Content {
-        now,
-        lines,
-        lines_since: digest.since,
-        team: digest.team.clone(),
-        notify: digest.rule.clone(),
-        first: true,
-        ..Content::default()
-    }
+    OfDigest { now, since: digest.since, team: digest.team.clone(), notify: digest.rule.clone(), lines }
 }
 
 /// The subject of an incident: `P1 sw-1 down: shop, mail [INC0000042]`, at most 70 characters, cut inside the list of services, never in the number.
@@ -208,8 +212,8 @@ fn clocks(told: &Told<'_>) -> Vec<ClockLine> {
     lines
 }
 
-fn item(world: &World, incident: &Incident) -> Item {
-    match incident.ci.known().and_then(|no| world.cmdb.ci(no)) {
+pub(super) fn item(world: &World, ci: &CiRef, name: &str) -> Item {
+    match ci.known().and_then(|no| world.cmdb.ci(no)) {
         Some(ci) => Item {
             id: ci.id.clone(),
             class: ci.class.clone(),
@@ -217,7 +221,7 @@ fn item(world: &World, incident: &Incident) -> Item {
             site: ci.labels.get("site").to_owned(),
             known: true,
         },
-        None => Item { id: incident.item.clone(), ..Item::default() },
+        None => Item { id: name.to_owned(), ..Item::default() },
     }
 }
 
@@ -258,20 +262,20 @@ fn cause_sentence(incident: &Incident, symptoms: u32) -> String {
     }
 }
 
-fn note(world: &World, told: &Told<'_>) -> String {
-    let own = || told.incident.ci.known().and_then(|no| world.cmdb.ci(no)).map(|ci| ci.note.clone());
-    if told.yours.note.is_empty() { own().unwrap_or_default() } else { told.yours.note.clone() }
+fn note(told: &Told<'_>) -> String {
+    let own = || told.incident.ci.known().and_then(|no| told.world.cmdb.ci(no)).map(|ci| ci.note.clone());
+    if told.note.is_empty() { own().unwrap_or_default() } else { told.note.to_owned() }
 }
 
-fn before(state: &State, incident: &Incident) -> Before {
-    let Some(earlier) = incident.recurrence_of.and_then(|id| state.incidents.get(&id)) else { return Before::default() };
+fn before(state: &State, incident: &Incident) -> Option<Before> {
+    let earlier = incident.recurrence_of.and_then(|id| state.incidents.get(&id))?;
     let ended = earlier.resolved_at.unwrap_or(earlier.updated_at);
-    Before {
+    Some(Before {
         incident: earlier.id.to_string(),
         opened_at: earlier.opened_at,
         lasted: (ended - earlier.opened_at).max(Span::ZERO),
         words: earlier.resolution.clone(),
-    }
+    })
 }
 
 /// The words of who resolved it; what resolved itself did so by the quiet of all its alerts.

@@ -243,17 +243,14 @@ fn heard_at(incident: &Incident, address: &str) -> Option<Time> {
 
 /// A mail on its way to being written.
 struct Draft<'a> {
-    mail: Mail,
-    /// What is the recipient's among the symptoms, in `affected`.
-    yours: Yours,
+    reason: Reason,
+    rule: String,
+    template: String,
+    team: String,
+    /// What is the recipient's among the symptoms, in `affected`, and words at one of their items.
+    yours: Option<(Yours, String)>,
     /// The promises whose time is used up, where it is about those.
     due: Vec<&'a Due>,
-}
-
-impl Draft<'_> {
-    fn of(mail: Mail) -> Self {
-        Draft { mail, yours: Yours::default(), due: Vec::new() }
-    }
 }
 
 /// One event of one incident: each address once, the soonest first.
@@ -296,33 +293,22 @@ impl<'a> Round<'a> {
             self.folds.entry(to.address).or_insert(fold);
             return;
         }
-        if self.mails.contains_key(&to.address) {
-            return;
-        }
-        let mail = Mail {
-            address: to.address.clone(),
-            reason,
-            rule: rule.name.clone(),
-            template: rule.template_of(reason).to_owned(),
-            team: to.team,
-            content: Content::default(),
-            subject: content::own_subject(self.state, self.world, self.incident, reason),
-        };
-        self.order.push(to.address.clone());
-        self.mails.insert(to.address, Draft::of(mail));
+        let template = rule.template_of(reason).to_owned();
+        self.draft(to.address, Draft { reason, rule: rule.name.clone(), template, team: to.team, yours: None, due: Vec::new() });
     }
 
     /// Somebody's own CIs are symptoms; who hears of the incident itself is not told that beside it.
     fn tell_gathered(&mut self, gathered: Gathered) {
-        let Gathered { address, team, rule, template, yours, .. } = gathered;
-        if self.mails.contains_key(&address) {
-            return;
+        let Gathered { address, team, rule, template, yours, note, .. } = gathered;
+        self.draft(address, Draft { reason: Reason::Affected, rule, template, team, yours: Some((yours, note)), due: Vec::new() });
+    }
+
+    /// The first that is to be told somebody is what they are told.
+    fn draft(&mut self, address: String, draft: Draft<'a>) {
+        if !self.mails.contains_key(&address) {
+            self.order.push(address.clone());
+            self.mails.insert(address, draft);
         }
-        let reason = Reason::Affected;
-        let subject = content::own_subject(self.state, self.world, self.incident, reason);
-        let mail = Mail { address: address.clone(), reason, rule, template, team, content: Content::default(), subject };
-        self.order.push(address.clone());
-        self.mails.insert(address, Draft { yours, ..Draft::of(mail) });
     }
 
     /// A promise goes into the one mail that a person gets of this moment.
@@ -336,17 +322,9 @@ impl<'a> Round<'a> {
     }
 
     fn tell_again(&mut self, told: &Told, rule: Option<&Notify>, reason: Reason) {
-        let mail = Mail {
-            address: told.address.clone(),
-            reason,
-            rule: told.rule.clone(),
-            template: rule.map_or(reason.word(), |rule| rule.template_of(reason)).to_owned(),
-            team: recipients::team_of_address(self.world, self.incident, &told.address),
-            content: Content::default(),
-            subject: content::own_subject(self.state, self.world, self.incident, reason),
-        };
-        self.order.push(told.address.clone());
-        self.mails.insert(told.address.clone(), Draft::of(mail));
+        let template = rule.map_or(reason.word(), |rule| rule.template_of(reason)).to_owned();
+        let team = recipients::team_of_address(self.world, self.incident, &told.address);
+        self.draft(told.address.clone(), Draft { reason, rule: told.rule.clone(), template, team, yours: None, due: Vec::new() });
     }
 
     fn last_resort(&mut self, reason: Reason, moment: Moment) {
@@ -354,17 +332,9 @@ impl<'a> Round<'a> {
             self.nobody = Some("no rule reaches anybody and [mail] to names nobody".to_owned());
         }
         for address in &self.world.settings.last_resort {
-            let mail = Mail {
-                address: address.clone(),
-                reason,
-                rule: LAST_RESORT.to_owned(),
-                template: reason.word().to_owned(),
-                team: self.incident.team.clone(),
-                content: Content::default(),
-                subject: None,
-            };
-            self.order.push(address.clone());
-            self.mails.insert(address.clone(), Draft::of(mail));
+            let (template, team) = (reason.word().to_owned(), self.incident.team.clone());
+            let draft = Draft { reason, rule: LAST_RESORT.to_owned(), template, team, yours: None, due: Vec::new() };
+            self.draft(address.clone(), draft);
         }
     }
 
@@ -373,10 +343,10 @@ impl<'a> Round<'a> {
         let known: Vec<String> = self.order.clone();
         let mut out: Vec<Planned> = Vec::new();
         let mut new = 0;
-        let ends = self.mails.values().any(|draft| draft.mail.reason == Reason::Resolved);
+        let ends = self.mails.values().any(|draft| draft.reason == Reason::Resolved);
         let left_over = if ends { content::left_over(self.state, self.world, self.incident) } else { Vec::new() };
         for address in &known {
-            let Some(Draft { mut mail, yours, due }) = self.mails.remove(address) else { continue };
+            let Some(Draft { reason, rule, template, team, yours, due }) = self.mails.remove(address) else { continue };
             let told_before = self.incident.told.iter().any(|told| &told.address == address && told.reason != Reason::Digest);
             if !told_before {
                 new += 1;
@@ -385,21 +355,24 @@ impl<'a> Round<'a> {
                     break;
                 }
             }
-            let others = known.iter().filter(|other| *other != address).cloned().collect();
-            mail.content = content::of(&content::Told {
+            let (yours, note) = yours.unzip();
+            let content = content::of(content::Told {
                 state: self.state,
                 world: self.world,
                 incident: self.incident,
-                mail: &mail,
-                yours: &yours,
+                reason,
+                rule: &rule,
+                yours,
+                note: note.as_deref().unwrap_or_default(),
                 left_over: &left_over,
-                others,
+                others: known.iter().filter(|other| *other != address).cloned().collect(),
                 first: !told_before,
                 priority_before: self.priority_before,
                 due: &due,
                 now: self.now,
             });
-            out.push(Planned::Mail(Box::new(mail)));
+            let subject = content::own_subject(self.state, self.world, self.incident, reason);
+            out.push(Planned::Mail(Box::new(Mail { address: address.clone(), reason, rule, template, team, content, subject })));
         }
         out.extend(self.folds.into_values().filter(|fold| match fold {
             Planned::Fold { address, .. } => !known.contains(address),

@@ -4,7 +4,7 @@ use super::{LAST_RESORT, Mail, cause_of, recipients};
 use crate::event::World;
 use crate::limits;
 use crate::model::incident::Incident;
-use crate::model::message::{Content, Item, OutageLine, ProblemSaid};
+use crate::model::message::{Content, OfProblem, OutageLine, ProblemSaid};
 use crate::model::problem::{Outage, Problem};
 use crate::sight::{self, IncidentTexts};
 use crate::state::State;
@@ -14,16 +14,7 @@ use crate::words::{Reason, Sent};
 /// Who hears of a problem: whom the rules name for its last incident, at once also where they fold incidents; else, of what asks for attention, the last
 /// resort.
 pub fn of_problem(state: &State, world: &World, problem: &Problem, reason: Reason, now: Time) -> Vec<Mail> {
-    let mut mails: Vec<Mail> = Vec::new();
-    let mail = |address: String, team: String, rule: &str, template: &str| Mail {
-        address,
-        reason,
-        rule: rule.to_owned(),
-        template: template.to_owned(),
-        team,
-        content: Content::default(),
-        subject: Some(subject(problem, reason)),
-    };
+    let mut found: Vec<Found> = Vec::new();
     let last = problem.outages.iter().rev().find_map(|outage| state.incidents.get(&outage.incident));
     if let Some(incident) = last {
         let texts = IncidentTexts::of(incident);
@@ -31,24 +22,33 @@ pub fn of_problem(state: &State, world: &World, problem: &Problem, reason: Reaso
         let rules = world.policy.notify.iter().filter(|rule| rule.sends(reason) && rule.condition.holds(&view).is_yes());
         for rule in rules {
             for to in recipients::of(world, incident, &view, rule) {
-                if !mails.iter().any(|known| known.address == to.address) {
-                    mails.push(mail(to.address, to.team, &rule.name, rule.template_of(reason)));
+                if !found.iter().any(|known| known.to.address == to.address) {
+                    found.push(Found { to, rule: rule.name.clone(), template: rule.template_of(reason).to_owned() });
                 }
             }
         }
     }
-    if mails.is_empty() && reason.sent() == Sent::ByDefault {
+    if found.is_empty() && reason.sent() == Sent::ByDefault {
+        let to = |address: &String| recipients::To { address: address.to_ascii_lowercase(), team: problem.team.clone() };
         let resort = world.settings.last_resort.iter();
-        mails = resort.map(|address| mail(address.to_ascii_lowercase(), problem.team.clone(), LAST_RESORT, reason.word())).collect();
+        found = resort.map(|one| Found { to: to(one), rule: LAST_RESORT.to_owned(), template: reason.word().to_owned() }).collect();
     }
-    mails.truncate(limits::TOLD_MAX);
-    let everybody: Vec<String> = mails.iter().map(|mail| mail.address.clone()).collect();
-    for mail in &mut mails {
-        let others = everybody.iter().filter(|other| **other != mail.address).cloned().collect();
-        let first = !problem.told.iter().any(|told| told.address == mail.address);
-        mail.content = content(world, problem, last, mail, others, first, now);
-    }
-    mails
+    found.truncate(limits::TOLD_MAX);
+    let everybody: Vec<String> = found.iter().map(|one| one.to.address.clone()).collect();
+    let mail = |Found { to: recipients::To { address, team }, rule, template }| {
+        let others = everybody.iter().filter(|other| **other != address).cloned().collect();
+        let first = !problem.told.iter().any(|told| told.address == address);
+        let content = content(world, problem, last, &rule, others, first, now);
+        Mail { address, reason, rule, template, team, content, subject: Some(subject(problem, reason)) }
+    };
+    found.into_iter().map(mail).collect()
+}
+
+/// Somebody who hears of it.
+struct Found {
+    to: recipients::To,
+    rule: String,
+    template: String,
 }
 
 /// `Problem: LinkDown on sw-1, 3 times in 7 d [PRB0000004]`, at most 70 characters, never cut in the number.
@@ -69,17 +69,7 @@ fn subject(problem: &Problem, reason: Reason) -> String {
     format!("{head} {title}{tail}")
 }
 
-fn content(world: &World, problem: &Problem, last: Option<&Incident>, mail: &Mail, others: Vec<String>, first: bool, now: Time) -> Content {
-    let item = match problem.ci.known().and_then(|no| world.cmdb.ci(no)) {
-        Some(ci) => Item {
-            id: ci.id.clone(),
-            class: ci.class.clone(),
-            owner: ci.owner.clone(),
-            site: ci.labels.get("site").to_owned(),
-            known: true,
-        },
-        None => Item { id: problem.item.clone(), ..Item::default() },
-    };
+fn content(world: &World, problem: &Problem, last: Option<&Incident>, rule: &str, others: Vec<String>, first: bool, now: Time) -> Content {
     let line = |outage: &Outage| OutageLine {
         incident: outage.incident.to_string(),
         at: outage.at,
@@ -88,18 +78,17 @@ fn content(world: &World, problem: &Problem, last: Option<&Incident>, mail: &Mai
         words: outage.words.clone(),
     };
     let shown = problem.outages.len().saturating_sub(limits::OUTAGES_TOLD);
-    Content {
+    Content::Problem(Box::new(OfProblem {
         state: problem.state.word().to_owned(),
         now,
         since: problem.opened_at,
         holder: problem.assignee.clone(),
-        by: problem.assignee.clone(),
-        item,
+        item: super::content::item(world, &problem.ci, &problem.item),
         title: problem.title.clone(),
         team: problem.team.clone(),
         told: others,
         rule: last.map(|incident| incident.rule.clone()).unwrap_or_default(),
-        notify: mail.rule.clone(),
+        notify: rule.to_owned(),
         first,
         problem: ProblemSaid {
             id: problem.id.to_string(),
@@ -115,6 +104,5 @@ fn content(world: &World, problem: &Problem, last: Option<&Incident>, mail: &Mai
             fix: problem.resolution.clone(),
             fixed_by: problem.resolved_by.clone(),
         },
-        ..Content::default()
-    }
+    }))
 }

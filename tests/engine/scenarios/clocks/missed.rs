@@ -21,7 +21,8 @@ fn what_falls_due_while_the_daemon_is_down_is_one_mail() {
     let mails = sim.mails();
     let [mail] = &mails[..] else { panic!("{mails:#?}") };
     assert_eq!((mail.to.as_str(), mail.reason), ("platform@example.org", Reason::SlaBreached));
-    let shares: Vec<_> = mail.content.clocks.iter().map(|line| (line.target.as_str(), line.reached.clone())).collect();
+    let said = mail.said();
+    let shares: Vec<_> = said.clocks.iter().map(|line| (line.target.as_str(), line.reached.clone())).collect();
     assert_eq!(shares, [("response", vec![50, 75, 100]), ("resolution", vec![50, 75, 100])]);
     sim.restart("1h");
     sim.run("1h");

@@ -114,10 +114,12 @@ notify:
     sim.restart("3h");
     sim.run("0s");
     let mails = sim.mails();
+    let said: Vec<_> = mails.iter().map(|mail| mail.said()).collect();
     let told: Vec<_> = mails
         .iter()
-        .map(|mail| {
-            let lines = mail.content.clocks.iter().filter(|line| !line.reached.is_empty());
+        .zip(&said)
+        .map(|(mail, said)| {
+            let lines = said.clocks.iter().filter(|line| !line.reached.is_empty());
             (mail.to.as_str(), mail.reason, lines.map(|line| (line.target.as_str(), line.reached.clone())).collect::<Vec<_>>())
         })
         .collect();
@@ -138,7 +140,7 @@ notify: [{name: owner, to: [owner], send: [opened, resolved, sla_warning, sla_br
 ";
     let reasons = |sim: &mut Sim| -> Vec<(Reason, Vec<u32>)> {
         let mails = sim.mails();
-        mails.iter().map(|mail| (mail.reason, mail.content.clocks.iter().flat_map(|line| line.reached.clone()).collect())).collect()
+        mails.iter().map(|mail| (mail.reason, mail.said().clocks.into_iter().flat_map(|line| line.reached).collect())).collect()
     };
     let mut sim = Sim::new(rules, SHOP);
     sim.fire(alert("HostDown", "web-1"));

@@ -1,140 +1,14 @@
-//! The outbox: one message, one recipient; what it says is frozen when it is planned, its bytes when it is rendered.
+//! What a message says in one flat list of names, as templates see it whatever the message is about. Releases before 0.2 stored it so: their bytes are read by it.
 
 use minicbor::{Decode, Encode};
 
-use crate::ids::{AlertId, IncidentId, MessageId, ProblemId};
+use super::{Content, News, OfIncident, OfProblem};
+use crate::ids::AlertId;
 use crate::time::{Span, Time};
-use crate::words::Reason;
 
-/// A message as its row keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Message {
-    /// Its id.
-    #[n(0)]
-    pub id: MessageId,
-    /// The incident it is about; a digest is about none.
-    #[n(1)]
-    pub incident: Option<IncidentId>,
-    /// The one address it goes to.
-    #[n(2)]
-    pub to: String,
-    /// Why.
-    #[n(3)]
-    pub reason: Reason,
-    /// Which template renders it; the reason's name unless the rule names another.
-    #[n(4)]
-    pub template: String,
-    /// Its subject without `Re:`.
-    #[n(5)]
-    pub subject: String,
-    /// The recipient's first message of this thread; itself where it is the first.
-    #[n(6)]
-    pub thread: MessageId,
-    /// The notify rule that planned it.
-    #[n(7)]
-    pub notify_rule: String,
-    /// The team whose list and zone it belongs to; may be empty.
-    #[n(8)]
-    pub team: String,
-    /// The zone its times are written in; UTC where empty.
-    #[n(9)]
-    pub zone: String,
-    /// When it was planned.
-    #[n(10)]
-    pub planned_at: Time,
-    /// What it says.
-    #[n(11)]
-    pub content: Content,
-    /// Where it is.
-    #[n(12)]
-    pub state: MessageState,
-    /// How often it was tried.
-    #[n(13)]
-    pub attempts: u32,
-    /// The whole message as it goes out, once rendered; never changed after.
-    #[n(14)]
-    #[cbor(with = "minicbor::bytes")]
-    pub bytes: Vec<u8>,
-    /// Why the built-in text was used; empty where the template rendered.
-    #[n(15)]
-    pub fallback: String,
-    /// The last failure; empty where there was none.
-    #[n(16)]
-    pub last_error: String,
-    /// When it was delivered or given up.
-    #[n(17)]
-    pub done_at: Option<Time>,
-    /// When it is tried next, after a failure or because an operator asked.
-    #[n(18)]
-    pub retry_at: Option<Time>,
-    /// When an operator had it tried again after it was given up; `None` where nobody did.
-    #[n(19)]
-    pub revived_at: Option<Time>,
-    /// The problem it is about.
-    #[n(20)]
-    pub problem: Option<ProblemId>,
-}
-
-/// What begins the address of a hook. No mail address has a colon.
-const HOOK: &str = "hook:";
-
-/// The way a message goes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel<'a> {
-    /// To a mail address.
-    Mail,
-    /// To the `[[out]]` of this name.
-    Hook(&'a str),
-}
-
-impl<'a> Channel<'a> {
-    /// The way to an address.
-    pub fn of(address: &'a str) -> Channel<'a> {
-        address.strip_prefix(HOOK).map_or(Channel::Mail, Channel::Hook)
-    }
-
-    /// The address of a hook; empty for mail, whose addresses are people's.
-    pub fn address(self) -> String {
-        match self {
-            Channel::Mail => String::new(),
-            Channel::Hook(name) => format!("{HOOK}{name}"),
-        }
-    }
-}
-
-/// Where a message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum MessageState {
-    /// What it says is decided.
-    #[n(0)]
-    Planned,
-    /// Its bytes are decided.
-    #[n(1)]
-    Rendered,
-    /// It went out at least once.
-    #[n(2)]
-    Delivered,
-    /// It was given up, with a reason.
-    #[n(3)]
-    Dead,
-}
-
-impl MessageState {
-    /// The word that API and lists use.
-    pub const fn word(self) -> &'static str {
-        match self {
-            MessageState::Planned => "planned",
-            MessageState::Rendered => "rendered",
-            MessageState::Delivered => "delivered",
-            MessageState::Dead => "dead",
-        }
-    }
-}
-
-/// What a message says, frozen when it was planned: everything a template may name. Empty texts and lists are left out of the mail.
+/// What a message says, flat: everything a template may name. Empty texts and lists are left out of the mail.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
-pub struct Content {
+pub struct Said {
     /// The incident's id, or empty in a digest.
     #[n(0)]
     pub incident: String,
@@ -264,43 +138,113 @@ pub struct Content {
     /// How long it was open before it last came back, in milliseconds; zero where it did not.
     #[n(42)]
     #[cbor(default)]
-    pub lasted_before: crate::time::Span,
+    pub lasted_before: Span,
     /// How long it took then until somebody first had it, in milliseconds.
     #[n(43)]
-    pub acknowledged_before: Option<crate::time::Span>,
+    pub acknowledged_before: Option<Span>,
     /// The problem; its `id` is empty in a mail about anything else.
     #[n(44)]
     #[cbor(default)]
     pub problem: ProblemSaid,
     /// Items of the recipient's beyond those that are named.
-    #[n(45)]
-    pub yours_more: Option<u32>,
+    #[cbor(skip)]
+    pub yours_more: u32,
 }
 
-/// The symptoms that are a recipient's, by item.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
-pub struct Yours {
-    /// The first few items.
-    #[n(0)]
-    pub items: Vec<String>,
-    /// Items beyond those.
-    #[n(1)]
-    pub more: u32,
-    /// Since when they fire.
-    #[n(2)]
-    pub since: Option<Time>,
-    /// Why the first is a symptom.
-    #[n(3)]
-    pub because: String,
-    /// The earliest incident that they had before.
-    #[n(4)]
-    pub incident: Option<IncidentId>,
-    /// The first few alerts.
-    #[n(5)]
-    pub alerts: Vec<AlertId>,
-    /// Words at the first item that has some.
-    #[n(6)]
-    pub note: String,
+impl Said {
+    /// Of what a message says.
+    pub fn of(content: &Content) -> Said {
+        match content {
+            Content::Incident(of) => Said::of_incident(of),
+            Content::Problem(of) => Said::of_problem(of),
+            Content::Digest(of) => Said {
+                now: of.now,
+                lines: of.lines.clone(),
+                lines_since: of.since,
+                team: of.team.clone(),
+                notify: of.notify.clone(),
+                first: true,
+                ..Said::default()
+            },
+        }
+    }
+
+    fn of_incident(of: &OfIncident) -> Said {
+        let said = Said {
+            incident: of.incident.clone(),
+            priority: of.priority.clone(),
+            state: of.state.clone(),
+            now: of.now,
+            since: of.since,
+            until: of.until.unwrap_or_default(),
+            holder: of.holder.clone(),
+            item: of.item.clone(),
+            title: of.title.clone(),
+            quote: of.quote.clone(),
+            hurts: of.hurts.clone(),
+            cause: of.cause.clone(),
+            symptoms: of.symptoms,
+            symptom_items: of.symptom_items.clone(),
+            symptom_more: of.symptom_more,
+            alerts: of.alerts,
+            cleared: of.cleared,
+            team: of.team.clone(),
+            check: of.check.clone(),
+            before: of.before.clone().unwrap_or_default(),
+            runbook: of.runbook.clone(),
+            told: of.told.clone(),
+            rule: of.rule.clone(),
+            notify: of.notify.clone(),
+            by: of.holder.clone(),
+            reopened: of.reopened,
+            first: of.first,
+            acknowledged_at: of.acknowledged_at.unwrap_or_default(),
+            clocks: of.clocks.clone(),
+            lasted_before: of.earlier.as_ref().map(|earlier| earlier.lasted).unwrap_or_default(),
+            acknowledged_before: of.earlier.as_ref().and_then(|earlier| earlier.acknowledged_after),
+            ..Said::default()
+        };
+        match &of.news {
+            News::Stands => said,
+            News::Raised { before } => Said { priority_before: before.clone(), ..said },
+            News::Yours(yours) => Said {
+                yours: yours.items.clone(),
+                yours_more: yours.more,
+                yours_since: yours.since.unwrap_or_default(),
+                yours_because: yours.because.clone(),
+                yours_incident: yours.incident.map(|id| id.to_string()).unwrap_or_default(),
+                yours_alerts: yours.alerts.clone(),
+                ..said
+            },
+            News::Held { words, until } => Said { words: words.clone(), hold_until: until.unwrap_or_default(), ..said },
+            News::Over { by, words, reopens_until, left_over } => Said {
+                by: by.clone(),
+                words: words.clone(),
+                reopens_until: reopens_until.unwrap_or_default(),
+                left_over: left_over.clone(),
+                ..said
+            },
+        }
+    }
+
+    fn of_problem(of: &OfProblem) -> Said {
+        Said {
+            state: of.state.clone(),
+            now: of.now,
+            since: of.since,
+            holder: of.holder.clone(),
+            by: of.holder.clone(),
+            item: of.item.clone(),
+            title: of.title.clone(),
+            team: of.team.clone(),
+            told: of.told.clone(),
+            rule: of.rule.clone(),
+            notify: of.notify.clone(),
+            first: of.first,
+            problem: of.problem.clone(),
+            ..Said::default()
+        }
+    }
 }
 
 /// A problem in a message. Its state, title, item, team and holder stand where an incident's do.
@@ -506,119 +450,4 @@ pub struct DigestLine {
     /// Its item.
     #[n(7)]
     pub item: String,
-}
-
-/// What happened to a message.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub enum Fact {
-    /// What it says was decided.
-    #[n(0)]
-    Planned {
-        /// The record.
-        #[n(0)]
-        message: Box<Message>,
-    },
-    /// Its bytes were decided.
-    #[n(1)]
-    Rendered {
-        /// Which.
-        #[n(0)]
-        id: MessageId,
-        /// The whole message.
-        #[n(1)]
-        #[cbor(with = "minicbor::bytes")]
-        bytes: Vec<u8>,
-        /// Why the built-in text was used, or empty.
-        #[n(2)]
-        fallback: String,
-    },
-    /// It went out.
-    #[n(2)]
-    Delivered {
-        /// Which.
-        #[n(0)]
-        id: MessageId,
-    },
-    /// It did not go out.
-    #[n(3)]
-    Failed {
-        /// Which.
-        #[n(0)]
-        id: MessageId,
-        /// Why.
-        #[n(1)]
-        error: String,
-        /// When it is tried again; `None`: it is given up.
-        #[n(2)]
-        retry_at: Option<Time>,
-    },
-    /// It was given up, and is tried again.
-    #[n(4)]
-    Revived {
-        /// The record as it was given up.
-        #[n(0)]
-        message: Box<Message>,
-    },
-    /// An operator does not wait for its next try. It has not failed once more.
-    #[n(5)]
-    Hurried {
-        /// Which.
-        #[n(0)]
-        id: MessageId,
-        /// Who.
-        #[n(1)]
-        by: String,
-        /// When it is tried next.
-        #[n(2)]
-        retry_at: Time,
-    },
-}
-
-impl Message {
-    /// Applies a fact about this message. `at` is the block's time.
-    pub fn apply(&mut self, fact: &Fact, at: Time) {
-        match fact {
-            Fact::Planned { .. } => {}
-            Fact::Rendered { bytes, fallback, .. } => {
-                self.bytes.clone_from(bytes);
-                self.fallback.clone_from(fallback);
-                self.state = MessageState::Rendered;
-            }
-            Fact::Delivered { .. } => {
-                self.attempts += 1;
-                self.state = MessageState::Delivered;
-                self.retry_at = None;
-                self.done_at = Some(at);
-            }
-            Fact::Failed { error, retry_at, .. } => {
-                self.attempts += 1;
-                self.last_error.clone_from(error);
-                self.retry_at = *retry_at;
-                if retry_at.is_none() {
-                    self.state = MessageState::Dead;
-                    self.done_at = Some(at);
-                }
-            }
-            Fact::Revived { .. } => {
-                self.state = if self.bytes.is_empty() { MessageState::Planned } else { MessageState::Rendered };
-                (self.done_at, self.retry_at, self.revived_at) = (None, None, Some(at));
-            }
-            Fact::Hurried { retry_at, .. } => self.retry_at = Some(*retry_at),
-        }
-    }
-
-    /// The way it goes out.
-    pub fn channel(&self) -> Channel<'_> {
-        Channel::of(&self.to)
-    }
-
-    /// Since when it is tried: the time after which it is given up counts from here.
-    pub fn tried_since(&self) -> Time {
-        self.revived_at.unwrap_or(self.planned_at)
-    }
-
-    /// Whether nothing more happens to it by itself.
-    pub fn is_done(&self) -> bool {
-        matches!(self.state, MessageState::Delivered | MessageState::Dead)
-    }
 }
