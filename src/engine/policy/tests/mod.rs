@@ -1,6 +1,7 @@
 //! `tests` in rule files: what must stay true, as plain data. Running them on a virtual clock is the trial's business.
 
 mod expect;
+mod shaped;
 
 use std::ops::Range;
 
@@ -14,8 +15,9 @@ use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape
 use crate::text::Labels;
 use crate::time::{Span, Time};
 use crate::words::HOLD_REASONS;
+use expect::expect;
 pub use expect::{AlertExpectation, Expect, IncidentExpectation, MailExpectation, ProblemExpectation, SlaExpectation};
-use expect::{EXPECT, expect};
+use shaped::Shaped as _;
 
 /// One test.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,7 +183,7 @@ static STEP: Shape = Shape {
             capacity::SERIES,
             "of query: each series with its points, [when before the step, value]; straight lines between.",
         ),
-        Key::may("expect", Takes::Map(&EXPECT), "what must hold."),
+        Key::may("expect", Takes::Map(Expect::SHAPE), "what must hold."),
     ],
     later: &[("change", "leave the step out: there are no changes yet")],
 };
