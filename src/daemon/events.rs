@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use watchkeeper_engine::block::Block;
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::model::incident::Entry;
-use watchkeeper_engine::model::{alert, message, silence, system};
+use watchkeeper_engine::model::{alert, health, message, silence, system};
 use watchkeeper_engine::state::rows;
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::Time;
@@ -303,6 +303,12 @@ fn told(fact: &Fact, at: Time) -> Option<(&'static str, String, Entry)> {
             let what = format!("rules {policy} and CMDB version {cmdb} came into force");
             Some(("daemon", "watchkeeper".to_owned(), own(what, String::new())))
         }
+        Fact::Health(health::Fact::Changed { change }) => {
+            let what =
+                if change.is_end() { format!("unknown, was {}", change.from) } else { format!("{}, was {}", change.to, change.from) };
+            Some(("ci", one_line(&change.id), Entry { at: change.at, ..own(what, change.why.to_string()) }))
+        }
+        Fact::Health(health::Fact::Left) => None,
         Fact::System(_) | Fact::Realm(_) | Fact::Cursor(_) | Fact::Digest(_) | Fact::Job(_) | Fact::Terms(_) | Fact::Capacity(_) => None,
     }
 }

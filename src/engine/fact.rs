@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::model::{alert, capacity, cursor, digest, incident, job, message, problem, realm, silence, system, terms};
+use crate::model::{alert, capacity, cursor, digest, health, incident, job, message, problem, realm, silence, system, terms};
 
 /// What happened. Indices are never reused.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -43,6 +43,9 @@ pub enum Fact {
     /// To work that goes on over batches.
     #[n(11)]
     Cursor(#[n(0)] cursor::Fact),
+    /// To the health of a CI.
+    #[n(12)]
+    Health(#[n(0)] health::Fact),
 }
 
 macro_rules! from_features {
@@ -60,6 +63,7 @@ from_features! {
     capacity: Capacity,
     cursor: Cursor,
     digest: Digest,
+    health: Health,
     incident: Incident,
     job: Job,
     message: Message,

@@ -31,6 +31,9 @@ pub const REALMS_MAX: usize = 1_000;
 /// Items that one batch works on beyond its own events: alerts that are adopted, follow, are released, collected, merged, let go, judged again or asked
 /// about for who hears of them, and children that resolve or close. The rest is queued and goes on with the next batch.
 pub const CURSOR_ITEMS_MAX: usize = 1_000;
+/// Changes of the health of CIs that one batch remembers, beside what its cursors do: each costs some microseconds. The others are remembered by the next batches,
+/// with the time at which they came up; what has passed by then was too short to be seen.
+pub const HEALTH_CHANGES_MAX: usize = 1_000;
 /// Cursors that go on with one batch, the oldest; each gets ten items at least. The others wait until one of these is done.
 pub const CURSORS_A_BATCH: usize = 100;
 /// How long a first mail waits while alerts are on their way into its incident or out of it, before it looks again.

@@ -9,7 +9,7 @@ use crate::model::incident::Incident;
 use crate::model::incident::clock::{Clock, Promise};
 use crate::state::{AlertCell, State};
 use crate::time::Time;
-use crate::words::{Health, Role};
+use crate::words::Role;
 
 /// The view of a live alert alone: what `identify` sees.
 pub fn alert<'a>(state: &'a State, cell: &'a AlertCell, now: Time) -> View<'a> {
@@ -167,7 +167,7 @@ fn ci_view<'a>(state: &State, world: &'a World, realm: &Realm, no: CiNo) -> CiVi
         domain: &ci.domain,
         environment: &ci.environment,
         criticality: ci.criticality,
-        health: health(state, world, realm, no),
+        health: state.health_of(&world.cmdb, realm, no),
         labels: &ci.labels,
     }
 }
@@ -184,28 +184,7 @@ fn service_of<'a>(state: &State, world: &'a World, realm: &Realm, service: CiNo)
         owner: &ci.owner,
         domain: &ci.domain,
         criticality: ci.criticality,
-        health: health(state, world, realm, service),
+        health: state.health_of(&world.cmdb, realm, service),
         labels: &ci.labels,
-    }
-}
-
-/// The health of a CI as its worst realm sees it: what people are shown.
-pub fn worst_health(state: &State, world: &World, no: CiNo) -> Health {
-    state.realms().map(|realm| health(state, world, realm, no)).max().unwrap_or(Health::Ok)
-}
-
-/// The health of a CI as the alerts of one realm have it: down where a fault reaches it, at risk where it is a group that lost a member; degradation is
-/// not tracked beyond the alerts themselves.
-pub fn health(state: &State, world: &World, realm: &Realm, no: CiNo) -> Health {
-    let faults = state.health(realm);
-    if faults.is_down(no) {
-        return Health::Down;
-    }
-    if state.is_degraded(realm, no) {
-        return Health::Degraded;
-    }
-    match faults.group(&world.cmdb, no) {
-        Some(group) if group.has_lost_redundancy() => Health::AtRisk,
-        Some(_) | None => Health::Ok,
     }
 }

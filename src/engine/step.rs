@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::block::Recorded;
 use crate::decide::command::{self, Answer, Decision, Then};
-use crate::decide::suppress;
+use crate::decide::{health, suppress};
 use crate::effect::Effect;
 use crate::event::{Command, Event, Obeyed, Reply, World};
 use crate::fact::Fact;
@@ -82,6 +82,17 @@ pub fn step(state: &mut State, world: &World, event: Event, now: Time, out: &mut
         Event::Forecast(answer) => turn.answered(&answer),
     }
     turn.settle();
+}
+
+/// Ends a batch, after its last event: what all of it did to the health of CIs is remembered, once for each CI and realm.
+pub fn finish(state: &mut State, world: &World, now: Time, out: &mut Outcome) {
+    let mut turn = Turn::new(state, world, now, out);
+    for fact in health::changes(turn.state, world, limits::HEALTH_CHANGES_MAX) {
+        turn.put(fact);
+    }
+    if turn.state.healths.moved().next().is_some() {
+        turn.put(crate::model::health::Fact::Left);
+    }
 }
 
 /// One event's way through the pipeline.

@@ -1,5 +1,7 @@
 //! Every bound of the store, each with what happens when it is reached.
 
+use watchkeeper_engine::time::Span;
+
 /// Bytes of one chunk of a block; a longer block is cut into several.
 ///
 /// A value fills a power-of-two run of pages: 130 KiB values took 2.9 times their size on disk, 250 KiB values 1.45 times.
@@ -18,6 +20,11 @@ pub const PAGE_BUDGET_BYTES_MIN: usize = 64 * 1024;
 pub const CACHE_BYTES: usize = 256 * 1024 * 1024;
 /// Expired webhook receipts that one commit deletes; the rest go with the next ones.
 pub const RECEIPTS_EXPIRED_MAX: usize = 256;
+/// How long changes of the health of CIs are kept unless the daemon says otherwise: a year, what a yearly report of availability asks for.
+pub const HEALTH_KEPT: Span = Span::days(365);
+/// Changes of the health of CIs that one commit deletes because they are too old; the rest go with the next ones. As many as a batch can remember would come to some
+/// ten milliseconds; few batches remember any, so that this keeps up with far more than comes in.
+pub const HEALTH_EXPIRED_MAX: usize = 200;
 /// Chunks of archived blocks that one commit deletes, up to the end of their block; the rest go with the next ones. Several times what a commit adds, so
 /// that the file stops growing.
 pub const CHUNKS_TRIMMED_MAX: usize = 16;

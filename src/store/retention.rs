@@ -10,7 +10,7 @@ use watchkeeper_engine::time::{Span, Time};
 
 use crate::archive::{Archive, bytes_in_archive, files};
 use crate::error::{StoreError, file};
-use crate::limits::ARCHIVE_PIECE_BYTES;
+use crate::limits::{ARCHIVE_PIECE_BYTES, HEALTH_KEPT};
 use crate::reader::Reader;
 use crate::sidecar::{remove, sync_folder_of};
 use crate::store::Store;
@@ -29,11 +29,19 @@ pub struct Keep {
     pub archives_for: Span,
     /// Bytes of archives; the oldest leave earlier when there are more. Default 20 GiB.
     pub archive_bytes: u64,
+    /// Changes of the health of CIs stay this long, in the database. Default [`HEALTH_KEPT`].
+    pub health_for: Span,
 }
 
 impl Default for Keep {
     fn default() -> Keep {
-        Keep { blocks_for: Span::days(7), block_bytes: 1 << 30, archives_for: Span::days(90), archive_bytes: 20 << 30 }
+        Keep {
+            blocks_for: Span::days(7),
+            block_bytes: 1 << 30,
+            archives_for: Span::days(90),
+            archive_bytes: 20 << 30,
+            health_for: HEALTH_KEPT,
+        }
     }
 }
 
@@ -72,6 +80,7 @@ impl Store {
     /// # Errors
     /// The folder of archives cannot be read or written.
     pub fn retention(&mut self, keep: Keep) -> Result<Retention, StoreError> {
+        self.keep_health_for(keep.health_for);
         let reader = self.reader();
         for unfinished in files(self.dir(), "tmp")? {
             remove(&unfinished)?;

@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, WriteTransaction};
 use watchkeeper_engine::ids::StoreId;
-use watchkeeper_engine::time::Time;
+use watchkeeper_engine::state::rows;
+use watchkeeper_engine::time::{Span, Time};
 
 use crate::error::{StoreError, disk, file};
 use crate::frame;
-use crate::limits::{BLOCK_BYTES_MAX, CHUNK_BYTES_MAX, CHUNKS_TRIMMED_MAX, RECEIPTS_EXPIRED_MAX, REPLAY_BYTES_MAX};
+use crate::limits::{
+    BLOCK_BYTES_MAX, CHUNK_BYTES_MAX, CHUNKS_TRIMMED_MAX, HEALTH_EXPIRED_MAX, HEALTH_KEPT, RECEIPTS_EXPIRED_MAX, REPLAY_BYTES_MAX,
+};
 use crate::meta::{FORMAT, Head, Identity, MetaFault, read_head, read_identity, write_head};
 use crate::pages::PagePlan;
 use crate::place::{FileId, fault_note, pid_file};
@@ -32,6 +35,8 @@ pub struct Store {
     pub(crate) behind: VecDeque<(u64, u64)>,
     /// Blocks up to this one are in archives and leave the file.
     trim_through: u64,
+    /// How long changes of the health of CIs stay.
+    health_for: Span,
     failed: bool,
 }
 
@@ -82,7 +87,17 @@ impl Store {
         let head = read_head(&txn).map_err(absent)?;
         drop(txn);
         let database = Arc::new(database);
-        Ok(Store { dir: dir.to_owned(), database, identity, head, file: None, behind: VecDeque::new(), trim_through: 0, failed: false })
+        Ok(Store {
+            dir: dir.to_owned(),
+            database,
+            identity,
+            head,
+            file: None,
+            behind: VecDeque::new(),
+            trim_through: 0,
+            health_for: HEALTH_KEPT,
+            failed: false,
+        })
     }
 
     /// Its id.
@@ -146,6 +161,11 @@ impl Store {
     /// Says that blocks up to this one are safe in archives: the next commits delete them, a few each.
     pub fn trim_through(&mut self, seq: u64) {
         self.trim_through = self.trim_through.max(seq.min(self.head.floor));
+    }
+
+    /// Says how long changes of the health of CIs stay: each commit deletes some that are older.
+    pub fn keep_health_for(&mut self, span: Span) {
+        self.health_for = span;
     }
 
     /// Writes a batch in one transaction and waits until it is on disk, in the file that stands in the folder. Returns where the store stands.
@@ -244,6 +264,7 @@ impl Store {
             }
         }
         expire_receipts(&txn, commit.now)?;
+        expire_health(&txn, commit.now - self.health_for)?;
         write_head(&txn, &head)?;
         txn.commit().map_err(disk("commit to"))?;
         Ok(head)
@@ -315,6 +336,26 @@ fn expire_receipts(txn: &WriteTransaction, now: Time) -> Result<(), StoreError> 
     let expired = table.extract_from_if::<&[u8], _>(..end.as_slice(), |_, _| true).map_err(disk("commit to"))?;
     for receipt in expired.take(RECEIPTS_EXPIRED_MAX) {
         receipt.map_err(disk("commit to"))?;
+    }
+    Ok(())
+}
+
+/// Deletes changes of health from before `end`, the oldest first, and with each the row it is found by in time: a time, and the key of the change.
+fn expire_health(txn: &WriteTransaction, end: Time) -> Result<(), StoreError> {
+    let end = u64::try_from(end.0).unwrap_or(0).to_be_bytes();
+    let mut by_time = txn.open_table(Table::of(rows::Table::HealthByTime).definition()).map_err(disk("commit to"))?;
+    let expired = by_time.extract_from_if::<&[u8], _>(..end.as_slice(), |_, _| true).map_err(disk("commit to"))?;
+    let mut keys = Vec::new();
+    for row in expired.take(HEALTH_EXPIRED_MAX) {
+        let (key, _) = row.map_err(disk("commit to"))?;
+        keys.push(key.value()[end.len()..].to_vec());
+    }
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut changes = txn.open_table(Table::of(rows::Table::HealthChanges).definition()).map_err(disk("commit to"))?;
+    for key in keys {
+        changes.remove(key.as_slice()).map_err(disk("commit to"))?;
     }
     Ok(())
 }

@@ -122,6 +122,7 @@ impl Site {
         let began = on_cpu();
         self.sim.state.begin_batch(self.sim.now, &mut out.touched);
         decide(&mut self.sim.state, self.sim.now, &self.sim.world, &mut out);
+        step::finish(&mut self.sim.state, &self.sim.world, self.sim.now, &mut out);
         let facts = out.facts.len();
         for fact in &out.facts {
             if let Fact::Message(message::Fact::Planned { message }) = fact {

@@ -5,6 +5,7 @@ mod chains;
 mod clocks;
 mod costs;
 mod deadlines;
+mod health;
 mod jobs;
 mod life;
 mod mails;

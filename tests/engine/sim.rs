@@ -157,6 +157,7 @@ impl Sim {
         let mut out = Outcome::default();
         self.state.begin_batch(self.now, &mut out.touched);
         step::step(&mut self.state, &self.world, event, self.now, &mut out);
+        step::finish(&mut self.state, &self.world, self.now, &mut out);
         self.commit(out)
     }
 
@@ -213,6 +214,7 @@ impl Sim {
         let mut out = Outcome::default();
         self.state.begin_batch(self.now, &mut out.touched);
         step::due(&mut self.state, &self.world, self.now, &mut out);
+        step::finish(&mut self.state, &self.world, self.now, &mut out);
         self.commit(out);
     }
 
@@ -224,6 +226,7 @@ impl Sim {
         let mut out = Outcome::default();
         self.state.begin_batch(self.now, &mut out.touched);
         step::pass_over(&mut self.state, &self.world, self.now, &mut out);
+        step::finish(&mut self.state, &self.world, self.now, &mut out);
         self.commit(out);
     }
 

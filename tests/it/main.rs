@@ -21,6 +21,7 @@ mod http_dead_letters;
 mod http_events;
 mod http_flood;
 mod http_formats;
+mod http_health;
 mod http_hooks;
 mod http_links;
 mod http_listener;

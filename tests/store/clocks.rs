@@ -104,6 +104,7 @@ impl<'a> Process<'a> {
         let mut out = Outcome::default();
         self.state.begin_batch(now, &mut out.touched);
         decide(&mut self.state, &self.world, &mut out);
+        step::finish(&mut self.state, &self.world, now, &mut out);
         self.commits += 1;
         let sweeps = out.facts.iter().any(|fact| matches!(fact, Fact::Job(job::Fact::Ran { kind: JobKind::SlaSweep, .. })));
         let says = out.facts.iter().any(|fact| !matches!(fact, Fact::Job(_) | Fact::System(_)));

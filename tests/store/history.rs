@@ -10,7 +10,8 @@ use watchkeeper_store::{Archive, Commit, Keep, RetentionStep, Store, StoreError}
 use crate::support::{ALERTS, Memory, at, batch, folder, init, key, noise, open, put};
 
 /// Keeps next to nothing in the file and everything in archives.
-const AT_ONCE: Keep = Keep { blocks_for: Span::days(7), block_bytes: 0, archives_for: Span::days(90), archive_bytes: u64::MAX };
+const AT_ONCE: Keep =
+    Keep { blocks_for: Span::days(7), block_bytes: 0, archives_for: Span::days(90), archive_bytes: u64::MAX, health_for: Span::days(365) };
 
 /// Commits `count` blocks, the floor with them but for the last two.
 fn fill(store: &mut Store, count: u64) {

@@ -8,6 +8,7 @@ mod commits;
 mod crashes;
 mod disk;
 mod golden;
+mod health;
 mod history;
 mod key;
 mod kills;

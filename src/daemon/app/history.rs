@@ -22,7 +22,7 @@ pub(super) struct History {
 
 /// How much history the configuration keeps.
 pub(super) fn keep(config: &Config) -> Keep {
-    Keep { blocks_for: config.retention.blocks, ..Keep::default() }
+    Keep { blocks_for: config.retention.blocks, health_for: config.retention.health, ..Keep::default() }
 }
 
 /// Starts the thread.

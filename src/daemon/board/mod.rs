@@ -1,9 +1,10 @@
 //! The board: what lives, as readers see it. Immutable, indexed, and as of one commit; the writer makes the next one from what a batch changed.
 //!
-//! Two boards share everything that did not change, so a commit costs what it changed, and whoever reads holds up nobody. Incidents, problems and silences
-//! are here whole; alerts and messages only as what lists and gauges ask of them: their texts are read from the store.
+//! Two boards share everything that did not change, so a commit costs what it changed, and whoever reads holds up nobody. Incidents, problems, silences, jobs and the
+//! health of CIs are here whole; alerts and messages only as what lists and gauges ask of them: their texts are read from the store.
 
 mod alerts;
+mod health;
 mod incidents;
 mod index;
 
@@ -12,14 +13,17 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 use watchkeeper_engine::ids::{IncidentId, MessageId, ProblemId, SilenceId};
+use watchkeeper_engine::model::job::Job;
 use watchkeeper_engine::model::message::MessageState;
 use watchkeeper_engine::model::problem::Problem;
 use watchkeeper_engine::model::silence::Silence;
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::state::rows::Row;
 use watchkeeper_engine::time::Time;
+use watchkeeper_engine::words::JobKind;
 
 pub use alerts::{AlertHandle, Alerts};
+pub use health::{Healths, Seen};
 pub use incidents::{Incidents, OpenIncident, Sought};
 
 /// What lives. Cheap to clone: a clone is the same board.
@@ -33,6 +37,12 @@ pub struct Board {
     pub silences: OrdMap<SilenceId, Arc<Silence>>,
     /// Alerts that are not forgotten.
     pub alerts: Alerts,
+    /// CIs that are not ok.
+    pub health: Healths,
+    /// Since when changes of the health of CIs are remembered.
+    pub health_since: Option<Time>,
+    /// What is done by schedule, by kind and name.
+    pub jobs: OrdMap<(JobKind, Arc<str>), Job>,
     /// Messages that are not done.
     pub outbox: OrdMap<MessageId, Waiting>,
     silence_uuids: OrdMap<Arc<str>, SilenceId>,
@@ -66,6 +76,14 @@ impl Board {
         for id in state.messages.keys() {
             board.put_message(state, *id);
         }
+        for standing in state.healths.all() {
+            let (ci, realm) = (standing.ci, standing.realm.clone());
+            board.health.put(ci, &realm, Some(standing));
+        }
+        for (kind, name) in state.jobs.keys() {
+            board.put_job(state, *kind, name);
+        }
+        board.health_since = state.counters.health_since;
         board
     }
 
@@ -91,8 +109,13 @@ impl Board {
                 self.put_silence(state, *id);
             } else if let Row::Sending(id) = row {
                 self.put_message(state, *id);
+            } else if let Row::Health(ci, realm) = row {
+                self.health.put(*ci, realm, state.healths.standing(realm, *ci));
+            } else if let Row::Job(kind, name) = row {
+                self.put_job(state, *kind, name);
             }
         }
+        self.health_since = state.counters.health_since;
         for id in incidents {
             self.incidents.put(id, OpenIncident::of(state, id));
         }
@@ -127,6 +150,13 @@ impl Board {
                     self.silence_uuids.remove(gone.uuid.to_ascii_lowercase().as_str());
                 }
             }
+        }
+    }
+
+    fn put_job(&mut self, state: &State, kind: JobKind, name: &str) {
+        match state.jobs.get(&(kind, name.to_owned())) {
+            Some(job) => drop(self.jobs.insert((kind, name.into()), job.clone())),
+            None => drop(self.jobs.remove(&(kind, name.into()))),
         }
     }
 

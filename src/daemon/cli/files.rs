@@ -9,7 +9,7 @@ use watchkeeper_engine::limits::SOURCE_BYTES_MAX;
 
 use super::client::{Client, Output, part};
 use super::table::{items, line, more, plain, table, text};
-use super::{json_text, print};
+use super::{health, json_text, print};
 use crate::app::Failure;
 use crate::world::Run;
 
@@ -39,6 +39,8 @@ pub(super) enum Cmdb {
         /// Its id or an alias.
         id: String,
     },
+    /// Shows how a CI or service was, what changed that, and for how long: its availability.
+    Health(health::Wanted),
     /// Finds CIs by a part of their id, an alias or a note.
     Find {
         /// The part.
@@ -129,6 +131,7 @@ pub(super) fn cmdb(client: &Client, output: Output, verb: Cmdb) -> Result<(), Fa
             print(&if output == Output::Json { json_text(&item) } else { shown(&item) });
             Ok(())
         }
+        Cmdb::Health(wanted) => health::run(client, output, wanted),
         Cmdb::Find { words } => {
             let list = client.get("/api/v1/cis", &[("q", words), ("limit", "1000".to_owned())])?;
             let row = |item: &Value| {

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod files;
 mod forecast;
+mod health;
 mod hook_test;
 mod incident;
 mod kafka;

@@ -267,6 +267,8 @@ pub struct Limits {
 pub struct Retention {
     /// How long blocks stay in the store. Default 7 days.
     pub blocks: Span,
+    /// How long changes of the health of CIs stay in the store. Default 365 days: what a yearly report of availability asks for.
+    pub health: Span,
 }
 
 /// `[log]`.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use watchkeeper_engine::source::{self, Diagnostic, Key, Keys, Node, OneOrMany, Reading, Shape, SourceFile, Spanned, Takes};
 use watchkeeper_engine::time::Span;
+use watchkeeper_store::limits::HEALTH_KEPT;
 
 use super::kafka::KAFKA;
 use super::out::OUT;
@@ -107,9 +108,15 @@ static LIMITS: Shape = Shape {
     later: &[],
 };
 
+/// How long the history of health is kept at most: ten years.
+const HEALTH_MAX: Span = Span::days(3_650);
+
 static RETENTION: Shape = Shape {
     what: "[retention]",
-    keys: &[Key::may("blocks", Takes::Duration, "how long blocks stay in the store.")],
+    keys: &[
+        Key::may("blocks", Takes::Duration, "how long blocks stay in the store."),
+        Key::may("health", Takes::Duration, "how long changes of the health of CIs stay in the store."),
+    ],
     later: &[("archives", "leave it out: history stays"), ("incidents", "leave it out: history stays")],
 };
 
@@ -349,11 +356,16 @@ impl<'a> Reader<'a> {
     }
 
     fn retention(&self, file: &Keys<'a, '_>) -> Retention {
-        let given = self.section(file, "retention", &RETENTION).and_then(|keys| keys.get::<Spanned<Span>>("blocks"));
-        if let Some(given) = given.as_ref().filter(|given| given.value < Span::hours(1)) {
+        let keys = self.section(file, "retention", &RETENTION);
+        let given = |key: &'static str| keys.as_ref().and_then(|keys| keys.get::<Spanned<Span>>(key));
+        let (blocks, health) = (given("blocks"), given("health"));
+        if let Some(given) = blocks.as_ref().filter(|given| given.value < Span::hours(1)) {
             self.fault(&given.span, "`blocks` is at least 1h".to_owned(), "blocks are what a replay and an `explain` of events need");
         }
-        Retention { blocks: given.map_or(Span::days(7), |given| given.value) }
+        if let Some(given) = health.as_ref().filter(|given| given.value < Span::days(1) || given.value > HEALTH_MAX) {
+            self.fault(&given.span, "`health` is from 1d to 3650d".to_owned(), "the default is 365d, a year");
+        }
+        Retention { blocks: blocks.map_or(Span::days(7), |given| given.value), health: health.map_or(HEALTH_KEPT, |given| given.value) }
     }
 
     fn log(&self, file: &Keys<'a, '_>) -> Log {

@@ -2,6 +2,7 @@
 //!
 //! What neither can say (counts of repeats, last seen, health) is one bounded question to the writer: [`live`].
 
+mod health;
 mod letters;
 mod lists;
 pub mod live;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::model::incident::clock::BREACH;
-use watchkeeper_engine::model::{alert, capacity, incident, message};
+use watchkeeper_engine::model::{alert, capacity, health, incident, message};
 
 use super::Metrics;
 use crate::feed::Committed;
@@ -75,5 +75,9 @@ fn count_fact(metrics: &Metrics, fact: &Fact) {
         | Fact::Problem(_)
         | Fact::Realm(_)
         | Fact::Cursor(_) => {}
+        Fact::Health(health::Fact::Left) => {}
+        Fact::Health(health::Fact::Changed { change }) => {
+            metrics.health_changes.with_label_values(&[change.to.word()]).inc();
+        }
     }
 }

@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 use watchkeeper_engine::fact::Fact;
 use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::model::incident::clock::{BREACH, Reached};
-use watchkeeper_engine::model::{alert, capacity, digest, incident, job, message, problem, realm, silence, system, terms};
+use watchkeeper_engine::model::{alert, capacity, digest, health, incident, job, message, problem, realm, silence, system, terms};
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::Time;
 
@@ -121,6 +121,10 @@ fn log(fact: &Fact, board: &Board) {
             info!(realm = one_line(name.name()), number = shard.0, "A realm was heard of for the first time.")
         }
         Fact::Cursor(_) => {}
+        Fact::Health(health::Fact::Left) => {}
+        Fact::Health(health::Fact::Changed { change }) => {
+            debug!(ci = one_line(&change.id), realm = one_line(change.realm.name()), health = %change.to, "The health of a CI changed.");
+        }
         Fact::Terms(terms::Fact::Kept { terms }) => debug!(sla = one_line(&terms.name), "Terms of an SLA are kept."),
         Fact::Job(fact) => log_job(fact),
         Fact::Capacity(fact) => log_capacity(fact),

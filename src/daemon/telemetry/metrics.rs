@@ -51,6 +51,8 @@ pub struct Metrics {
     pub outbox_oldest: IntGauge,
     /// Mails by outcome: `delivered`, `failed`, `dead`, `fallback`.
     pub mails: IntCounterVec,
+    /// Changes of the health of CIs that are remembered, by what it became.
+    pub health_changes: IntCounterVec,
     /// Correlate rules that matched.
     pub rule_matches: IntCounterVec,
     /// Values that match no CI and have active alerts.
@@ -127,6 +129,7 @@ impl Metrics {
             outbox_messages: gauges("watchkeeper_outbox_messages", "Messages that are not done.", &["state"]),
             outbox_oldest: gauge("watchkeeper_outbox_oldest_timestamp_seconds", "When the oldest unfinished message was planned."),
             mails: counters("watchkeeper_mails_total", "Mails by outcome.", &["outcome"]),
+            health_changes: counters("watchkeeper_ci_health_changes_total", "Changes of the health of CIs by what it became.", &["to"]),
             rule_matches: counters("watchkeeper_rule_matches_total", "Alerts that a correlate rule matched.", &["rule"]),
             unmatched_values: gauge("watchkeeper_unmatched_values", "Values that match no CI and have active alerts."),
             cmdb_items: gauge("watchkeeper_cmdb_items", "CIs of the CMDB."),

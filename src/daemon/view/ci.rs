@@ -44,6 +44,8 @@ pub struct CiView {
     pub note: Option<String>,
     /// The source that brought it.
     pub source: String,
+    /// How it is, as the worst realm sees it.
+    pub health: Health,
 }
 
 /// A relation of a CI.
@@ -61,8 +63,6 @@ pub struct WholeCi {
     /// The CI.
     #[serde(flatten)]
     pub ci: CiView,
-    /// How it is.
-    pub health: Health,
     /// What fires on it.
     pub alerts: Vec<AlertId>,
     /// The incidents those belong to.
@@ -159,8 +159,8 @@ pub struct FiringView {
 }
 
 impl CiView {
-    /// Of a CI.
-    pub fn of(ci: &Ci) -> CiView {
+    /// Of a CI that is so.
+    pub fn of(ci: &Ci, health: Health) -> CiView {
         CiView {
             id: ci.id.clone(),
             class: given(&ci.class),
@@ -179,6 +179,7 @@ impl CiView {
             relations: ci.relations.iter().map(|edge| RelationView { relation: edge.relation, to: edge.to.clone() }).collect(),
             note: given(&ci.note),
             source: ci.source.clone(),
+            health,
         }
     }
 }

@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use watchkeeper_engine::ids::AlertId;
+use watchkeeper_engine::model::alert::Alert;
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::Severity;
 
 use super::{StepView, pairs};
-use crate::read::live::Unmatched;
 
 /// A value that no CI has as id or alias.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,21 +60,16 @@ pub struct TriedView {
     pub steps: Vec<StepView>,
 }
 
-impl UnmatchedView {
-    /// Of a value.
-    pub fn of(unmatched: &Unmatched) -> UnmatchedView {
-        let example = |alert: &crate::read::live::UnmatchedAlert| UnmatchedAlertView {
+impl UnmatchedAlertView {
+    /// Of an alert; `sources` are the names of sources by number.
+    pub fn of(alert: &Alert, sources: &[String]) -> UnmatchedAlertView {
+        UnmatchedAlertView {
             id: alert.id,
             name: alert.name.clone(),
-            source: alert.source.clone(),
+            source: sources.get(usize::from(alert.source.0)).cloned().unwrap_or_default(),
             severity: alert.severity,
             labels: pairs(&alert.labels),
             since: alert.started_at,
-        };
-        UnmatchedView {
-            value: unmatched.value.clone(),
-            alerts: unmatched.alerts as u64,
-            examples: unmatched.examples.iter().map(example).collect(),
         }
     }
 }

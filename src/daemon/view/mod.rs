@@ -10,6 +10,7 @@ mod dead_letter;
 mod event;
 mod files;
 mod forecast;
+mod health;
 mod incident;
 mod judged;
 mod message;
@@ -39,6 +40,7 @@ pub use files::{
     AcceptedView, CmdbSource, CmdbSources, DiffRowView, DiffView, FindingView, FindingsView, ImportedView, RuleView, RulesView,
 };
 pub use forecast::{ForecastState, ForecastView};
+pub use health::{HealthChangeView, HealthView, SpentView};
 pub use incident::{CauseView, ClearedView, HoldView, IncidentExplained, IncidentView, ServiceView, SlaView, WholeIncident};
 pub use judged::{TrialView, TriedView, UnmatchedAlertView, UnmatchedView};
 pub use message::{MessageView, WholeMessage};

@@ -146,7 +146,7 @@ impl Subject {
             Subject::Incident(whole) => {
                 let incident = &whole.incident;
                 let ci = match incident.ci {
-                    CiRef::Known(no) => world.cmdb.ci(no).map(CiView::of),
+                    CiRef::Known(no) => world.cmdb.ci(no).map(|ci| CiView::of(ci, app.current.load().board.health.health(no))),
                     CiRef::Unknown(_) => None,
                 };
                 let allowed = if incident.parent.is_some() { IncidentVerb::OF_A_CHILD } else { IncidentVerb::allowed_in(incident.state) };

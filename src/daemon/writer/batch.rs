@@ -113,6 +113,10 @@ impl Batch {
             }
             batch.answers.push(Answer { waits, reply, since });
         }
+        suspects.doing_events();
+        let mut out = Outcome::default();
+        step::finish(state, world, now, &mut out);
+        batch.put(out);
         suspects.done();
         Some(batch)
     }

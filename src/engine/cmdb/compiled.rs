@@ -129,6 +129,11 @@ impl Cmdb {
         self.inventory.items.get(&no)
     }
 
+    /// Whether there is an item of that number.
+    pub fn knows(&self, no: CiNo) -> bool {
+        self.rank(no) != u32::MAX
+    }
+
     /// The id of an item; empty where there is none of that number.
     pub fn id(&self, no: CiNo) -> &str {
         self.ci(no).map_or("", |ci| &ci.id)

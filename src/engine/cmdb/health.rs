@@ -89,6 +89,12 @@ impl HealthMap {
         self.direct.get(no.0 as usize).is_some_and(|words| *words > 0)
     }
 
+    /// Items that are down, and groups that lost a member.
+    pub fn marked(&self) -> impl Iterator<Item = CiNo> {
+        let marks = (0..).map(CiNo).zip(self.down.iter().zip(&self.members_down));
+        marks.filter(|(_, (down, members))| **down || **members > 0).map(|(no, _)| no)
+    }
+
     /// The state of a group; `None` for what has no members.
     pub fn group(&self, cmdb: &Cmdb, no: CiNo) -> Option<GroupState> {
         let needs = cmdb.needs(no)?;

@@ -5,6 +5,7 @@ pub mod capacity;
 pub mod cause;
 pub mod clock;
 pub mod command;
+pub mod health;
 pub mod identify;
 pub mod job;
 pub mod notify;

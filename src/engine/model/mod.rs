@@ -4,6 +4,7 @@ pub mod alert;
 pub mod capacity;
 pub mod cursor;
 pub mod digest;
+pub mod health;
 pub mod incident;
 pub mod job;
 pub mod message;

@@ -61,6 +61,9 @@ pub struct Counters {
     #[n(15)]
     #[cbor(default)]
     pub keeps_reads: bool,
+    /// Since when changes of the health of CIs are remembered; `None` in a store written before they were, until a start.
+    #[n(16)]
+    pub health_since: Option<Time>,
 }
 
 impl Counters {
@@ -83,6 +86,7 @@ impl Counters {
             problems: 0,
             cursors: 0,
             keeps_reads: false,
+            health_since: None,
         }
     }
 }

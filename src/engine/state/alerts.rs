@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
+use super::health::Mover;
 use super::realms::Counts;
 use super::rows::{AlertRow, Row};
 use super::tally::{Standing, Tallies};
@@ -311,6 +312,7 @@ pub(super) fn adopt_cmdb(state: &mut State, cmdb: &Cmdb) {
     }
     state.forget_ratings();
     state.ask_about_all();
+    state.look_at_all_health(cmdb, Mover::Cmdb);
 }
 
 impl Part for Alerts {

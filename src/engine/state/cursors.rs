@@ -137,15 +137,16 @@ impl State {
         self.cursors.spent += items;
     }
 
-    /// While any is queued, they go on with the next batch.
-    fn arm_cursors(&mut self) {
+    /// While any is queued, or changes of health are left to be remembered, they go on with the next batch.
+    pub(super) fn arm_cursors(&mut self) {
         let now = self.counters.last_now;
+        let is_idle = self.cursors.is_empty() && !self.healths.wait();
         match self.cursors.due_at {
-            None if !self.cursors.is_empty() => {
+            None if !is_idle => {
                 self.cursors.due_at = Some(now);
                 self.arm(Some(now), Timer::Cursors);
             }
-            Some(at) if self.cursors.is_empty() => {
+            Some(at) if is_idle => {
                 self.cursors.due_at = None;
                 self.timers.remove(&(at, Timer::Cursors));
             }

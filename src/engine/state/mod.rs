@@ -5,6 +5,7 @@ mod alerts;
 mod capacity;
 mod cursors;
 mod digests;
+mod health;
 mod incidents;
 mod jobs;
 mod memo;
@@ -23,6 +24,7 @@ pub use alerts::{AlertCell, Alerts, fingerprint};
 pub use capacity::Capacity;
 pub use cursors::Cursors;
 pub use digests::Digests;
+pub use health::{Healths, Moved, Mover};
 pub use incidents::Incidents;
 pub use jobs::Jobs;
 pub use messages::Messages;
@@ -162,6 +164,8 @@ parts! {
     problems: Problems, of Problem;
     /// Work that goes on over batches, the oldest first.
     cursors: Cursors, of Cursor;
+    /// CIs that are not ok, and those whose health this batch moved.
+    healths: Healths, of Health;
 }
 
 impl State {

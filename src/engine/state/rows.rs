@@ -4,9 +4,10 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{State, alerts, capacity, cursors, digests, incidents, jobs, messages, problems, realms, silences, system, terms};
-use crate::ids::{AlertId, CursorId, IncidentId, MessageId, ProblemId, Shard, SilenceId, SourceNo, TermsId};
+use super::{State, alerts, capacity, cursors, digests, health, incidents, jobs, messages, problems, realms, silences, system, terms};
+use crate::ids::{AlertId, CiNo, CursorId, IncidentId, MessageId, ProblemId, Realm, Shard, SilenceId, SourceNo, TermsId};
 use crate::model::alert::{Alert, Vitals};
+use crate::model::health::Change;
 use crate::model::incident::{Entry, Incident};
 use crate::model::message::{Message, Sending};
 use crate::model::problem::{Problem, SeriesKey};
@@ -142,6 +143,12 @@ rows! {
     Series(key: SeriesKey) in Series "series", Load::Whole; problems::series, problems::take_series;
     /// Work that goes on over batches.
     Cursor(id: CursorId) in Cursors "cursors", Load::Whole; cursors::cursor, cursors::take_cursor;
+    /// CIs that are not ok, by CI and realm.
+    Health(ci: CiNo, realm: Realm) in Health "health", Load::Whole; health::standing, health::take_standing;
+    /// Changes of the health of CIs by what a CI's history is found by, time, block and realm.
+    HealthChange(history: String, at: Time, seq: u64, realm: Realm) in HealthChanges "health_changes", Load::Never; health::change, history::<Change>;
+    /// The same by time: a time, and the key of the change. What is too old is found by it.
+    HealthByTime(due: Time, history: String, at: Time, seq: u64, realm: Realm) in HealthByTime "health_by_time", Load::Never; health::by_time, history::<()>;
     /// Timeline entries of problems by problem and position, of live and past ones.
     ProblemTimeline(id: ProblemId, position: u32) in ProblemTimeline "problem_timeline", Load::Never; problems::entry, history::<Entry>;
     /// Forgotten alerts.
@@ -206,9 +213,15 @@ macro_rules! number_keys {
     };
 }
 
-number_keys!(AlertId, CursorId, IncidentId, MessageId, ProblemId, Shard, SilenceId, SourceNo, Time);
+number_keys!(AlertId, CiNo, CursorId, IncidentId, MessageId, ProblemId, Shard, SilenceId, SourceNo, Time);
 
 impl KeyPart for u32 {
+    fn bytes(&self) -> Vec<u8> {
+        self.to_be_bytes().to_vec()
+    }
+}
+
+impl KeyPart for u64 {
     fn bytes(&self) -> Vec<u8> {
         self.to_be_bytes().to_vec()
     }
@@ -229,6 +242,16 @@ impl KeyPart for Timer {
 impl KeyPart for String {
     fn bytes(&self) -> Vec<u8> {
         self.clone().into_bytes()
+    }
+
+    fn is_text(&self) -> bool {
+        true
+    }
+}
+
+impl KeyPart for Realm {
+    fn bytes(&self) -> Vec<u8> {
+        self.name().as_bytes().to_vec()
     }
 
     fn is_text(&self) -> bool {

@@ -78,6 +78,7 @@ impl Part for System {
             Fact::Started { grace } => {
                 state.counters.grace = *grace;
                 state.counters.keeps_reads = true;
+                state.counters.health_since.get_or_insert(cx.now);
                 // Ends wait for the grace. Whoever followed the daemon before has then the timers of the one that started, and no other.
                 state.arm_all();
             }

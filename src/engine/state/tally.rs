@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::State;
+use super::health::Mover;
 use super::memo::Memo;
 use crate::cmdb::Cmdb;
 use crate::ids::{AlertId, CiNo, IncidentId, Realm};
@@ -351,23 +352,32 @@ impl State {
         let (was, is) = (before.and_then(Standing::down), after.and_then(Standing::down));
         let (degraded, degrades) = (before.and_then(Standing::degraded), after.and_then(Standing::degraded));
         if (was != is || degraded != degrades)
-            && let Some(realm) = before.or(after).and_then(|standing| self.cell(standing.id)).map(|cell| cell.alert.realm.clone())
+            && let Some(standing) = before.or(after)
+            && let Some(realm) = self.cell(standing.id).map(|cell| cell.alert.realm.clone())
         {
+            // What it gave up, and what it came upon.
+            let mut moved = [Vec::new(), Vec::new()];
             let health = self.alerts.health.entry(realm.clone()).or_default();
-            let mut moved = Vec::new();
             if let Some((ci, _)) = was.filter(|_| was != is) {
-                moved.append(&mut health.remove_down(cmdb, ci));
+                moved[0].append(&mut health.remove_down(cmdb, ci));
             }
             if let Some((ci, _)) = is.filter(|_| was != is) {
-                moved.append(&mut health.add_down(cmdb, ci));
+                moved[1].append(&mut health.add_down(cmdb, ci));
             }
-            if moved.into_iter().any(|ci| cmdb.groups_of(ci).next().is_some()) {
+            if moved.iter().flatten().any(|ci| cmdb.groups_of(*ci).next().is_some()) {
                 self.alerts.tallies.group_moves += 1;
             }
-            let counts = self.alerts.tallies.degraded.entry(realm).or_default();
+            let counts = self.alerts.tallies.degraded.entry(realm.clone()).or_default();
             for (ci, by) in [(degraded, Step::Down), (degrades, Step::Up)] {
                 if let Some(ci) = ci {
                     count_key(counts, ci, by);
+                }
+            }
+            moved[0].extend(degraded);
+            moved[1].extend(degrades);
+            for (moved, on) in moved.iter().zip([before, after]) {
+                if let Some(on) = on.and_then(|standing| standing.ci.known()) {
+                    self.look_at_health(cmdb, &realm, moved, Mover::Alert { id: standing.id, on });
                 }
             }
         }

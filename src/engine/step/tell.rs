@@ -143,7 +143,8 @@ impl Turn<'_> {
             | Fact::Terms(_)
             | Fact::Capacity(_)
             | Fact::Problem(_)
-            | Fact::Cursor(_) => return,
+            | Fact::Cursor(_)
+            | Fact::Health(_) => return,
         };
         let symptom = self.state.cell(alert).filter(|cell| cell.alert.role == Role::Symptom);
         if let Some(incident) = symptom.and_then(|cell| cell.alert.incident) {

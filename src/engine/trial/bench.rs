@@ -114,6 +114,7 @@ impl Bench {
             let mut out = Outcome::default();
             self.state.begin_batch(self.now, &mut out.touched);
             step::due(&mut self.state, &self.world, self.now, &mut out);
+            step::finish(&mut self.state, &self.world, self.now, &mut out);
             self.note(out);
         }
         self.now = self.now.max(until);
@@ -124,6 +125,7 @@ impl Bench {
         let mut out = Outcome::default();
         self.state.begin_batch(self.now, &mut out.touched);
         step::step(&mut self.state, &self.world, event, self.now, &mut out);
+        step::finish(&mut self.state, &self.world, self.now, &mut out);
         self.note(out)
     }
 

@@ -86,7 +86,8 @@ pub(super) fn touch(touched: &mut BTreeSet<RuleRef>, state: &State, world: &Worl
             | Fact::Capacity(_)
             | Fact::Problem(_)
             | Fact::Realm(_)
-            | Fact::Cursor(_) => {}
+            | Fact::Cursor(_)
+            | Fact::Health(_) => {}
         }
     }
 }

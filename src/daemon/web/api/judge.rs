@@ -1,5 +1,8 @@
 //! `/api/v1/unmatched`, `/api/v1/try`, `/api/v1/check`: what has no item, what would become of an alert, what a reload would find.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, Uri};
@@ -8,8 +11,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use watchkeeper_engine::event::World;
-use watchkeeper_engine::ids::Realm;
+use watchkeeper_engine::ids::{AlertId, Realm};
 use watchkeeper_engine::input::AlertInput;
+use watchkeeper_engine::state::rows::AlertRow;
 use watchkeeper_engine::text::Labels;
 use watchkeeper_engine::trace::trace;
 
@@ -17,11 +21,13 @@ use super::paging::asked;
 use crate::ingest::http::read_body;
 use crate::ingest::json::{Moment, Pairs, of_serde, text};
 use crate::ingest::senders::{Door, alertmanager_api};
-use crate::read::live;
-use crate::view::{FindingsView, Page, PostableAlert, StepView, TrialView, TriedView, UnmatchedView};
+use crate::view::{FindingsView, Page, PostableAlert, StepView, TrialView, TriedView, UnmatchedAlertView, UnmatchedView};
 use crate::web::App;
 use crate::web::describe::Parameter;
 use crate::web::error::ApiError;
+
+/// Alerts that are named for one unmatched value.
+const EXAMPLES_MAX: usize = 5;
 
 /// Orders of the list of unmatched values.
 const SORTS: [&str; 1] = ["value"];
@@ -32,9 +38,27 @@ pub(super) const SORT: [Parameter; 1] = [Parameter::sort(&SORTS)];
 /// `GET /api/v1/unmatched`: values that no item has as id or alias, with what fires.
 pub(super) async fn unmatched(State(app): State<App>, uri: Uri) -> Result<axum::Json<Page<UnmatchedView>>, ApiError> {
     let (_, paging) = asked(&uri, &SORT)?;
-    let from = paging.after_key()?.map(|key| String::from_utf8_lossy(&key).into_owned());
-    let (values, next) = live::unmatched(&app.writer, from, paging.limit).await?;
-    Ok(paging.by_keys(values.iter().map(UnmatchedView::of).collect(), next.as_ref().map(String::as_bytes)))
+    let from = paging.after_key()?.map(|key| String::from_utf8_lossy(&key).into_owned()).unwrap_or_default();
+    let (values, next) = {
+        let published = app.current.load();
+        let alerts = &published.board.alerts;
+        let mut values = alerts.unmatched_from(&from);
+        let found: Vec<(Arc<str>, Vec<AlertId>)> =
+            values.by_ref().take(paging.limit).map(|value| (Arc::clone(&value), alerts.unmatched(&value).collect())).collect();
+        (found, values.next())
+    };
+    let examples: Vec<AlertId> = values.iter().flat_map(|(_, alerts)| alerts.iter().take(EXAMPLES_MAX)).copied().collect();
+    let rows: BTreeMap<AlertId, AlertRow> = app.records.alerts(examples).await?.into_iter().map(|row| (row.alert.id, row)).collect();
+    let sources = app.records.sources().await?;
+    let view = |(value, alerts): &(Arc<str>, Vec<AlertId>)| {
+        let examples = alerts.iter().take(EXAMPLES_MAX).filter_map(|id| rows.get(id));
+        UnmatchedView {
+            value: value.to_string(),
+            alerts: alerts.len() as u64,
+            examples: examples.map(|row| UnmatchedAlertView::of(&row.alert, &sources)).collect(),
+        }
+    };
+    Ok(paging.by_keys(values.iter().map(view).collect(), next.as_ref().map(|value| value.as_bytes())))
 }
 
 /// What may be tried.

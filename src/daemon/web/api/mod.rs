@@ -12,6 +12,7 @@ mod dead_letters;
 pub(in crate::web) mod events;
 mod files;
 mod forecasts;
+mod health;
 pub mod idempotency;
 pub(super) mod incidents;
 mod judge;
@@ -38,9 +39,9 @@ use super::{Access, Endpoint, openapi};
 use crate::ingest::trust::Need;
 use crate::view::{
     AcceptedView, AlertExplained, AlertView, BatchView, CausesView, CiView, ClockView, CmdbSources, ConfirmedView, DeadLetterView,
-    DiffView, EventView, FindingsView, ForecastView, ImpactView, ImportedView, IncidentExplained, IncidentView, MessageView, Page,
-    ProblemView, RulesView, ScheduleView, SilenceView, TrialView, UnmatchedView, WholeCi, WholeDeadLetter, WholeIncident, WholeMessage,
-    WholeProblem,
+    DiffView, EventView, FindingsView, ForecastView, HealthView, ImpactView, ImportedView, IncidentExplained, IncidentView, MessageView,
+    Page, ProblemView, RulesView, ScheduleView, SilenceView, TrialView, UnmatchedView, WholeCi, WholeDeadLetter, WholeIncident,
+    WholeMessage, WholeProblem,
 };
 use paging::LIST;
 
@@ -111,6 +112,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .takes(&cis::PARAMETERS)
             .answers::<Page<CiView>>(),
         Endpoint::get("/api/v1/cis/{id}", read, get(cis::show)).says("A CI with its health and what fires on it.").answers::<WholeCi>(),
+        Endpoint::get("/api/v1/cis/{id}/health", read, get(health::history))
+            .says("How a CI or service was between two moments, what changed that and why, and how long it was how: its availability. Kept for a year unless daemon.toml says otherwise.")
+            .takes(&LIST)
+            .takes(&health::PARAMETERS)
+            .answers::<HealthView>(),
         Endpoint::get("/api/v1/cis/{id}/impact", read, get(cis::impact))
             .says("What would be affected if a CI were down, with all else as it is.")
             .answers::<ImpactView>(),

@@ -4,12 +4,10 @@ use axum::extract::State;
 use axum::http::Uri;
 
 use watchkeeper_engine::decide::job;
-use watchkeeper_engine::model::job::{Job, Run};
+use watchkeeper_engine::model::job::Run;
 use watchkeeper_engine::policy::silences::Window;
-use watchkeeper_engine::schedule::Schedule;
 
 use super::paging::asked;
-use crate::read::live;
 use crate::view::{Page, ScheduleView};
 use crate::web::App;
 use crate::web::describe::Parameter;
@@ -21,12 +19,12 @@ pub(super) const SORT: [Parameter; 1] = [Parameter::sort(&["kind"])];
 /// `GET /api/v1/schedules`: jobs, and the silence rules that come again.
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<Page<ScheduleView>>, ApiError> {
     let (_, paging) = asked(&uri, &SORT)?;
-    let (jobs, now) = live::jobs(&app.writer).await?;
-    let world = app.world();
-    let wanted = job::wanted(&world);
-    let known = jobs.iter().filter_map(|job| Some((job, wanted.get(&(job.kind, job.name.clone()))?)));
-    let of_job = |(job, schedule): (&Job, &Schedule)| ScheduleView::of(job.kind.word(), &job.name, schedule, job.last, None, now);
-    let jobs = known.map(|(job, schedule)| of_job((job, schedule)));
+    let now = app.now();
+    let published = app.current.load_full();
+    let world = &published.world;
+    let wanted = job::wanted(world);
+    let last = |kind, name: &str| published.board.jobs.get(&(kind, name.into())).and_then(|job| job.last);
+    let jobs = wanted.iter().map(|((kind, name), schedule)| ScheduleView::of(kind.word(), name, schedule, last(*kind, name), None, now));
     let silences = world.policy.silences.iter().filter_map(|rule| match &rule.when {
         Window::Every { schedule, lasts } => {
             // A window that passed while the daemon was down is not made up for: it was open then all the same.
