@@ -503,7 +503,7 @@ fn hosts_and_workloads_are_found_in_what_monitoring_writes() {
 
 #[test]
 fn formats_read_json_whose_types_are_known_only_when_it_is_there() {
-    let body = json!({"version": 2, "events": [{"code": "F7", "id": 41, "active": true, "level": null, "tags": ["a", "b"], "asset": {"name": "lift-3"}}]});
+    let body = json!({"version": 2, "events": [{"code": "F7", "id": 41, "active": true, "level": null, "tags": ["a", "b"], "asset": {"name": "lift-3"}, "ratio": 1.0, "big": u64::MAX}]});
     let header = BTreeMap::from([("x-event".to_owned(), "Alarm".to_owned())]);
     let message = Message { body: &body, item: &body["events"][0], header: &header };
     let value = |text: &str| {
@@ -532,6 +532,14 @@ fn formats_read_json_whose_types_are_known_only_when_it_is_there() {
         ("string(item.level)", json!("")),
         ("[item.id, null][0]", json!(41)),
         ("item.level == true || item.active", json!(true)),
+        // A number is as JSON writes it, and is reckoned with by value.
+        ("string(item.ratio) + string(item.ratio * 2.0) + string(item.big)", json!("1.02.018446744073709551615")),
+        ("item.big", json!(u64::MAX)),
+        ("item.big > 5 && item.ratio == 1 && -item.ratio < 0 && item.big - item.big == 0", json!(true)),
+        ("item.asset == {\"name\": \"lift-3\"} && [1, [2]] == [1.0, [2.0]] && item.tags != [\"a\"]", json!(true)),
+        ("\"name\" in item.asset && !(\"x\" in item.level) && !(1 in item.asset) && size(item.level) == 0", json!(true)),
+        ("{\"a\": item.tags}[\"a\"]", json!(["a", "b"])),
+        ("first(item.level, \"\")", json!(null)),
     ];
     for (text, expected) in good {
         assert_eq!(value(text), Ok(expected), "{text}");
@@ -557,6 +565,9 @@ fn formats_read_json_whose_types_are_known_only_when_it_is_there() {
         "1 in item.code",
         "has(item)",
     ];
+    assert_eq!(value("item.ratio / 0.0"), Err("[item.ratio / 0.0] the result is no number".to_owned()));
+    assert_eq!(value("double(\"inf\")"), Err("[double(\"inf\")] `inf` is no number".to_owned()));
+    assert_eq!(value("-item.code"), Err("[item.code] expected a number, this is a text".to_owned()));
     let said: Vec<String> = bad.iter().map(|text| format!("{text}\n    {}", value(text).unwrap_err())).collect();
     insta::assert_snapshot!(said.join("\n"));
 }
