@@ -47,8 +47,8 @@ pub const CLOCK_MARKS_MAX: usize = 1_000;
 pub const CLOCK_SWEEP: &str = "30 * * * *";
 /// Timers that one batch fires; the rest are due in the next one.
 pub const DUE_TIMERS_MAX: usize = 1_000;
-/// Facts after which a batch fires no further timer: a mail to hundreds of people is as many facts, and a block has a bound.
-pub const DUE_FACTS_MAX: usize = 4_000;
+/// Facts after which a batch fires no further timer: a mail to hundreds of people is as many facts, and a batch may take 50 ms.
+pub const DUE_FACTS_MAX: usize = 2_500;
 /// Persons told about one incident; further ones are left out and the timeline says so.
 pub const TOLD_MAX: usize = 256;
 /// Outages that a problem names; of more the last, and they are counted.

@@ -73,7 +73,8 @@ pub fn slice(state: &State, world: &World, work: &Work, at: Mark, max: usize) ->
         },
         Work::Collect { group, into } => collected(state, world, *group, *into, at, max),
         Work::Carry { group, realm } => {
-            let items = walk::downstream(&world.cmdb, state.health(realm), *group).into_iter().map(|reached| reached.ci).collect();
+            let mut items = walk::hit_by(&world.cmdb, state.health(realm), *group);
+            items.retain(|item| item != group);
             of_items(state, realm, items, at, max, |alert| alert.state == AlertState::Firing)
         }
         Work::Follow { incident } => {
@@ -133,10 +134,10 @@ fn adopted(state: &State, world: &World, cause: &Alert, at: Mark, max: usize) ->
     if cause.state != AlertState::Firing || cause.explains == Explains::Nothing {
         return Slice::default();
     }
-    let mut items = vec![ci];
-    if cause.explains == Explains::Downstream {
-        items.extend(walk::downstream(&world.cmdb, state.health(&cause.realm), ci).into_iter().map(|reached| reached.ci));
-    }
+    let items = match cause.explains {
+        Explains::Downstream => walk::hit_by(&world.cmdb, state.health(&cause.realm), ci),
+        Explains::Ci | Explains::Nothing => vec![ci],
+    };
     of_items(state, &cause.realm, items, at, max, |alert| {
         let elsewhere = alert.id != cause.id && alert.incident != cause.incident;
         elsewhere && alert.state == AlertState::Firing
