@@ -32,7 +32,7 @@ use crate::mail::{FileTransport, HookText, MailSettings, SmtpTransport, Transpor
 use crate::supervisor;
 use crate::telemetry::{flush_log, start_log};
 use crate::web;
-use crate::work::{self, CapacityWork, OutboxWork};
+use crate::work::{self, CapacityWork, NotWriting, OutboxWork};
 use crate::world::{self, Built, Confirmed, Frame, Keeper, KeeperParts, Stored, on_deep_stack};
 use crate::writer::Suspects;
 
@@ -83,7 +83,7 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
 
     let stored = store.reader().snapshot().and_then(|snapshot| Stored::read(&snapshot)).map_err(of_store)?;
     let start = on_deep_stack(|| world::start(&frame, stored)).map_err(|findings| faulty(&findings))?;
-    let link_key = store.link_key().map_err(of_store)?;
+    let (store_id, link_key) = (store.id(), store.link_key().map_err(of_store)?);
     let (settings, transport) = mail(&frame.config, &store, &link_key)?;
     let retention = store.retention(history::keep(&frame.config)).map_err(of_store)?;
     let config = Arc::clone(&frame.config);
@@ -107,7 +107,7 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
         .map_err(|error| Failure { code: 78, text: format!("failed to {error}") })?;
 
     let runtime = tokio::runtime::Runtime::new().map_err(|error| bug(format!("no runtime: {error}")))?;
-    let mut kafka = None;
+    let (mut kafka, mut kafka_out) = (None, None);
     let served = runtime.block_on(async {
         adopt(&keeper, start.next).await?;
         let mut workers = JoinSet::new();
@@ -118,13 +118,14 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
         workers.spawn(capacity.run(to_ask));
         // After the files: a topic may have a format that only they know.
         kafka = read_topics(&shared, &mut workers, &stop)?;
+        kafka_out = work::write_topic(&shared, store_id).await.map_err(not_writing)?;
         let topics = kafka.as_ref().map(|running| running.handle());
         let served = serve_until_the_end(&shared, &keeper, topics, &mut workers, writer_ended).await;
         finish(workers, &stop).await;
         served
     });
 
-    let topics = kafka.map_or(Ok(()), kafka::Running::stop);
+    let topics = kafka.map_or(Ok(()), kafka::Running::stop).and(kafka_out.map_or(Ok(()), work::Writing::stop));
     keeper.stop();
     shared.writer.stop();
     let written = threads.join();
@@ -224,6 +225,14 @@ fn not_started(error: NotStarted) -> Failure {
     match error {
         NotStarted::Store(error) => of_store(error),
         NotStarted::Thread(_) => bug(format!("failed to {error}")),
+    }
+}
+
+fn not_writing(error: NotWriting) -> Failure {
+    match error {
+        NotWriting::Store(error) => of_store(error),
+        NotWriting::Client(_) => Failure { code: 78, text: error.to_string() },
+        NotWriting::Stopping | NotWriting::Thread(_) => bug(error.to_string()),
     }
 }
 

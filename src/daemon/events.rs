@@ -5,10 +5,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use minicbor::{Decode, Encode};
 use tokio::sync::watch;
 use watchkeeper_engine::block::Block;
 use watchkeeper_engine::fact::Fact;
@@ -17,7 +19,7 @@ use watchkeeper_engine::model::{alert, health, message, silence, system};
 use watchkeeper_engine::state::rows;
 use watchkeeper_engine::text::one_line;
 use watchkeeper_engine::time::Time;
-use watchkeeper_store::Reader;
+use watchkeeper_store::{Archive, Reader};
 
 use crate::feed::{Committed, Subscriber};
 use crate::read::ReadError;
@@ -30,9 +32,11 @@ const RECENT_WEIGHT_MAX: usize = 50_000;
 const BLOCKS_MAX: u64 = 64;
 
 /// A place in what happened: after one fact of a commit, or after all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub struct Cursor {
+    #[n(0)]
     seq: u64,
+    #[n(1)]
     fact: u32,
 }
 
@@ -55,11 +59,11 @@ pub struct Happened {
     pub actor: String,
 }
 
-/// A part of what happened.
+/// A part of what happened, as the reader wants to know of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct Part<T> {
     /// The events, in order; may be none.
-    pub events: Vec<Happened>,
+    pub events: Vec<T>,
     /// Where to go on, also where there are none.
     pub next: Cursor,
 }
@@ -111,6 +115,16 @@ impl Cursor {
     pub const fn after(seq: u64) -> Cursor {
         Cursor { seq, fact: u32::MAX }
     }
+
+    /// Commits between this place and a later one.
+    pub const fn commits_until(self, later: Cursor) -> u64 {
+        later.seq.saturating_sub(self.seq)
+    }
+
+    /// The first commit of which something comes after it.
+    const fn next_seq(self) -> u64 {
+        if self.fact == u32::MAX || self.seq == 0 { self.seq + 1 } else { self.seq }
+    }
 }
 
 impl fmt::Display for Cursor {
@@ -161,16 +175,22 @@ impl Events {
         self.recent.head.send_modify(|head| head.is_open = false);
     }
 
-    /// What happened after a cursor, at most `most` events; where there is nothing yet, waits for it, but not longer than `patience`.
+    /// What happened after a cursor, at most `most` events, as `told` has it; where there is nothing yet, waits for it, but not longer than `patience`.
     ///
     /// # Errors
     /// It is no longer there, or the daemon stops.
-    pub async fn wait(&self, mut after: Cursor, most: usize, patience: Duration) -> Result<Part, NoEvents> {
+    pub async fn wait<T>(
+        &self,
+        mut after: Cursor,
+        most: usize,
+        patience: Duration,
+        told: impl Fn(Cursor, &Fact, Time) -> Option<T>,
+    ) -> Result<Part<T>, NoEvents> {
         let mut head = self.recent.head.subscribe();
         let end = tokio::time::Instant::now() + patience;
         loop {
             let Head { seq, is_open } = *head.borrow_and_update();
-            let part = self.read(after, seq, most).await?;
+            let part = self.read(after, seq, most, &told).await?;
             if !part.events.is_empty() {
                 return Ok(part);
             }
@@ -188,18 +208,60 @@ impl Events {
         }
     }
 
+    /// As [`Events::wait`], of what has left the store for an archive in the folder `dir`; `None` where no archive has it. Reads a whole archive.
+    ///
+    /// # Errors
+    /// An archive cannot be read.
+    pub fn archived<T>(
+        &self,
+        dir: &Path,
+        after: Cursor,
+        most: usize,
+        told: impl Fn(Cursor, &Fact, Time) -> Option<T>,
+    ) -> Result<Option<Part<T>>, ReadError> {
+        let seq = after.next_seq();
+        let Some(archive) = Archive::list(dir)?.into_iter().find(|archive| (archive.first..=archive.last).contains(&seq)) else {
+            return Ok(None);
+        };
+        let mut part = Part { events: Vec::new(), next: after };
+        for stored in archive.read()?.iter().filter(|stored| stored.seq >= seq) {
+            part.take(&rows::decode("blocks", &stored.bytes)?, after, most, &told);
+            if part.events.len() >= most {
+                break;
+            }
+        }
+        Ok(Some(part))
+    }
+
+    /// Before all that is left of what came after a cursor, in archives in the folder `dir` or in the store.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn earliest(&self, dir: &Path, after: Cursor) -> Result<Cursor, ReadError> {
+        let stored = self.reader.snapshot()?.first_block()?.map(|(seq, _)| seq);
+        let firsts = Archive::list(dir)?.into_iter().map(|archive| archive.first).chain(stored);
+        let first = firsts.filter(|seq| *seq > after.next_seq()).min();
+        Ok(first.map_or_else(|| self.now(), |seq| Cursor::after(seq - 1)))
+    }
+
     /// What happened after a cursor up to the commit `head`.
-    async fn read(&self, after: Cursor, head: u64, most: usize) -> Result<Part, NoEvents> {
+    async fn read<T>(
+        &self,
+        after: Cursor,
+        head: u64,
+        most: usize,
+        told: &impl Fn(Cursor, &Fact, Time) -> Option<T>,
+    ) -> Result<Part<T>, NoEvents> {
         if after.seq > head {
             return Err(NoEvents::Gone);
         }
-        let first = if after.fact == u32::MAX { after.seq + 1 } else { after.seq.max(1) };
+        let first = after.next_seq();
         let mut part = Part { events: Vec::new(), next: after };
         for seq in first..=head.min(first.saturating_add(BLOCKS_MAX)) {
             let known = self.recent.get(seq);
             match known {
-                Some(committed) => part.take(&committed.block, after, most),
-                None => part.take(&self.stored(seq).await?, after, most),
+                Some(committed) => part.take(&committed.block, after, most, told),
+                None => part.take(&self.stored(seq).await?, after, most, told),
             }
             if part.events.len() >= most {
                 break;
@@ -232,20 +294,19 @@ impl Recent {
     }
 }
 
-impl Part {
+impl<T> Part<T> {
     /// Takes what of a block comes after a cursor, until there are `most` events.
-    fn take(&mut self, block: &Block, after: Cursor, most: usize) {
+    fn take(&mut self, block: &Block, after: Cursor, most: usize, told: &impl Fn(Cursor, &Fact, Time) -> Option<T>) {
         let facts = block.entries.iter().flat_map(|entry| &entry.facts);
         for (no, fact) in (0..u32::MAX).zip(facts) {
             let cursor = Cursor { seq: block.seq, fact: no };
             if cursor > after
-                && let Some((kind, subject, entry)) = told(fact, block.now)
+                && let Some(event) = told(cursor, fact, block.now)
             {
                 if self.events.len() >= most {
                     return;
                 }
-                let Entry { at, what, because, actor } = entry;
-                self.events.push(Happened { cursor, at, kind, subject, what, because, actor });
+                self.events.push(event);
             }
             self.next = self.next.max(cursor);
         }
@@ -253,7 +314,14 @@ impl Part {
     }
 }
 
-/// What a fact means outside; `None`: nothing.
+impl Happened {
+    /// What the fact at a place of the journal means outside; `None`: nothing.
+    pub fn of(cursor: Cursor, fact: &Fact, at: Time) -> Option<Happened> {
+        let (kind, subject, Entry { at, what, because, actor }) = told(fact, at)?;
+        Some(Happened { cursor, at, kind, subject, what, because, actor })
+    }
+}
+
 fn told(fact: &Fact, at: Time) -> Option<(&'static str, String, Entry)> {
     let own = |what: String, because: String| Entry { at, what, because, actor: "watchkeeper".to_owned() };
     match fact {

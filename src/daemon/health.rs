@@ -1,5 +1,6 @@
 //! Whether the daemon lives and serves: what probes ask. A faulty reload, a full outbox or a broken peer never make it unready.
 
+use std::collections::BTreeMap;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ pub struct Health {
     beat_ms: AtomicU64,
     phase: AtomicU8,
     reload: RwLock<String>,
-    kafka: RwLock<Option<Part>>,
+    others: RwLock<BTreeMap<&'static str, Part>>,
     mail: RwLock<String>,
 }
 
@@ -47,7 +48,7 @@ impl Default for Health {
             beat_ms: AtomicU64::new(0),
             phase: AtomicU8::new(0),
             reload: RwLock::default(),
-            kafka: RwLock::default(),
+            others: RwLock::default(),
             mail: RwLock::default(),
         }
     }
@@ -78,9 +79,9 @@ impl Health {
         *self.reload.write().expect("no holder of this panics") = fault;
     }
 
-    /// Says how it stands with Kafka.
-    pub fn set_kafka(&self, ok: bool, detail: String) {
-        *self.kafka.write().expect("no holder of this panics") = Some(Part { name: "kafka", ok, detail });
+    /// Says how it stands with a part that not every configuration has.
+    pub fn set_part(&self, name: &'static str, ok: bool, detail: String) {
+        self.others.write().expect("no holder of this panics").insert(name, Part { name, ok, detail });
     }
 
     /// Says why the last mail did not leave; an empty text: it did.
@@ -116,7 +117,7 @@ impl Health {
             Part { name: "files", ok: reload.is_empty(), detail: files },
             Part { name: "mail", ok: mail.is_empty(), detail: way },
         ];
-        parts.extend(self.kafka.read().expect("no holder of this panics").clone());
+        parts.extend(self.others.read().expect("no holder of this panics").values().cloned());
         parts
     }
 

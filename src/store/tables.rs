@@ -40,6 +40,8 @@ own_tables! {
     DEAD_LETTERS = "dead_letters";
     /// Positions of Kafka partitions by topic, a zero byte and partition.
     KAFKA_POSITIONS = "kafka_positions";
+    /// How far changes of incidents have been written to a Kafka topic, by topic.
+    KAFKA_CURSORS = "kafka_cursors";
 }
 
 impl Table {

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::message::OwnedHeaders;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Message as _, OwnedHeaders, OwnedMessage};
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rustix::process::{Pid, Signal, kill_process};
@@ -144,6 +146,30 @@ impl Kafka {
         let producer = self.producer();
         send(&producer, BaseRecord::<[u8], [u8]>::to(topic).partition(partition).headers(headers).payload(record));
         producer.flush(REQUEST).unwrap_or_else(|error| panic!("produce to {topic}: {error}\n{}", self.log_tail()));
+    }
+
+    /// Every record of a topic, partition by partition.
+    pub fn records(&self, topic: &str) -> Vec<OwnedMessage> {
+        let consumer: BaseConsumer = self.client().set("group.id", "tests").set("auto.offset.reset", "earliest").create().unwrap();
+        let found = consumer.fetch_metadata(Some(topic), REQUEST).unwrap();
+        let mut records = Vec::new();
+        for partition in found.topics()[0].partitions().iter().map(MetadataPartition::id) {
+            let (first, end) = consumer.fetch_watermarks(topic, partition, REQUEST).unwrap();
+            let mut at = TopicPartitionList::new();
+            at.add_partition_offset(topic, partition, Offset::Offset(first)).unwrap();
+            consumer.assign(&at).unwrap();
+            let mut next = first;
+            let deadline = Instant::now() + PATIENCE;
+            while next < end {
+                assert!(Instant::now() < deadline, "{topic} {partition} ends at {end}, read up to {next}\n{}", self.log_tail());
+                if let Some(record) = consumer.poll(LOOK_EVERY) {
+                    let record = record.unwrap().detach();
+                    next = record.offset() + 1;
+                    records.push(record);
+                }
+            }
+        }
+        records
     }
 
     /// A producer that writes each record once, however often the broker goes away.

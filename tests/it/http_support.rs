@@ -20,6 +20,7 @@ use watchkeeper::ingest::kafka;
 use watchkeeper::mail::Templates;
 use watchkeeper::published::Current;
 use watchkeeper::web::{self, Answer, FileWork};
+use watchkeeper::work;
 use watchkeeper::world::{Comparison, Confirmed, ImportWish, Imported, Refusal};
 use watchkeeper::writer::{Full, Suspects, WriterHandle};
 use watchkeeper_engine::cmdb::diff::Diff;
@@ -63,6 +64,7 @@ pub(crate) struct Doors {
     dir: TempDir,
     stop: watch::Sender<bool>,
     kafka: Option<kafka::Running>,
+    kafka_out: Option<work::Writing>,
     threads: Option<Threads>,
 }
 
@@ -130,6 +132,7 @@ impl Doors {
         let config = Arc::new(configured(dir.path(), text));
         let clock = Arc::new(ManualClock::new(start()));
         let store = Store::open_or_init(&dir.path().join("data"), clock.wall(), Options::default()).unwrap();
+        let store_id = store.id();
         let beginning = Beginning {
             config: config.clone(),
             clock: clock.clone(),
@@ -144,6 +147,7 @@ impl Doors {
         shared.health.enter(Phase::Serving);
         let kafka = kafka::start(shared.clone());
         let kafka = kafka.unwrap().map(|(running, _)| running);
+        let kafka_out = work::write_topic(&shared, store_id).await.unwrap();
         let router = web::router(web::Parts {
             shared,
             files: Arc::new(NoFiles),
@@ -158,7 +162,7 @@ impl Doors {
         let connections = Connections::new(Bounds { all: config.limits.connections, each: config.limits.connections_per_address });
         tokio::spawn(serve(Listener::Tcp(listener), router.clone(), connections.clone(), stopping.clone()));
         tokio::spawn(serve(Listener::Unix(socket), router, connections, stopping));
-        Doors { address, clock, writer, current, link_key, dir, stop, kafka, threads: Some(running.threads) }
+        Doors { address, clock, writer, current, link_key, dir, stop, kafka, kafka_out, threads: Some(running.threads) }
     }
 
     /// A copy of the store as a crash would leave it, while nothing is in flight.
@@ -211,6 +215,9 @@ impl Drop for Doors {
         self.stop.send(true).ok();
         if let Some(kafka) = self.kafka.take() {
             kafka.stop().unwrap();
+        }
+        if let Some(kafka_out) = self.kafka_out.take() {
+            kafka_out.stop().unwrap();
         }
         self.writer.stop();
         if let Some(threads) = self.threads.take() {

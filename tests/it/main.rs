@@ -36,6 +36,7 @@ mod http_upgrade;
 mod http_vectors;
 mod imports;
 mod kafka;
+mod kafka_out;
 mod mail;
 mod mail_faults;
 mod process;

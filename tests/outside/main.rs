@@ -10,6 +10,7 @@ mod demo;
 mod deploy;
 mod downtime;
 mod kafka;
+mod kafka_out;
 mod outage;
 mod parsed_back;
 mod prometheus;

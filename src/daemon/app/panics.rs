@@ -10,7 +10,7 @@ use crate::telemetry::flush_log;
 use crate::writer::PanicNote;
 
 /// Threads whose panic ends the process at once: without them it would be half alive.
-const VITAL: [&str; 3] = ["writer", "keeper", "history"];
+const VITAL: [&str; 4] = ["writer", "keeper", "history", "kafka-out"];
 /// The exit code of a bug.
 const BUG: i32 = 70;
 

@@ -18,8 +18,10 @@ pub struct Kafka {
     pub brokers: String,
     /// librdkafka's properties, as `[kafka.properties]` has them.
     pub properties: Vec<Property>,
-    /// The topics that are read; at least one.
+    /// The topics that are read.
     pub topics: Vec<Topic>,
+    /// The topic that changes of incidents are written to; one at least is read or written.
+    pub out: Option<String>,
 }
 
 /// One property of librdkafka.
@@ -98,7 +100,8 @@ pub(super) static KAFKA: Shape = Shape {
     keys: &[
         Key::must("brokers", Takes::Text, "host:port of a broker, several with commas between."),
         Key::may("properties", Takes::Pairs(&Takes::Any), "librdkafka's properties; a secret as NAME_file."),
-        Key::must("topic", Takes::List(&Takes::Map(&TOPIC)), "the topics that are read."),
+        Key::may("topic", Takes::List(&Takes::Map(&TOPIC)), "the topics that are read."),
+        Key::may("out", Takes::Map(&OUT), "the topic that is written."),
     ],
     later: &[],
 };
@@ -113,6 +116,12 @@ static TOPIC: Shape = Shape {
     later: &[],
 };
 
+static OUT: Shape = Shape {
+    what: "[kafka.out]",
+    keys: &[Key::must("topic", Takes::Text, "the topic that changes of incidents are written to.")],
+    later: &[],
+};
+
 impl<'a> Reader<'a> {
     /// The section; names of webhooks are in `sources` already.
     pub(super) fn kafka(&self, file: &Keys<'a, '_>, sources: &BTreeMap<&'a str, Range<usize>>) -> Option<Kafka> {
@@ -123,7 +132,23 @@ impl<'a> Reader<'a> {
             self.properties(node, "", &mut properties);
         }
         let topics = self.topics(&keys, sources);
-        Some(Kafka { brokers: brokers?.value.to_owned(), properties, topics })
+        let out = self.topic_out(&keys, &topics);
+        if keys.node("topic").is_none() && keys.node("out").is_none() {
+            let place = file.place_of("kafka");
+            self.fault(&place, "[kafka] names no topic".to_owned(), "add a [[kafka.topic]] that is read, or [kafka.out] that is written");
+        }
+        Some(Kafka { brokers: brokers?.value.to_owned(), properties, topics, out })
+    }
+
+    /// What is written must not be read: each change would be an alert that changes an incident.
+    fn topic_out(&self, keys: &Keys<'a, '_>, read: &[Topic]) -> Option<String> {
+        let keys = self.section(keys, "out", &OUT)?;
+        let topic = keys.get::<Spanned<&str>>("topic")?;
+        self.topic_name(&topic);
+        if read.iter().any(|known| known.name == topic.value) {
+            self.fault(&topic.span, format!("the topic `{}` is read by a [[kafka.topic]]", topic.value), "write to another one");
+        }
+        Some(topic.value.to_owned())
     }
 
     fn brokers(&self, given: &Spanned<&str>) -> bool {
@@ -189,7 +214,7 @@ impl<'a> Reader<'a> {
         for keys in self.sections(keys, "topic", &TOPIC) {
             let name = keys.get::<Spanned<&str>>("name");
             if let Some(name) = &name {
-                self.topic_name(name, &mut known);
+                self.topic_read(name, &mut known);
             }
             let realm = self.realm(&keys);
             if let (Some(name), Some(format)) = (name, keys.get::<Spanned<&str>>("format")) {
@@ -199,11 +224,15 @@ impl<'a> Reader<'a> {
         topics
     }
 
-    fn topic_name(&self, name: &Spanned<&'a str>, known: &mut BTreeMap<&'a str, Range<usize>>) {
+    fn topic_name(&self, name: &Spanned<&'a str>) {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.value.is_empty() || name.value.len() > TOPIC_CHARS_MAX || !name.value.chars().all(fits) {
             self.fault(&name.span, format!("`{}` is no name of a topic", name.value), "use 1 to 249 letters, digits, `-`, `_` and `.`");
         }
+    }
+
+    fn topic_read(&self, name: &Spanned<&'a str>, known: &mut BTreeMap<&'a str, Range<usize>>) {
+        self.topic_name(name);
         self.not_reserved(name);
         if let Some(first) = known.insert(name.value, name.span.clone()) {
             let line = self.reading.file().place(first.start).line;

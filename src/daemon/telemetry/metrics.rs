@@ -83,6 +83,10 @@ pub struct Metrics {
     pub kafka_records: IntCounterVec,
     /// Of those, not taken or not wholly: kept as dead letters.
     pub kafka_rejected: IntCounterVec,
+    /// Changes of incidents to Kafka by outcome: `written`, `failed` (tried again), `lost`.
+    pub kafka_out: IntCounterVec,
+    /// When the oldest change that is not written to Kafka happened, seconds since 1970; 0 where there is none.
+    pub kafka_out_oldest: IntGauge,
     /// Imports by outcome.
     pub imports: IntCounterVec,
     /// Bytes of the store's file.
@@ -153,6 +157,11 @@ impl Metrics {
             kafka_lag: gauges("watchkeeper_kafka_lag_records", "Records of a partition that are not taken yet.", &["topic", "partition"]),
             kafka_records: counters("watchkeeper_kafka_records_total", "Kafka records that were read.", &["topic"]),
             kafka_rejected: counters("watchkeeper_kafka_records_rejected_total", "Kafka records that became dead letters.", &["topic"]),
+            kafka_out: counters("watchkeeper_kafka_out_changes_total", "Changes of incidents to Kafka by outcome.", &["outcome"]),
+            kafka_out_oldest: gauge(
+                "watchkeeper_kafka_out_oldest_timestamp_seconds",
+                "When the oldest change of an incident that is not written to Kafka happened.",
+            ),
             imports: counters("watchkeeper_cmdb_imports_total", "Imports of CMDB rows over the API by outcome.", &["outcome"]),
             store_bytes: gauge("watchkeeper_store_bytes", "Bytes of the store's file."),
             http_requests: counters("watchkeeper_http_requests_total", "HTTP requests.", &["path", "status"]),
@@ -165,8 +174,9 @@ impl Metrics {
 
     /// Every outcome is there from the start, at zero: `increase` sees a first one only where there was something before it.
     fn at_zero(&self) {
-        let outcomes: [(&IntCounterVec, &[&str]); 3] = [
+        let outcomes: [(&IntCounterVec, &[&str]); 4] = [
             (&self.mails, &["delivered", "failed", "dead", "fallback"]),
+            (&self.kafka_out, &["written", "failed", "lost"]),
             (&self.reloads, &["adopted", "unchanged", "refused"]),
             (&self.imports, &["adopted", "unchanged", "refused"]),
         ];

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use watchkeeper_engine::ids::{AlertId, IncidentId, ProblemId, TermsId};
 use watchkeeper_engine::model::alert::CiRef;
-use watchkeeper_engine::model::incident::Incident;
 use watchkeeper_engine::model::incident::clock::{LiveTerms, Promise};
+use watchkeeper_engine::model::incident::{Incident, ServiceHit};
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::words::{ClockState, Health, IncidentState, Level, Priority, SlaKind, SlaTarget};
 
@@ -186,11 +186,6 @@ pub struct SlaView {
 impl IncidentView {
     /// Of a record, with what it has as things stand and where its targets stand.
     pub fn of(incident: &Incident, now: &IncidentNow, sla: Vec<SlaView>, url: String) -> IncidentView {
-        let service = |hit: &watchkeeper_engine::model::incident::ServiceHit| ServiceView {
-            id: hit.id.clone(),
-            tier: given(&hit.tier),
-            health: hit.health,
-        };
         let cause = incident.cause.map(|alert| CauseView { alert, ci: incident.item.clone(), because: incident.because.to_string() });
         IncidentView {
             id: incident.id,
@@ -202,7 +197,7 @@ impl IncidentView {
             urgency: incident.urgency,
             realm: incident.realm.to_string(),
             ci_known: matches!(incident.ci, CiRef::Known(_)),
-            services: incident.services.iter().map(service).collect(),
+            services: incident.services.iter().map(ServiceView::of).collect(),
             group: incident.group.clone(),
             parent: incident.parent,
             children: now.children.clone(),
@@ -241,6 +236,13 @@ impl ClearedView {
             (alerts, of) => format!("{alerts} of {of} cleared"),
         };
         self.auto_resolves_at.map_or_else(|| cleared.clone(), |at| format!("{cleared}, auto-resolves {}", when(at)))
+    }
+}
+
+impl ServiceView {
+    /// Of a service of a record.
+    pub fn of(hit: &ServiceHit) -> ServiceView {
+        ServiceView { id: hit.id.clone(), tier: given(&hit.tier), health: hit.health }
     }
 }
 

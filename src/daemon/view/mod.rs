@@ -4,6 +4,7 @@
 
 mod alert;
 mod alertmanager;
+mod change;
 mod ci;
 mod command;
 mod dead_letter;
@@ -32,6 +33,7 @@ pub use alert::{AlertExplained, AlertView, AttachedView, MemberView, SaysView};
 pub use alertmanager::{
     AlertGroup, AlertmanagerStatus, GettableAlert, GettableSilence, MatcherView, PostableAlert, PostableSilence, Receiver, SilenceMade,
 };
+pub use change::ChangeView;
 pub use ci::{CausesView, CiView, ContractView, FiringView, HitView, ImpactView, ReachedView, RelationView, WholeCi};
 pub use command::{BatchView, OutcomeView};
 pub use dead_letter::{DeadLetterView, FaultView, OriginView, UnderstoodView, WholeDeadLetter};

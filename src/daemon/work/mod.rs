@@ -2,6 +2,7 @@
 
 mod capacity;
 mod outbox;
+mod topic;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use watchkeeper_engine::model::message::{Channel, Message};
 
 pub use capacity::CapacityWork;
 pub use outbox::OutboxWork;
+pub use topic::{NotWriting, Writing, start as write_topic};
 use outbox::{Kind, Lane};
 
 /// Gives every effect to its lane, until `effects` is closed or the work is stopped. Questions of capacity rules are handed on to `queries`.

@@ -70,7 +70,7 @@ pub(super) fn play(stage: &mut Stage, screen: &mut Screen, config: &Config, brok
 /// Reads the topic until its alert is there.
 fn read(stage: &mut Stage, config: &Config, broker: &str, name: &str) -> Result<(), Failure> {
     let topic = config::Topic { name: name.to_owned(), format: "alertmanager".to_owned(), format_span: 0..0, realm: Realm::MAIN };
-    let kafka = Kafka { brokers: broker.to_owned(), properties: Vec::new(), topics: vec![topic] };
+    let kafka = Kafka { brokers: broker.to_owned(), properties: Vec::new(), topics: vec![topic], out: None };
     let config = Arc::new(Config { kafka: Some(kafka), ..config.clone() });
     let started = kafka::start(stage.reads(config)).map_err(|error| Failure { code: 78, text: error.to_string() })?;
     let source = name.to_owned();

@@ -86,12 +86,12 @@ enum Ask {
     Accept { topic: usize, by: String, told: oneshot::Sender<Accepted> },
 }
 
-/// Starts to read the topics of the configuration; `None` where it has no `[kafka]`. The receiver is told how the thread ended.
+/// Starts to read the topics of the configuration; `None` where it has none. The receiver is told how the thread ended.
 ///
 /// # Errors
 /// The client or the positions cannot be had.
 pub fn start(shared: Shared) -> Result<Option<(Running, oneshot::Receiver<Ended>)>, StartError> {
-    let Some(kafka) = &shared.config.kafka else { return Ok(None) };
+    let Some(kafka) = shared.config.kafka.as_ref().filter(|kafka| !kafka.topics.is_empty()) else { return Ok(None) };
     let client = Client::new(kafka)?;
     let topic = |topic: &crate::config::Topic| Topic {
         source: Source { name: topic.name.clone(), realm: topic.realm.clone(), reads: Reads::named(&topic.format) },

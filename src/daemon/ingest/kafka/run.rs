@@ -264,7 +264,7 @@ impl Thread {
             None if !stopped.is_empty() => (false, stopped.join("; ")),
             None => (true, format!("{} partitions of {} topics are read, {behind} records behind", self.book.len(), self.topics.len())),
         };
-        self.health.set_kafka(ok, detail);
+        self.health.set_part("kafka", ok, detail);
         let unpublished = std::mem::take(&mut self.progress.unpublished);
         if !unpublished.is_empty() {
             client.publish(unpublished.iter().filter_map(|place| self.book.get(place)).map(|part| &part.position));

@@ -67,7 +67,7 @@ pub(super) async fn events(
         return Ok(if is_stream { stream(&app, now, caller, readers) } else { page(&[], now) });
     };
     let patience = if is_stream { Duration::ZERO } else { Duration::from_secs(wait as u64) };
-    let part = match app.events.wait(after, limit, patience).await {
+    let part = match app.events.wait(after, limit, patience, Happened::of).await {
         Ok(part) => part,
         Err(NoEvents::Stopping) => return Err(Full::Stopping.into()),
         Err(NoEvents::Read(error)) => return Err(error.into()),
@@ -116,7 +116,7 @@ struct Stream {
 
 impl Tail {
     async fn next(mut self) -> Option<(Tail, String)> {
-        match self.events.wait(self.after, CHUNK_EVENTS, HEARTBEAT).await {
+        match self.events.wait(self.after, CHUNK_EVENTS, HEARTBEAT, Happened::of).await {
             Ok(part) => {
                 let mut text: String = part
                     .events
