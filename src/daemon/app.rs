@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -32,7 +32,7 @@ use crate::mail::{FileTransport, HookText, MailSettings, SmtpTransport, Transpor
 use crate::supervisor;
 use crate::telemetry::{flush_log, start_log};
 use crate::web;
-use crate::work::{self, CapacityWork, NotWriting, OutboxWork};
+use crate::work::{self, CapacityWork, NotWriting, OutboxWork, Questions};
 use crate::world::{self, Built, Confirmed, Frame, Keeper, KeeperParts, Stored, on_deep_stack};
 use crate::writer::Suspects;
 
@@ -93,6 +93,7 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
     let (keeper, keeper_thread) = world::spawn(KeeperParts { frame, sources: start.sources, fault: start.fault, shared: shared.clone() });
     let history = history::start(&shared, retention);
     let hooks = Hooks::new(&shared.config.outs).map_err(|error| Failure { code: 78, text: format!("failed to {error}") })?;
+    let stop = CancellationToken::new();
     let mail = OutboxWork {
         writer: shared.writer.clone(),
         current: shared.current.clone(),
@@ -100,10 +101,11 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
         transport,
         hooks: Arc::new(hooks),
         health: Arc::clone(&shared.health),
-        stop: CancellationToken::new(),
+        metrics: Arc::clone(&shared.metrics),
+        stop: stop.child_token(),
     };
 
-    let capacity = CapacityWork::new(&shared.config.prometheus, shared.writer.clone(), shared.current.clone(), mail.stop.clone())
+    let capacity = CapacityWork::new(&shared.config.prometheus, shared.writer.clone(), shared.current.clone(), stop.child_token())
         .map_err(|error| Failure { code: 78, text: format!("failed to {error}") })?;
 
     let runtime = tokio::runtime::Runtime::new().map_err(|error| bug(format!("no runtime: {error}")))?;
@@ -111,11 +113,9 @@ pub fn run(path: &Path, init: Init) -> Result<(), Failure> {
     let served = runtime.block_on(async {
         adopt(&keeper, start.next).await?;
         let mut workers = JoinSet::new();
-        let stop = mail.stop.clone();
-        // Holds at most one question for each run of a capacity rule.
-        let (queries, to_ask) = mpsc::unbounded_channel();
-        workers.spawn(work::start(mail, queries, effects));
-        workers.spawn(capacity.run(to_ask));
+        let questions = Questions::default();
+        workers.spawn(work::start(mail, questions.clone(), effects));
+        workers.spawn(capacity.run(questions));
         // After the files: a topic may have a format that only they know.
         kafka = read_topics(&shared, &mut workers, &stop)?;
         kafka_out = work::write_topic(&shared, store_id).await.map_err(not_writing)?;

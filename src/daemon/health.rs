@@ -28,6 +28,7 @@ pub struct Health {
     reload: RwLock<String>,
     others: RwLock<BTreeMap<&'static str, Part>>,
     mail: RwLock<String>,
+    hooks: RwLock<BTreeMap<String, String>>,
 }
 
 /// One part of the daemon, as `?verbose` lists it.
@@ -50,6 +51,7 @@ impl Default for Health {
             reload: RwLock::default(),
             others: RwLock::default(),
             mail: RwLock::default(),
+            hooks: RwLock::default(),
         }
     }
 }
@@ -89,6 +91,11 @@ impl Health {
         *self.mail.write().expect("no holder of this panics") = fault;
     }
 
+    /// Says why a hook did not take its last message; an empty text: it did, or got none yet.
+    pub fn set_hook_fault(&self, name: &str, fault: String) {
+        self.hooks.write().expect("no holder of this panics").insert(name.to_owned(), fault);
+    }
+
     /// Whether the writer committed, or was idle, within [`BEAT_MAX`]. While the daemon starts, loading is a sign of life.
     pub fn is_healthy(&self) -> bool {
         self.phase() == Phase::Starting || self.since_beat() <= BEAT_MAX
@@ -117,6 +124,14 @@ impl Health {
             Part { name: "files", ok: reload.is_empty(), detail: files },
             Part { name: "mail", ok: mail.is_empty(), detail: way },
         ];
+        let hooks = self.hooks.read().expect("no holder of this panics").clone();
+        let faults: Vec<String> =
+            hooks.iter().filter(|(_, fault)| !fault.is_empty()).map(|(name, fault)| format!("{name}: {fault}")).collect();
+        if !hooks.is_empty() {
+            let ok = faults.is_empty();
+            let detail = if ok { "no failure since the last message of each that was taken".to_owned() } else { faults.join("; ") };
+            parts.push(Part { name: "hooks", ok, detail });
+        }
         parts.extend(self.others.read().expect("no holder of this panics").values().cloned());
         parts
     }

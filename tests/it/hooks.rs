@@ -1,7 +1,9 @@
 //! Hooks over the wire: what arrives, signed; what servers do that refuse, redirect, hang and flood; and what is not even connected to.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -247,6 +249,40 @@ fn a_rule_tells_hooks_each_in_its_own_words_in_order_and_a_dead_one_holds_up_nob
     assert_eq!(folder.cli(&["hook", "test", "dead"]).code(), 1);
     let unknown = folder.cli(&["hook", "test", "slak"]);
     assert!(unknown.code() == 64 && unknown.err().contains("did you mean `slack`?"), "{}", unknown.err());
+}
+
+#[test]
+fn what_a_lane_has_no_room_for_is_asked_for_again() {
+    const MESSAGES: usize = 700;
+    static IS_OPEN: AtomicBool = AtomicBool::new(false);
+    let (url, heard) = serve(|stream| {
+        while !IS_OPEN.load(Ordering::SeqCst) {
+            thread::park_timeout(Duration::from_millis(20));
+        }
+        say(stream, "200 OK", "", "");
+    });
+    let folder = Folder::new();
+    let config = std::fs::read_to_string(folder.path("daemon.toml")).unwrap();
+    folder.write("daemon.toml", &format!("{config}[[out]]\nname = \"chat\"\nurl = \"{url}\"\nallow_private = true\ntimeout = \"5m\"\n"));
+    folder.write("rules/many.yaml", "correlate: [{name: many, matchers: ['alertname=\"Many\"'], group_by: [ci], group_wait: 0s}]\nnotify: [{name: hooks, to: ['hook:chat']}]\n");
+    let _daemon = folder.start();
+    let alerts: Vec<Value> = (0..MESSAGES).map(|no| json!({"labels": {"alertname": "Many", "instance": format!("host-{no}")}})).collect();
+    assert!(folder.post("/api/v2/alerts", &Value::from(alerts).to_string()).unwrap().starts_with("HTTP/1.1 200"));
+    until("every message is rendered", &folder, || {
+        folder.get("/metrics").unwrap().contains(&format!("watchkeeper_outbox_messages{{state=\"rendered\"}} {MESSAGES}\n")).then_some(())
+    });
+    IS_OPEN.store(true, Ordering::SeqCst);
+    until("every message is delivered", &folder, || {
+        folder
+            .get("/metrics")
+            .unwrap()
+            .contains(&format!("lane_tries_total{{lane=\"hook:chat\",outcome=\"done\"}} {MESSAGES}\n"))
+            .then_some(())
+    });
+    let heard = heard.lock().unwrap();
+    let about = |body: &Vec<u8>| serde_json::from_slice::<Value>(body).unwrap()["ci"].as_str().unwrap().to_owned();
+    let items: BTreeSet<String> = heard.iter().map(|(_, body)| about(body)).collect();
+    assert_eq!((heard.len(), items.len()), (MESSAGES, MESSAGES), "each once");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod deploy;
 mod downtime;
+mod hooks;
 mod kafka;
 mod kafka_out;
 mod outage;

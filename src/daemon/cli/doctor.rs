@@ -17,7 +17,8 @@ use super::client::{Client, Output, Reach};
 use super::table::table;
 use super::{json_text, print};
 use crate::app::Failure;
-use crate::config::{self, Config, Environment, Smtp, Transport};
+use crate::config::{self, Config, Environment, Out, Smtp, Transport};
+use crate::hook::Hooks;
 use crate::mail::{SmtpTransport, mailbox};
 use crate::world::{self, Confirmed, Frame, Sources, on_deep_stack};
 
@@ -37,7 +38,7 @@ pub(super) enum Part {
     Files,
     /// The folder of the store: room, rights, and how fast the disk syncs.
     Store,
-    /// Who is mailed, and the way out.
+    /// Who is mailed, the way out, and the hooks.
     Mail,
     /// The daemon that runs on it.
     Daemon,
@@ -248,6 +249,27 @@ fn mail((config, _): &Read, found: &mut Vec<Found>) {
     match &config.mail.transport {
         Transport::File { dir } => mail_files(dir, &mut notes),
         Transport::Smtp(server) => mail_server(server, &config.mail.from, &mut notes),
+    }
+    hooks(&config.outs, &mut notes);
+}
+
+/// Connects to each hook; sends nothing.
+fn hooks(outs: &[Out], notes: &mut Notes<'_>) {
+    let hooks = match Hooks::new(outs) {
+        Ok(hooks) => hooks,
+        Err(error) => return notes.note(State::Broken, format!("cannot {error}"), "apt-get install ca-certificates"),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return notes.note(State::Broken, format!("no runtime: {error}"), "look at the limits of this shell: ulimit -a"),
+    };
+    for (name, hook) in hooks.names().filter_map(|name| Some((name, hooks.get(name)?))) {
+        match runtime.block_on(hook.reach()) {
+            Ok(address) => notes.well(format!("hook {name}: {address} listens; `watchkeeper hook test {name}` posts a message")),
+            Err(error) => {
+                notes.note(State::Broken, format!("hook {name}: {error}"), "look at its url in daemon.toml, and at the way there");
+            }
+        }
     }
 }
 

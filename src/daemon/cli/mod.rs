@@ -133,7 +133,7 @@ enum Verb {
     /// Import, compare and show the CMDB
     #[command(subcommand)]
     Cmdb(files::Cmdb),
-    /// List mails, retry failed ones, and test the mail server
+    /// List mails and messages to hooks, retry failed ones, and test the mail server
     #[command(subcommand)]
     Mail(alert::Mail),
     /// Test a hook

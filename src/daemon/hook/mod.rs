@@ -7,15 +7,17 @@ mod reach;
 mod sign;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{StatusCode, redirect};
+use tokio::net::{TcpStream, lookup_host};
 use watchkeeper_engine::event::Lasts;
 use watchkeeper_engine::text::{cut, one_line};
 use watchkeeper_engine::time::{Span, Time};
 
-use crate::config::Out;
+use crate::config::{Out, Secret};
 
 pub use reach::is_public;
 pub use sign::signature;
@@ -24,6 +26,8 @@ pub use sign::signature;
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are read, for the error that quotes it.
 const ANSWER_BYTES_MAX: usize = 4_096;
+/// Bytes of a part of a url that may be a secret; what is shorter is a word.
+const SECRET_BYTES_MIN: usize = 8;
 /// Bytes of an answer that an error quotes.
 const QUOTE_BYTES_MAX: usize = 200;
 
@@ -113,10 +117,39 @@ impl Hook {
         {
             said.extend_from_slice(&part[..part.len().min(ANSWER_BYTES_MAX - said.len())]);
         }
-        let said = cut(&one_line(&String::from_utf8_lossy(&said)), QUOTE_BYTES_MAX);
+        let said = cut(&self.without_secrets(&one_line(&String::from_utf8_lossy(&said))), QUOTE_BYTES_MAX);
         let said =
             if said.is_empty() { format!("it answers {}", status.as_u16()) } else { format!("it answers {}: {said}", status.as_u16()) };
         Err(HookError { said, lasts })
+    }
+
+    /// Whether somebody listens at its address, which may be connected to; nothing is sent.
+    ///
+    /// # Errors
+    /// There is no such address, it is not allowed, or nobody listens.
+    pub async fn reach(&self) -> Result<SocketAddr, String> {
+        let url = reqwest::Url::parse(self.out.url.expose()).map_err(|_| "its url is no address".to_owned())?;
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return Err("its url has no host".to_owned()) };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let found: Vec<SocketAddr> = lookup_host((host, port)).await.map_err(|error| format!("{host}: {error}"))?.collect();
+        let allowed: Vec<SocketAddr> = found.into_iter().filter(|address| self.out.allow_private || is_public(address.ip())).collect();
+        if allowed.is_empty() {
+            return Err(reach::REFUSED.to_owned());
+        }
+        let connected = tokio::time::timeout(CONNECT_MAX, TcpStream::connect(allowed.as_slice())).await;
+        let stream = connected
+            .map_err(|_| format!("{host} does not answer"))
+            .and_then(|stream| stream.map_err(|error| format!("{host}: {error}")))?;
+        stream.peer_addr().map_err(|error| error.to_string())
+    }
+
+    /// An answer may say again what it was asked: what is secret in that is seen by nobody.
+    fn without_secrets(&self, said: &str) -> String {
+        let url = reqwest::Url::parse(self.out.url.expose()).ok();
+        let parts = url.iter().flat_map(|url| [Some(url.path()), url.query()]).flatten();
+        let token = self.out.token.as_ref().map(Secret::expose);
+        let secrets = parts.flat_map(|part| part.split(['/', '&', '='])).chain(token).filter(|part| part.len() >= SECRET_BYTES_MIN);
+        secrets.fold(said.to_owned(), |said, secret| said.replace(secret, "…"))
     }
 
     fn headers(&self, id: &str, body: &[u8], now: Time) -> HeaderMap {

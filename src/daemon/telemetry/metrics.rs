@@ -49,7 +49,11 @@ pub struct Metrics {
     pub outbox_messages: IntGaugeVec,
     /// When the oldest message that is not done was planned, seconds since 1970; 0 where there is none.
     pub outbox_oldest: IntGauge,
-    /// Mails by outcome: `delivered`, `failed`, `dead`, `fallback`.
+    /// Messages that wait for a worker or are at one, by lane: `render`, `mail`, `hook:NAME`.
+    pub lane_messages: IntGaugeVec,
+    /// What became of tries by lane and outcome: `done`, `failed` (tried again), `dead`.
+    pub lane_tries: IntCounterVec,
+    /// Messages by outcome, mails and those to hooks: `delivered`, `failed`, `dead`, `fallback`.
     pub mails: IntCounterVec,
     /// Changes of the health of CIs that are remembered, by what it became.
     pub health_changes: IntCounterVec,
@@ -132,8 +136,14 @@ impl Metrics {
             sla_missed: counter("watchkeeper_sla_missed_total", "What timers of SLA clocks missed and a sweep found."),
             outbox_messages: gauges("watchkeeper_outbox_messages", "Messages that are not done.", &["state"]),
             outbox_oldest: gauge("watchkeeper_outbox_oldest_timestamp_seconds", "When the oldest unfinished message was planned."),
-            mails: counters("watchkeeper_mails_total", "Mails by outcome.", &["outcome"]),
             health_changes: counters("watchkeeper_ci_health_changes_total", "Changes of the health of CIs by what it became.", &["to"]),
+            lane_messages: gauges("watchkeeper_outbox_lane_messages", "Messages that wait for a worker or are at one.", &["lane"]),
+            lane_tries: counters(
+                "watchkeeper_outbox_lane_tries_total",
+                "Tries to render or send a message by outcome.",
+                &["lane", "outcome"],
+            ),
+            mails: counters("watchkeeper_mails_total", "Messages by outcome, mails and those to hooks.", &["outcome"]),
             rule_matches: counters("watchkeeper_rule_matches_total", "Alerts that a correlate rule matched.", &["rule"]),
             unmatched_values: gauge("watchkeeper_unmatched_values", "Values that match no CI and have active alerts."),
             cmdb_items: gauge("watchkeeper_cmdb_items", "CIs of the CMDB."),

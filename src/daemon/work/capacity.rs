@@ -4,11 +4,11 @@
 //! rule's schedule asks again, and until then its alerts stand.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use reqwest::redirect;
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -80,48 +80,68 @@ impl CapacityWork {
         Ok(CapacityWork { writer, current, servers: Arc::new(servers), stop })
     }
 
-    /// Works until it is stopped. A question that is out or waits is not put again, so at most one for each rule is kept; one that is out at the end is left
-    /// to the next start.
-    pub async fn run(self, mut rules: mpsc::UnboundedReceiver<String>) {
+    /// Works until it is stopped. A question that is out is not put again before its answer is in; one that is out at the end is left to the next start.
+    pub async fn run(self, questions: Questions) {
         let mut running = JoinSet::new();
-        let mut waiting = VecDeque::new();
-        let mut known = BTreeSet::new();
+        let mut out = BTreeSet::new();
         loop {
+            while running.len() < AT_ONCE
+                && let Some(rule) = questions.next(&out)
+            {
+                out.insert(rule.clone());
+                running.spawn(one(self.clone(), rule));
+            }
             let next = tokio::select! {
                 () = self.stop.cancelled() => Next::Stop,
                 ended = running.join_next(), if !running.is_empty() => Next::Ended(ended),
-                rule = rules.recv() => rule.map_or(Next::Closed, Next::Ask),
+                () = questions.0.arrived.notified() => Next::Arrived,
             };
             match next {
                 Next::Stop => return,
-                Next::Ask(rule) => {
-                    if known.insert(rule.clone()) {
-                        waiting.push_back(rule);
-                    }
-                }
                 Next::Ended(Some(Ok(rule))) => {
-                    known.remove(&rule);
+                    out.remove(&rule);
                 }
                 Next::Ended(Some(Err(error))) => {
                     error!(%error, "A worker of capacity failed; its rule is asked again after the next start.")
                 }
-                Next::Ended(None) => {}
-                // The daemon stops.
-                Next::Closed => self.stop.cancelled().await,
-            }
-            while running.len() < AT_ONCE
-                && let Some(rule) = waiting.pop_front()
-            {
-                running.spawn(one(self.clone(), rule));
+                Next::Ended(None) | Next::Arrived => {}
             }
         }
     }
 }
 
+/// Capacity rules whose series are to be asked for. Each stands in it once, however often it is put, so it is no longer than there are rules. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Questions(Arc<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    rules: Mutex<VecDeque<String>>,
+    arrived: Notify,
+}
+
+impl Questions {
+    /// Puts a rule at the end, unless it waits already.
+    pub fn put(&self, rule: String) {
+        let mut rules = self.0.rules.lock().expect("no holder of this panics");
+        if !rules.contains(&rule) {
+            rules.push_back(rule);
+        }
+        drop(rules);
+        self.0.arrived.notify_one();
+    }
+
+    /// The first that is not out.
+    fn next(&self, out: &BTreeSet<String>) -> Option<String> {
+        let mut rules = self.0.rules.lock().expect("no holder of this panics");
+        let first = rules.iter().position(|rule| !out.contains(rule))?;
+        rules.remove(first)
+    }
+}
+
 enum Next {
-    Ask(String),
+    Arrived,
     Ended(Option<Result<String, tokio::task::JoinError>>),
-    Closed,
     Stop,
 }
 

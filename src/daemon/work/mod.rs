@@ -11,13 +11,13 @@ use tokio::task::JoinSet;
 use watchkeeper_engine::effect::Effect;
 use watchkeeper_engine::model::message::{Channel, Message};
 
-pub use capacity::CapacityWork;
+pub use capacity::{CapacityWork, Questions};
 pub use outbox::OutboxWork;
-pub use topic::{NotWriting, Writing, start as write_topic};
 use outbox::{Kind, Lane};
+pub use topic::{NotWriting, Writing, start as write_topic};
 
-/// Gives every effect to its lane, until `effects` is closed or the work is stopped. Questions of capacity rules are handed on to `queries`.
-pub async fn start(work: OutboxWork, queries: mpsc::UnboundedSender<String>, mut effects: mpsc::UnboundedReceiver<Effect>) {
+/// Gives every effect to its lane, until `effects` is closed or the work is stopped.
+pub async fn start(work: OutboxWork, questions: Questions, mut effects: mpsc::UnboundedReceiver<Effect>) {
     let mut running = JoinSet::new();
     let lanes = Lanes::start(&work, &mut running);
     while let Some(Some(effect)) = work.stop.run_until_cancelled(effects.recv()).await {
@@ -25,7 +25,7 @@ pub async fn start(work: OutboxWork, queries: mpsc::UnboundedSender<String>, mut
             Effect::Render(message) => lanes.renders.put(message),
             Effect::Deliver(message) => lanes.of(&message).put(message),
             // Where nobody asks, as in the demo, nothing is answered.
-            Effect::Query(rule) => drop(queries.send(rule)),
+            Effect::Query(rule) => questions.put(rule),
         }
     }
     drop(lanes);
@@ -43,6 +43,7 @@ struct Lanes {
 
 impl Lanes {
     fn start(work: &OutboxWork, running: &mut JoinSet<()>) -> Lanes {
+        work.hooks.names().for_each(|name| work.health.set_hook_fault(name, String::new()));
         let renders = Lane::start(work, Kind::Render, running);
         let mails = Lane::start(work, Kind::Mail, running);
         let unknown_hooks = Lane::start(work, Kind::Hook(None), running);

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use prometheus::IntGauge;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -20,14 +21,15 @@ use crate::health::Health;
 use crate::hook::Hooks;
 use crate::mail::{IDLE_MAX, MailSettings, RENDER_DEADLINE, Transport, render_within};
 use crate::published::Current;
+use crate::telemetry::Metrics;
 use crate::writer::{Full, WriterHandle};
 
 /// Messages that are rendered at once. Each has a thread of its own meanwhile.
 const RENDERS: usize = 4;
 /// Messages that one hook gets at once, of different incidents.
 const HOOK_POSTS: usize = 4;
-/// Messages that wait in a lane. Further ones stay in their rows, and the lane asks for them once it is empty.
-const LANE_MAX: usize = 4_096;
+/// Messages that wait in a lane, with their bytes: some 20 MiB of mails. Further ones stay in their rows, and the lane asks for them once it is empty.
+const LANE_MAX: usize = 512;
 
 /// What work on the outbox needs.
 #[derive(Clone)]
@@ -42,8 +44,10 @@ pub struct OutboxWork {
     pub transport: Transport,
     /// The way out of messages to hooks.
     pub hooks: Arc<Hooks>,
-    /// Where the last failure of mail is shown.
+    /// Where the last failure of mail and of each hook is shown.
     pub health: Arc<Health>,
+    /// Where lanes are counted.
+    pub metrics: Arc<Metrics>,
     /// Ends the work: what is in flight is finished, what waits is left to the next start.
     pub stop: CancellationToken,
 }
@@ -63,6 +67,7 @@ pub(super) enum Kind {
 pub(super) struct Lane {
     messages: mpsc::Sender<Arc<Message>>,
     behind: Arc<AtomicBool>,
+    depth: IntGauge,
 }
 
 impl Lane {
@@ -70,12 +75,15 @@ impl Lane {
     pub(super) fn start(work: &OutboxWork, kind: Kind, lanes: &mut JoinSet<()>) -> Lane {
         let (messages, waiting) = mpsc::channel(LANE_MAX);
         let behind = Arc::new(AtomicBool::new(false));
+        let depth = work.metrics.lane_messages.with_label_values(&[kind.name().as_str()]);
         lanes.spawn(run(work.clone(), kind, waiting, Arc::clone(&behind)));
-        Lane { messages, behind }
+        Lane { messages, behind, depth }
     }
 
     /// Gives it a message. Where it is full, the lane asks for what stands in the rows once it has room.
     pub(super) fn put(&self, message: Arc<Message>) {
+        // Until the lane itself says how many it has.
+        self.depth.inc();
         if self.messages.try_send(message).is_err() {
             self.behind.store(true, Ordering::Release);
         }
@@ -83,6 +91,15 @@ impl Lane {
 }
 
 impl Kind {
+    /// The lane's name in metrics.
+    fn name(&self) -> String {
+        match self {
+            Kind::Render => "render".to_owned(),
+            Kind::Mail => "mail".to_owned(),
+            Kind::Hook(name) => Channel::Hook(name.as_deref().unwrap_or("?")).address(),
+        }
+    }
+
     fn at_once(&self, work: &OutboxWork) -> usize {
         match self {
             Kind::Render => RENDERS,
@@ -107,7 +124,13 @@ async fn run(work: OutboxWork, kind: Kind, mut waiting: mpsc::Receiver<Arc<Messa
     let mut running = JoinSet::new();
     let mut begun: BTreeSet<MessageId> = BTreeSet::new();
     let mut again: VecDeque<Arc<Message>> = VecDeque::new();
+    let name = kind.name();
+    let depth = work.metrics.lane_messages.with_label_values(&[name.as_str()]);
+    for outcome in OUTCOMES {
+        work.metrics.lane_tries.with_label_values(&[name.as_str(), outcome]).inc_by(0);
+    }
     loop {
+        depth.set(i64::try_from(waiting.len() + again.len() + running.len()).unwrap_or(i64::MAX));
         while running.len() >= kind.at_once(&work) {
             done(running.join_next().await, &mut begun);
         }
@@ -180,17 +203,32 @@ async fn left(work: &OutboxWork, kind: &Kind) -> VecDeque<Arc<Message>> {
 
 async fn one(work: OutboxWork, kind: Kind, message: Arc<Message>) -> MessageId {
     let id = message.id;
+    let lane = kind.name();
     let event = match kind {
         Kind::Render => render(&work, message).await,
         Kind::Mail => send(&work, message).await,
         Kind::Hook(_) => post(&work, &message).await,
     };
+    work.metrics.lane_tries.with_label_values(&[lane.as_str(), outcome(&event)]).inc();
     // Where it cannot be reported the daemon stops, and the next start asks again.
     if let Ok(told) = work.writer.report(event).await {
         // The effect that may follow comes after the commit.
         told.await.ok();
     }
     id
+}
+
+/// What becomes of a try.
+const OUTCOMES: [&str; 3] = ["done", "failed", "dead"];
+
+fn outcome(event: &Event) -> &'static str {
+    let [done, failed, dead] = OUTCOMES;
+    match event {
+        Event::DeliveryFailed { lasts: Lasts::ForGood, .. } => dead,
+        Event::DeliveryFailed { lasts: Lasts::ForNow | Lasts::AtLeast(_), .. } => failed,
+        Event::Started | Event::World(_) | Event::Alerts { .. } | Event::Command(_) | Event::Forecast(_) => done,
+        Event::Rendered { .. } | Event::Delivered { .. } => done,
+    }
 }
 
 async fn render(work: &OutboxWork, message: Arc<Message>) -> Event {
@@ -233,13 +271,18 @@ async fn post(work: &OutboxWork, message: &Message) -> Event {
         return Event::DeliveryFailed { id, error: "no message to a hook".to_owned(), lasts: Lasts::ForGood };
     };
     let Some(hook) = work.hooks.get(name) else {
+        work.health.set_hook_fault(name, "daemon.toml has no [[out]] of that name".to_owned());
         // It may be there again after the next start.
         return Event::DeliveryFailed { id, error: format!("daemon.toml has no [[out]] {name}"), lasts: Lasts::ForNow };
     };
     match hook.post(&work.settings.hook_message_id(id), &message.sending.bytes, work.current.now()).await {
-        Ok(_) => Event::Delivered { id },
+        Ok(_) => {
+            work.health.set_hook_fault(name, String::new());
+            Event::Delivered { id }
+        }
         Err(error) => {
             warn!(message = %id, hook = name, %error, "A hook did not take a message.");
+            work.health.set_hook_fault(name, error.said.clone());
             Event::DeliveryFailed { id, error: error.said, lasts: error.lasts }
         }
     }

@@ -28,7 +28,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::config::{Config, Transport as Way};
 use crate::hook::Hooks;
 use crate::mail::{FileTransport, MailSettings, Transport};
-use crate::work::{self, OutboxWork};
+use crate::work::{self, OutboxWork, Questions};
 use crate::world::{self, Confirmed, Frame, Sources, on_deep_stack};
 use crate::writer::{Alerts, Full, Lane, Suspects};
 
@@ -137,11 +137,11 @@ impl Stage {
             transport: Transport::File(transport),
             hooks: Arc::new(hooks),
             health: Arc::clone(&shared.health),
+            metrics: Arc::clone(&shared.metrics),
             stop: CancellationToken::new(),
         };
         // A day without a Prometheus: nobody takes its questions.
-        let (queries, _) = unbounded_channel();
-        runtime.spawn(work::start(mail, queries, effects));
+        runtime.spawn(work::start(mail, Questions::default(), effects));
         let adopted = shared.writer.adopt(world::adoption(&built, &Cmdb::default())).map_err(of_writer)?;
         adopted.blocking_recv().map_err(|_| of_writer(Full::Stopping))?;
         Ok(Stage {
