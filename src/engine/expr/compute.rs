@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use jiff::tz::TimeZone;
 use serde_json::{Number, Value};
 
-use super::eval::{Function, Ir, Part, Run, RunFault, Scope};
+use super::eval::{Function, Ir, Over, Part, Run, RunFault, Scope};
 use super::functions::{host, workload};
 use super::parse::{Arithmetic, Comparison};
 use super::value::Val;
@@ -55,7 +55,13 @@ impl Ir {
         })
     }
 
-    pub(super) fn arithmetic<'a>(&self, op: Arithmetic, left: Val<'a>, right: Val<'a>, scope: &Scope<'_, '_>) -> Run<Val<'a>> {
+    pub(super) fn arithmetic<'a, O: Over<'a>>(
+        &self,
+        op: Arithmetic,
+        left: Val<'a>,
+        right: Val<'a>,
+        scope: &Scope<'a, '_, O>,
+    ) -> Run<Val<'a>> {
         use Arithmetic::{Add, Divide, Multiply, Remainder, Subtract};
         let whole = |a: i64, b: i64| {
             let result = match op {
@@ -104,7 +110,7 @@ impl Ir {
         })
     }
 
-    pub(super) fn apply<'a>(&self, function: Function, of: Val<'a>, scope: &Scope<'_, '_>) -> Run<Val<'a>> {
+    pub(super) fn apply<'a, O: Over<'a>>(&self, function: Function, of: Val<'a>, scope: &Scope<'a, '_, O>) -> Run<Val<'a>> {
         let is_json = scope.message().is_some();
         let shown = |text: &str| cut(&one_line(text), 60);
         Ok(match (function, of) {

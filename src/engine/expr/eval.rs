@@ -155,37 +155,71 @@ pub(super) enum Quantifier {
     All,
 }
 
-/// What an expression is over.
-#[derive(Clone, Copy)]
-pub(super) enum Over<'a, 's> {
-    View(&'s View<'a>),
-    Message(&'s Message<'a>),
+/// What an expression is over. Evaluation is compiled once for each, so that conditions pay nothing for messages.
+pub(super) trait Over<'a>: Copy {
+    /// A field of a view.
+    fn field(self, field: &Field) -> Val<'a>;
+
+    /// The message, where it is one.
+    fn message(self) -> Option<Message<'a>>;
+
+    /// What may still be looked at.
+    fn budget(self) -> Option<&'a Budget>;
+}
+
+impl<'a> Over<'a> for &View<'a> {
+    fn field(self, field: &Field) -> Val<'a> {
+        (field.read)(self)
+    }
+
+    fn message(self) -> Option<Message<'a>> {
+        None
+    }
+
+    fn budget(self) -> Option<&'a Budget> {
+        self.budget
+    }
+}
+
+impl<'a> Over<'a> for Message<'a> {
+    /// No expression over messages has fields.
+    fn field(self, _: &Field) -> Val<'a> {
+        Val::Null
+    }
+
+    fn message(self) -> Option<Message<'a>> {
+        Some(self)
+    }
+
+    fn budget(self) -> Option<&'a Budget> {
+        None
+    }
 }
 
 /// What an evaluation may see: the view or message, the variables of the comprehensions around, and how many elements it may still visit.
-pub(super) struct Scope<'a, 's> {
-    pub(super) over: Over<'a, 's>,
-    outer: Option<(&'s Val<'a>, &'s Scope<'a, 's>)>,
+pub(super) struct Scope<'a, 's, O> {
+    pub(super) over: O,
+    outer: Option<(&'s Val<'a>, &'s Scope<'a, 's, O>)>,
     left: &'s Cell<u32>,
 }
 
 impl Ir {
     /// The value over a view.
     pub(super) fn value<'a>(&'a self, view: &View<'a>) -> Run<Val<'a>> {
-        self.eval(&Scope { over: Over::View(view), outer: None, left: &Cell::new(limits::ELEMENTS_MAX) })
+        self.eval(&Scope { over: view, outer: None, left: &Cell::new(limits::ELEMENTS_MAX) })
     }
 
     /// The value over a message.
     pub(super) fn over<'a>(&'a self, message: &Message<'a>) -> Run<Val<'a>> {
-        self.eval(&Scope { over: Over::Message(message), outer: None, left: &Cell::new(limits::ELEMENTS_MAX) })
+        self.eval(&Scope { over: *message, outer: None, left: &Cell::new(limits::ELEMENTS_MAX) })
     }
 
     /// The answer over a view.
     pub(super) fn answer<'a>(&'a self, view: &View<'a>) -> Run<bool> {
-        self.test(&Scope { over: Over::View(view), outer: None, left: &Cell::new(limits::ELEMENTS_MAX) })
+        self.test(&Scope { over: view, outer: None, left: &Cell::new(limits::ELEMENTS_MAX) })
     }
 
-    fn test<'a>(&'a self, scope: &Scope<'a, '_>) -> Run<bool> {
+    fn test<'a, O: Over<'a>>(&'a self, scope: &Scope<'a, '_, O>) -> Run<bool> {
         match &self.op {
             Op::And(parts) => decide(parts, false, |part| part.test(scope)),
             Op::Or(parts) => decide(parts, true, |part| part.test(scope)),
@@ -256,7 +290,7 @@ impl Ir {
     }
 
     /// A literal, a field or a label as it lies there: what nearly every condition compares.
-    fn plain<'a>(&'a self, scope: &Scope<'a, '_>) -> Option<&'a str> {
+    fn plain<'a, O: Over<'a>>(&'a self, scope: &Scope<'a, '_, O>) -> Option<&'a str> {
         match &self.op {
             Op::Text(text) => Some(text),
             Op::Label { of, name } => match scope.field(of) {
@@ -271,7 +305,7 @@ impl Ir {
         }
     }
 
-    fn text<'a>(&'a self, scope: &Scope<'a, '_>) -> Run<Cow<'a, str>> {
+    fn text<'a, O: Over<'a>>(&'a self, scope: &Scope<'a, '_, O>) -> Run<Cow<'a, str>> {
         match self.eval(scope)? {
             Val::Text(text) => Ok(text),
             other => Err(self.unfit("a text", &other)),
@@ -279,7 +313,7 @@ impl Ir {
     }
 
     /// The same, where what is missing is empty.
-    fn text_or_empty<'a>(&'a self, scope: &Scope<'a, '_>) -> Run<Cow<'a, str>> {
+    fn text_or_empty<'a, O: Over<'a>>(&'a self, scope: &Scope<'a, '_, O>) -> Run<Cow<'a, str>> {
         match self.eval(scope)? {
             Val::Text(text) => Ok(text),
             Val::Null => Ok(Cow::Borrowed("")),
@@ -287,7 +321,7 @@ impl Ir {
         }
     }
 
-    fn eval<'a>(&'a self, scope: &Scope<'a, '_>) -> Run<Val<'a>> {
+    fn eval<'a, O: Over<'a>>(&'a self, scope: &Scope<'a, '_, O>) -> Run<Val<'a>> {
         Ok(match &self.op {
             Op::Bool(value) => Val::Bool(*value),
             Op::Int(value) => Val::Int(*value),
@@ -359,7 +393,7 @@ impl Ir {
         })
     }
 
-    fn each<'a>(&'a self, quantifier: Quantifier, over: &'a Ir, body: &'a Ir, scope: &Scope<'a, '_>) -> Run<bool> {
+    fn each<'a, O: Over<'a>>(&'a self, quantifier: Quantifier, over: &'a Ir, body: &'a Ir, scope: &Scope<'a, '_, O>) -> Run<bool> {
         let elements = over.eval(scope)?.elements();
         decide(&elements, quantifier == Quantifier::Exists, |element| {
             match scope.left.get().checked_sub(1) {
@@ -367,7 +401,7 @@ impl Ir {
                 None => return Err(self.fault(format!("it looks at more than {} elements", limits::ELEMENTS_MAX))),
             }
             let is_free = limits::ELEMENTS_MAX - scope.left.get() <= limits::ELEMENTS_FREE;
-            if !is_free && scope.budget().is_some_and(|budget| !budget.take()) {
+            if !is_free && scope.over.budget().is_some_and(|budget| !budget.take()) {
                 let max = limits::BATCH_ELEMENTS_MAX;
                 return Err(self.fault(format!("the conditions of this batch have looked at {max} elements, and no more are looked at")));
             }
@@ -376,13 +410,9 @@ impl Ir {
     }
 }
 
-impl<'a> Scope<'a, '_> {
+impl<'a, O: Over<'a>> Scope<'a, '_, O> {
     fn field(&self, field: &Field) -> Val<'a> {
-        match self.over {
-            Over::View(view) => (field.read)(view),
-            // No expression over messages has fields.
-            Over::Message(_) => Val::Null,
-        }
+        self.over.field(field)
     }
 
     fn label(&self, of: &Field, name: &str) -> Val<'a> {
@@ -393,18 +423,8 @@ impl<'a> Scope<'a, '_> {
     }
 
     /// The message, where the expression is over one.
-    pub(super) const fn message(&self) -> Option<&Message<'a>> {
-        match self.over {
-            Over::View(_) => None,
-            Over::Message(message) => Some(message),
-        }
-    }
-
-    fn budget(&self) -> Option<&'a Budget> {
-        match self.over {
-            Over::View(view) => view.budget,
-            Over::Message(_) => None,
-        }
+    pub(super) fn message(&self) -> Option<Message<'a>> {
+        self.over.message()
     }
 
     fn variable(&self, levels: usize) -> Val<'a> {
@@ -418,7 +438,7 @@ impl<'a> Scope<'a, '_> {
 }
 
 /// CEL's `&&` and `||` over any number of parts: one that decides wins, whatever failed before or after it; else a failure is the answer.
-fn decide<T>(parts: &[T], decides: bool, mut test: impl FnMut(&T) -> Run<bool>) -> Run<bool> {
+fn decide<'p, T>(parts: &'p [T], decides: bool, mut test: impl FnMut(&'p T) -> Run<bool>) -> Run<bool> {
     let mut failed = None;
     for part in parts {
         match test(part) {
