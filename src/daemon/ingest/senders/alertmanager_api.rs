@@ -11,7 +11,7 @@ use watchkeeper_engine::input::{AlertInput, Given, Refused};
 use watchkeeper_engine::limits::RESOLVE_TIMEOUT;
 use watchkeeper_engine::text::Labels;
 
-use super::alertmanager_schema::{is_uri, of_alert};
+use super::alertmanager_schema::{is_mistyped, is_uri, of_alert};
 use super::{Api, Call, Credential, Does, Door, Keeps, Member, Route, Sender, Speaks, json, why_unread};
 use crate::ingest::door::{Heard, NotHeard};
 use crate::ingest::json::{LooseMoment, Pairs, members, refused, text};
@@ -105,9 +105,9 @@ fn answer(call: &Call<'_>, heard: &Heard) -> Response<Body> {
     let body: Value = serde_json::from_slice(call.body).unwrap_or_default();
     // What is not of its type is found before anything else.
     let mistyped = heard.refused.iter().find(|fault| fault.expected.contains(", this is ") && !fault.expected.starts_with("a time not"));
-    if let Some(fault) = mistyped {
-        let message = format!("{}: expected {}; {}", fault.place, fault.expected, heard.sentence());
-        return json(StatusCode::BAD_REQUEST, &object!({"code": 400, "message": message}));
+    if mistyped.is_some() || body.as_array().into_iter().flatten().any(is_mistyped) {
+        let fault = mistyped.map_or_else(String::new, |fault| format!("{}: expected {}; ", fault.place, fault.expected));
+        return json(StatusCode::BAD_REQUEST, &object!({"code": 400, "message": format!("{fault}{}", heard.sentence())}));
     }
     match body.as_array().into_iter().flatten().enumerate().find_map(|(at, alert)| of_alert(at, alert)) {
         Some((code, message)) => {

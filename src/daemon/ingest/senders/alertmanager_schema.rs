@@ -21,6 +21,19 @@ pub fn of_alert(at: usize, alert: &Value) -> Option<Fault> {
     (!is_uri(url)).then(|| (TYPE, format!("{at}.generatorURL in body must be of type uri: {url:?}")))
 }
 
+/// Whether a member of an alert is of another type than its own, which Alertmanager finds before anything that is missing.
+pub fn is_mistyped(alert: &Value) -> bool {
+    let is_text = |value: &Value| value.is_string() || value.is_null();
+    let member = |name: &str| alert.get(name).unwrap_or(&Value::Null);
+    let texts = ["startsAt", "endsAt", "generatorURL"].into_iter().all(|name| is_text(member(name)));
+    let pairs = ["labels", "annotations"].into_iter().all(|name| match member(name) {
+        Value::Null => true,
+        Value::Object(pairs) => pairs.values().all(is_text),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => false,
+    });
+    !(texts && pairs)
+}
+
 /// The first fault of a silence's body, in the order of the names.
 pub fn of_silence(silence: &Value) -> Option<Fault> {
     let missing = |name: &str| (REQUIRED, format!("{name} in body is required"));
