@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use watchkeeper_engine::event::Action;
 use watchkeeper_engine::input::AlertInput;
 use watchkeeper_engine::time::Span;
 use watchkeeper_engine::words::Reason;
@@ -217,6 +218,20 @@ fn a_group_that_still_has_enough_members_is_at_risk_and_explains_nothing() {
     sim.run("1m");
     assert_eq!(sim.said(), ["db-1 new P3", "shop new P2"], "a shop that is degraded is medium, one that lost redundancy low");
     assert_eq!(sim.on("db-1").services[0].health.word(), "at_risk");
+}
+
+#[test]
+fn what_an_incident_affects_follows_the_group_that_a_fault_elsewhere_takes_below_min_up() {
+    let on_a_rack = POOL.replace("{id: db-2, class: host, owner: platform, relations: [{member_of: pool}]}", "{id: rack, class: rack}");
+    let db_2 = "  - {id: db-2, class: host, owner: platform, relations: [{member_of: pool}, {depends_on: rack}]}\n";
+    let mut sim = Sim::new("{}", &format!("{on_a_rack}{db_2}"));
+    sim.fire(alert("HostDown", "db-1"));
+    sim.run("1m");
+    let id = sim.on("db-1").id;
+    assert_eq!(sim.state.incidents[&id].services[0].health.word(), "at_risk");
+    sim.fire(alert("HostDown", "rack"));
+    sim.command(Action::Note { id, text: "the rack is dark, too".to_owned() });
+    assert_eq!(sim.state.incidents[&id].services[0].health.word(), "down", "nothing of its own changed");
 }
 
 #[test]
