@@ -29,7 +29,7 @@ const LIFE: [(&str, &str, &str); 10] = [
 ];
 
 /// What the events of the API say of incidents that is no change of one: their alerts, their messages, their clocks.
-const NO_CHANGE: [&str; 6] = [" joined", " left", "told ", "nobody told", " counts", "its SLA clocks"];
+const NO_CHANGE: [&str; 5] = [" joined", " left", "notified", " counts", "its SLA clocks"];
 
 fn place(kafka: &Kafka, topic: &str) -> Place {
     let broker = kafka.broker();
