@@ -115,6 +115,40 @@ impl Snapshot {
         self.page(table, prefix, from, limit, direction)
     }
 
+    /// The texts that stand in keys between `prefix` and a zero byte with an id of eight bytes, each once, those that `keep` wants; `None`: there are more than
+    /// `most` different ones. Costs a leap for each.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn texts(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        most: usize,
+        mut keep: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+        const END: usize = 1 + size_of::<u64>();
+        let Some(table) = self.table(table)? else { return Ok(Some(Vec::new())) };
+        let end = after_prefix(prefix);
+        let high = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let (mut from, mut found) = (prefix.to_vec(), Vec::new());
+        for looked in 0.. {
+            let row = table.range::<&[u8]>((Bound::Included(from.as_slice()), high)).map_err(disk("read"))?.next();
+            let Some(row) = row else { break };
+            if looked == most {
+                return Ok(None);
+            }
+            let (key, _) = row.map_err(disk("read"))?;
+            let text = key.value().get(prefix.len()..key.value().len().saturating_sub(END)).unwrap_or_default();
+            if keep(text) {
+                found.push(text.to_vec());
+            }
+            // The first key behind those of this text.
+            from = [prefix, text, &[1]].concat();
+        }
+        Ok(Some(found))
+    }
+
     /// One block, its hash checked.
     ///
     /// # Errors

@@ -10,6 +10,11 @@ use watchkeeper_engine::event::World;
 use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId, Realm, Slot};
 use watchkeeper_engine::limits;
 use watchkeeper_engine::model::alert::{Alert, CiRef};
+use watchkeeper_engine::model::incident::Incident;
+use watchkeeper_engine::model::message::Message;
+use watchkeeper_engine::model::problem::Problem;
+use watchkeeper_engine::state::past::Past as _;
+use watchkeeper_engine::state::rows::{AlertRow, Row, decode};
 use watchkeeper_engine::state::{Cleared, State};
 use watchkeeper_engine::text::Because;
 use watchkeeper_engine::words::{AlertState, Explains, Level, Means, Role};
@@ -128,6 +133,24 @@ fn same_symptom_items(state: &State, id: IncidentId, within: &[&Alert]) {
         assert_eq!((each.collect::<BTreeSet<_>>(), named.len()), (plain.clone(), plain.len()), "the items of {id}'s symptoms, {cleared:?}");
         assert!(named.is_sorted_by_key(|alert| !alert.is_active()), "what fires is named first");
     }
+}
+
+/// What past records are found by stands beside them, and nothing else does.
+pub(crate) fn keys_of_the_past(rows: &BTreeMap<Row, Vec<u8>>) {
+    let mut keys: BTreeSet<Row> = BTreeSet::new();
+    for (row, bytes) in rows {
+        if let Row::PastIncident(_) = row {
+            keys.extend(decode::<Incident>("past_incidents", bytes).unwrap().keys());
+        } else if let Row::PastProblem(_) = row {
+            keys.extend(decode::<Problem>("past_problems", bytes).unwrap().keys());
+        } else if let Row::PastAlert(_) = row {
+            keys.extend(decode::<AlertRow>("past_alerts", bytes).unwrap().alert.keys());
+        } else if let Row::PastMessage(_) = row {
+            keys.extend(decode::<Message>("past_messages", bytes).unwrap().keys());
+        }
+    }
+    let stored: BTreeSet<Row> = rows.keys().filter(|row| matches!(row, Row::PastKey(..))).cloned().collect();
+    assert_eq!(stored, keys, "what past records are found by");
 }
 
 /// The cause of everything that fires, and whom it explains, is what weighing every alert on every item finds.

@@ -489,6 +489,7 @@ impl Sim {
             keys.collect()
         };
         assert_eq!(counted(&loaded), counted(state), "problems by what they are of");
+        recount::keys_of_the_past(&self.rows);
         let lives = |row: &Row| self.rows.contains_key(row);
         assert!(state.alerts().all(|cell| lives(&Row::Alert(cell.alert.id))));
         assert!(state.incidents.keys().all(|id| lives(&Row::Incident(*id))));

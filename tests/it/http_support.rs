@@ -259,7 +259,7 @@ fn configured(dir: &Path, text: &str) -> Config {
     config::load(&path, &Environment::default()).unwrap().0
 }
 
-fn world(rules: &str) -> World {
+pub(crate) fn world(rules: &str) -> World {
     let rules = [SourceFile::new("rules.yaml", rules)];
     let (inventory, _) = files::read(&[SourceFile::new("cmdb.yaml", CMDB)], &Inventory::default()).unwrap();
     World {

@@ -39,6 +39,7 @@ mod kafka;
 mod kafka_out;
 mod mail;
 mod mail_faults;
+mod past;
 mod process;
 mod reload;
 mod smtp;

@@ -1,17 +1,20 @@
 //! A store that the release of commit d98593b wrote is brought to this release's format: with everything in it, whole at whatever moment it is killed, and not at all
 //! without room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
 use watchkeeper_engine::cmdb::Cmdb;
 use watchkeeper_engine::ids::{IncidentId, ProblemId, Realm, Shard};
+use watchkeeper_engine::model::incident::Incident;
 use watchkeeper_engine::model::message::{Message, MessageState, Said, Sending};
+use watchkeeper_engine::model::problem::Problem;
 use watchkeeper_engine::model::realm::Known;
 use watchkeeper_engine::state::State;
-use watchkeeper_engine::state::rows::{self, Row, decode};
+use watchkeeper_engine::state::past::Past as _;
+use watchkeeper_engine::state::rows::{self, AlertRow, Row, decode};
 use watchkeeper_engine::words::{IncidentState, ProblemState};
 use watchkeeper_store::{Backup, Sidecar, Store, StoreError};
 
@@ -72,9 +75,20 @@ fn everything_in_an_old_store_is_in_the_migrated_one() {
     let mut store = attached(&disk);
     assert_eq!(store.format_number(), 1);
     let migration = store.migration().unwrap().unwrap();
-    assert_eq!((migration.from, migration.to, migration.steps.as_slice()), (1, 2, &["realms get numbers", "messages become two rows"][..]));
+    let steps = ["realms get numbers", "messages become two rows", "past records get keys to be found by"];
+    assert_eq!((migration.from, migration.to, migration.steps.as_slice()), (1, 2, &steps[..]));
+    let mut keys: BTreeSet<Vec<u8>> = BTreeSet::new();
+    let mut of = |table: &str, found: fn(&str, &[u8]) -> Vec<Row>| {
+        let records = before.get(table).into_iter().flat_map(BTreeMap::values);
+        keys.extend(records.flat_map(|bytes| found(table, bytes)).map(|row| row.place().1));
+    };
+    of("past_incidents", |_, bytes| decode::<Incident>("past_incidents", bytes).unwrap().keys());
+    of("past_problems", |_, bytes| decode::<Problem>("past_problems", bytes).unwrap().keys());
+    of("past_alerts", |_, bytes| decode::<AlertRow>("past_alerts", bytes).unwrap().alert.keys());
+    of("past_messages", |_, bytes| decode::<Message>("past_messages", bytes).unwrap().keys());
+    assert!(keys.len() > 10, "the old store has a past");
     let messages = before["messages"].len() + before["past_messages"].len();
-    assert_eq!(migrate(&mut store).unwrap(), 1 + 2 * messages as u64);
+    assert_eq!(migrate(&mut store).unwrap(), (1 + 2 * messages + keys.len()) as u64);
     assert_eq!((store.format_number(), store.migration().unwrap()), (2, None));
 
     let state = loaded(&mut store);
@@ -97,6 +111,7 @@ fn everything_in_an_old_store_is_in_the_migrated_one() {
     let realms = after.remove("realms").unwrap();
     let realms: Vec<Known> = realms.values().map(|bytes| decode("realms", bytes).unwrap()).collect();
     assert_eq!(realms, [Known::new(Shard(1), Realm::from("clinic"))]);
+    assert!(after.remove("past_keys").unwrap().into_keys().eq(keys), "what past records are found by");
     let mut before = before;
     for (table, second) in [("messages", "sendings"), ("past_messages", "past_sendings")] {
         let (old, new, sendings) = (before.remove(table).unwrap(), after.remove(table).unwrap(), after.remove(second).unwrap());

@@ -11,6 +11,7 @@ use watchkeeper_engine::ids::{IncidentId, Shard};
 use watchkeeper_engine::state::rows;
 use watchkeeper_store::{Direction, Snapshot, StoreError};
 
+use super::sieve::{Ids, Sieve, Sifted};
 use super::{Order, PAGE_ROWS, Page, ReadError, Record, Records, SCAN_ROWS_MAX, SORT_ROWS_MAX, Span, Wanted, id_of, table, with_second};
 use crate::board::Board;
 
@@ -19,6 +20,17 @@ const REALMS_MAX: usize = PAGE_ROWS;
 
 /// Which ids of what lives a list is about, as an index of the board says; `None`: all.
 pub type Among = Option<BTreeSet<u64>>;
+
+/// What comes into question, as indexes say, so that it alone is looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Candidates {
+    /// Of what lives on the board.
+    pub among: Among,
+    /// Of what lives in the store.
+    pub live: Sieve,
+    /// Of what is past.
+    pub past: Sieve,
+}
 
 /// Where a list goes on in each realm: the next id of every realm that has more.
 pub type Places = Vec<u64>;
@@ -35,6 +47,15 @@ enum Met<T> {
 struct Window<T> {
     rows: Vec<(u64, Met<T>)>,
     next: Option<u64>,
+    /// What was looked at for it, rows and keys.
+    looked: usize,
+}
+
+/// Records of one table by id, and up to where everything of it was looked at, where it goes on.
+struct Part<T> {
+    rows: Vec<(u64, Met<T>)>,
+    edge: Option<u64>,
+    looked: usize,
 }
 
 /// The records of one realm, by id.
@@ -57,21 +78,22 @@ impl Records {
         wanted: Wanted,
         keep: impl FnMut(&T) -> bool + Send + 'static,
     ) -> Result<Page<T, Places>, ReadError> {
-        self.list_among(wanted, None, keep).await
+        self.list_among(wanted, Candidates::default(), keep).await
     }
 
-    /// The same of what lives, where an index has said which ids come into question.
+    /// The same, where indexes say what comes into question.
     ///
     /// # Errors
     /// The store fails.
     pub async fn list_among<T: Record + Clone + Sync>(
         &self,
         wanted: Wanted,
-        among: Among,
+        candidates: Candidates,
         mut keep: impl FnMut(&T) -> bool + Send + 'static,
     ) -> Result<Page<T, Places>, ReadError> {
         let published = self.current.load_full();
         self.blocking(move |reader| {
+            let candidates = candidates.ready(&reader.snapshot()?)?;
             let mut page = Page { items: Vec::new(), next: None };
             let begin = match &wanted.from {
                 Some(places) => places.clone(),
@@ -84,14 +106,9 @@ impl Records {
                     while lane.front.is_none() && lane.has_more() && seen < SCAN_ROWS_MAX {
                         if let (true, Some(from)) = (lane.rows.is_empty(), lane.from) {
                             let own = |id: &u64| IncidentId(*id).shard() == IncidentId(from).shard();
-                            let Window { rows, next } = window::<T>(
-                                &published.board,
-                                among.as_ref(),
-                                &reader.snapshot()?,
-                                (wanted.span, wanted.order),
-                                Some(from),
-                            )?;
-                            seen += rows.len();
+                            let Window { rows, next, looked } =
+                                window::<T>(&published.board, &candidates, &reader.snapshot()?, (wanted.span, wanted.order), Some(from))?;
+                            seen += looked;
                             // Beyond the last of a realm stands the next realm.
                             let is_end = rows.last().is_some_and(|(id, _)| !own(id));
                             lane.rows = rows.into_iter().filter(|(id, _)| own(id)).collect();
@@ -126,17 +143,18 @@ impl Records {
     pub async fn sorted_among<T: Record + Clone + Sync>(
         &self,
         span: Span,
-        among: Among,
+        candidates: Candidates,
         (after, limit): (Option<Vec<u8>>, usize),
         mut keep: impl FnMut(&T) -> bool + Send + 'static,
         key: impl Fn(&T) -> Vec<u8> + Send + 'static,
     ) -> Result<Page<T, Vec<u8>>, ReadError> {
         let published = self.current.load_full();
         self.blocking(move |reader| {
+            let candidates = candidates.ready(&reader.snapshot()?)?;
             let mut best: BTreeMap<Vec<u8>, T> = BTreeMap::new();
             let (mut from, mut seen) = (None, 0);
             loop {
-                let window = window::<T>(&published.board, among.as_ref(), &reader.snapshot()?, (span, Order::OldestFirst), from)?;
+                let window = window::<T>(&published.board, &candidates, &reader.snapshot()?, (span, Order::OldestFirst), from)?;
                 seen += window.rows.len();
                 if seen > SORT_ROWS_MAX {
                     return Err(ReadError::TooMany);
@@ -214,41 +232,34 @@ fn kept<T: Record + Clone>(met: Met<T>, mut keep: impl FnMut(&T) -> bool) -> Res
 /// A page of what lives and one of what is past, merged; a record that is in both is met once, as it lived.
 fn window<T: Record>(
     board: &Board,
-    among: Option<&BTreeSet<u64>>,
+    candidates: &Candidates,
     snapshot: &Snapshot,
     (span, order): (Span, Order),
     from: Option<u64>,
 ) -> Result<Window<T>, StoreError> {
-    let mut rows: Vec<(u64, Met<T>)> = Vec::new();
-    let mut edge: Option<u64> = None;
-    let mut meet = |page: Vec<(u64, Met<T>)>, has_more: bool| {
-        let last = page.last().map(|(id, _)| *id).filter(|_| has_more);
-        edge = match (edge, last, order) {
-            (Some(a), Some(b), Order::NewestFirst) => Some(a.max(b)),
-            (Some(a), Some(b), Order::OldestFirst) => Some(a.min(b)),
-            (one, other, _) => one.or(other),
-        };
-        rows.extend(page);
-    };
+    let mut pages: Vec<Part<T>> = Vec::new();
     if span != Span::Past {
-        match T::live(board, from, order) {
-            Some(lives) => {
-                let comes = |(id, _): &(u64, Arc<T>)| among.is_none_or(|among| among.contains(id));
+        pages.push(match (T::live(board, from, order), &candidates.among) {
+            (Some(lives), among) => {
+                let comes = |(id, _): &(u64, Arc<T>)| among.as_ref().is_none_or(|among| among.contains(id));
                 let mut lives = lives.filter(comes).map(|(id, record)| (id, Met::Live(record)));
-                let page: Vec<_> = lives.by_ref().take(PAGE_ROWS).collect();
-                let has_more = lives.next().is_some();
-                meet(page, has_more);
+                let rows: Vec<_> = lives.by_ref().take(PAGE_ROWS).collect();
+                let edge = rows.last().map(|(id, _)| *id).filter(|_| lives.next().is_some());
+                Part { looked: rows.len(), rows, edge }
             }
-            None => {
-                let (page, has_more) = stored::<T>(snapshot, T::LIVE, order, from)?;
-                meet(page, has_more);
-            }
-        }
+            (None, _) => stored(snapshot, T::LIVE, &candidates.live, order, from)?,
+        });
     }
     if span != Span::Live {
-        let (page, has_more) = stored::<T>(snapshot, T::PAST, order, from)?;
-        meet(page, has_more);
+        pages.push(stored(snapshot, T::PAST, &candidates.past, order, from)?);
     }
+    let looked = pages.iter().map(|page| page.looked).sum();
+    let edges = pages.iter().filter_map(|page| page.edge);
+    let edge = match order {
+        Order::NewestFirst => edges.max(),
+        Order::OldestFirst => edges.min(),
+    };
+    let mut rows: Vec<(u64, Met<T>)> = pages.into_iter().flat_map(|page| page.rows).collect();
     // Of two of an id the one that lived was met first, and the sort keeps that.
     rows.sort_by_key(|(id, _)| *id);
     rows.dedup_by_key(|(id, _)| *id);
@@ -266,23 +277,45 @@ fn window<T: Record>(
             edge.checked_add(1)
         }
     };
-    Ok(Window { rows, next })
+    Ok(Window { rows, next, looked })
 }
 
-/// A page of a table, and whether it goes on.
-#[expect(clippy::type_complexity, reason = "rows and whether there are more")]
+/// A page of a table; of what a sieve lets through, where it says anything.
 fn stored<T: Record>(
     snapshot: &Snapshot,
-    kind: watchkeeper_engine::state::rows::Table,
+    kind: rows::Table,
+    sieve: &Sieve,
     order: Order,
     from: Option<u64>,
-) -> Result<(Vec<(u64, Met<T>)>, bool), StoreError> {
+) -> Result<Part<T>, StoreError> {
+    if !sieve.is_empty() {
+        let Ids { ids, edge, looked } = Sifted::new(sieve, snapshot, order).page(from)?;
+        return Ok(Part { rows: by_ids(snapshot, kind, &ids)?, edge, looked });
+    }
     let direction = match order {
         Order::NewestFirst => Direction::Backward,
         Order::OldestFirst => Direction::Forward,
     };
     let from = from.map(u64::to_be_bytes);
     let page = snapshot.range(table(kind), from.as_ref().map(<[u8; 8]>::as_slice), PAGE_ROWS, direction)?;
-    let rows = page.rows.into_iter().map(|(key, bytes)| Ok((id_of(&key), Met::Row(with_second::<T>(snapshot, kind, &key, bytes)?))));
-    Ok((rows.collect::<Result<_, StoreError>>()?, page.next.is_some()))
+    let met = |(key, bytes): (Vec<u8>, Vec<u8>)| Ok((id_of(&key), Met::Row(with_second::<T>(snapshot, kind, &key, bytes)?)));
+    let rows = page.rows.into_iter().map(met).collect::<Result<Vec<_>, StoreError>>()?;
+    Ok(Part { edge: rows.last().map(|(id, _)| *id).filter(|_| page.next.is_some()), looked: rows.len(), rows })
+}
+
+fn by_ids<T: Record>(snapshot: &Snapshot, kind: rows::Table, ids: &[u64]) -> Result<Vec<(u64, Met<T>)>, StoreError> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for id in ids {
+        let key = id.to_be_bytes();
+        if let Some(bytes) = snapshot.get(table(kind), &key)? {
+            rows.push((*id, Met::Row(with_second::<T>(snapshot, kind, &key, bytes)?)));
+        }
+    }
+    Ok(rows)
+}
+
+impl Candidates {
+    fn ready(self, snapshot: &Snapshot) -> Result<Candidates, StoreError> {
+        Ok(Candidates { among: self.among, live: self.live.ready(snapshot)?, past: self.past.ready(snapshot)? })
+    }
 }

@@ -6,8 +6,10 @@ mod health;
 mod letters;
 mod lists;
 pub mod live;
+mod sieve;
 
-pub use lists::{Among, Places};
+pub use lists::{Among, Candidates, Places};
+pub use sieve::Sieve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

@@ -142,6 +142,11 @@ impl AnyOf {
     pub fn texts(&self) -> &[String] {
         &self.0
     }
+
+    /// The same, one by one.
+    pub fn each(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
 }
 
 /// A text that is to be a part of something; empty where nothing is sought.

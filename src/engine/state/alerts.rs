@@ -402,9 +402,9 @@ fn forget(state: &mut State, id: AlertId, cx: &mut Apply<'_>) {
     let before = state.standing(id);
     state.shift(cx.cmdb, before.as_ref(), None);
     if let Some(cell) = state.displace(id) {
-        state.alerts.past.insert(id, cell);
         cx.touch(Row::Alert(id));
-        cx.touch(Row::PastAlert(id));
+        cx.touch_past(Row::PastAlert(id), &cell.alert);
+        state.alerts.past.insert(id, cell);
     }
 }
 

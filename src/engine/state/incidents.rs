@@ -164,9 +164,9 @@ impl State {
         let incidents = &mut self.incidents;
         if let Some(incident) = incidents.live.remove(&id) {
             incidents.unindex(&incident);
+            cx.touch_past(Row::PastIncident(id), &*incident);
             incidents.past.insert(id, incident);
             incidents.unasked.remove(&id);
-            cx.touch(Row::PastIncident(id));
         }
         incidents.closing.insert(id);
     }

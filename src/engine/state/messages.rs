@@ -62,7 +62,7 @@ impl Part for Messages {
                 state.messages.put(Message { sending: (**sending).clone(), ..(**message).clone() });
                 // The rows among those that are done go.
                 state.messages.past.remove(&message.id);
-                touch_both(cx, message.id);
+                touch_both(cx, message);
                 message.id
             }
             Fact::Rendered { id, .. } | Fact::Delivered { id } | Fact::Failed { id, .. } | Fact::Hurried { id, .. } => *id,
@@ -73,8 +73,8 @@ impl Part for Messages {
         let (done, retry_at) = (message.sending.is_done(), message.sending.retry_at);
         cx.touch(Row::Sending(id));
         if done && let Some(message) = messages.take(id) {
+            touch_both(cx, &message);
             messages.past.insert(id, message);
-            touch_both(cx, id);
         }
         state.arm(retry_at, Timer::Retry(id));
     }
@@ -91,10 +91,12 @@ impl Part for Messages {
 }
 
 /// A message that moves between what lives and what is done: both its rows, there and here.
-fn touch_both(cx: &mut Apply<'_>, id: MessageId) {
-    for row in [Row::Message(id), Row::Sending(id), Row::PastMessage(id), Row::PastSending(id)] {
+fn touch_both(cx: &mut Apply<'_>, message: &Message) {
+    let id = message.id;
+    for row in [Row::Message(id), Row::Sending(id), Row::PastSending(id)] {
         cx.touch(row);
     }
+    cx.touch_past(Row::PastMessage(id), message);
 }
 
 pub(super) fn message<'a>(state: &'a State, id: &MessageId) -> Option<&'a Message> {

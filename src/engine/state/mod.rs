@@ -10,6 +10,7 @@ mod incidents;
 mod jobs;
 mod memo;
 mod messages;
+pub mod past;
 mod problems;
 mod realms;
 pub mod rows;
@@ -80,6 +81,12 @@ impl Apply<'_> {
     /// Says that a row changed.
     pub(crate) fn touch(&mut self, row: Row) {
         self.touched.insert(row);
+    }
+
+    /// Says that a record became past, or no longer is: what it is found by changes with it.
+    pub(crate) fn touch_past(&mut self, row: Row, record: &impl past::Past) {
+        self.touch(row);
+        self.touched.extend(record.keys());
     }
 }
 

@@ -164,8 +164,8 @@ impl Part for Problems {
             problem.apply(fact, cx.now);
             cx.touch(Row::Problem(id));
             if problem.state == ProblemState::Closed {
+                cx.touch_past(Row::PastProblem(id), &problem);
                 problems.past.insert(id, problem);
-                cx.touch(Row::PastProblem(id));
             } else {
                 let close_at = problem.close_at;
                 take_problem(state, problem);

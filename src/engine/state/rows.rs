@@ -4,7 +4,9 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{State, alerts, capacity, cursors, digests, health, incidents, jobs, messages, problems, realms, silences, system, terms};
+use super::{
+    State, alerts, capacity, cursors, digests, health, incidents, jobs, messages, past, problems, realms, silences, system, terms,
+};
 use crate::ids::{AlertId, CiNo, CursorId, IncidentId, MessageId, ProblemId, Realm, Shard, SilenceId, SourceNo, TermsId};
 use crate::model::alert::{Alert, Vitals};
 use crate::model::health::Change;
@@ -161,6 +163,8 @@ rows! {
     PastSending(id: MessageId) in PastSendings "past_sendings", Load::Never; messages::past_sending, history::<Sending>;
     /// Silences that have been over for a while.
     PastSilence(id: SilenceId) in PastSilences "past_silences", Load::Never; silences::past_silence, history::<Silence>;
+    /// What past records are found by: the kind, by what, the value, and the id.
+    PastKey(of: past::Of, by: past::By, value: String, id: u64) in PastKeys "past_keys", Load::Never; past::key, history::<()>;
     /// Closed problems.
     PastProblem(id: ProblemId) in PastProblems "past_problems", Load::Never; problems::past_problem, history::<Problem>;
 }
@@ -218,6 +222,18 @@ number_keys!(AlertId, CiNo, CursorId, IncidentId, MessageId, ProblemId, Shard, S
 impl KeyPart for u32 {
     fn bytes(&self) -> Vec<u8> {
         self.to_be_bytes().to_vec()
+    }
+}
+
+impl KeyPart for past::Of {
+    fn bytes(&self) -> Vec<u8> {
+        vec![*self as u8]
+    }
+}
+
+impl KeyPart for past::By {
+    fn bytes(&self) -> Vec<u8> {
+        vec![*self as u8]
     }
 }
 

@@ -5,6 +5,7 @@
 //! Blocks are never rewritten: what they hold stays readable by its indices.
 
 mod messages;
+mod past;
 mod realms;
 
 use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
@@ -17,7 +18,7 @@ use crate::store::{RowChange, Store, begin, write_rows};
 use crate::tables::Table;
 
 /// What leads to each format, in order.
-const STEPS: &[Step] = &[realms::STEP, messages::STEP];
+const STEPS: &[Step] = &[realms::STEP, messages::STEP, past::STEP];
 
 /// One change of what rows mean.
 pub(crate) struct Step {

@@ -7,7 +7,9 @@ use axum::http::Uri;
 use axum::response::Response;
 
 use watchkeeper_engine::ids::{AlertId, IncidentId};
+use watchkeeper_engine::model::alert::CiRef;
 use watchkeeper_engine::sight::item_name;
+use watchkeeper_engine::state::past::{By, Of, ci_value};
 use watchkeeper_engine::state::rows::AlertRow;
 use watchkeeper_engine::trace;
 use watchkeeper_engine::words::{AlertState, Severity};
@@ -15,7 +17,7 @@ use watchkeeper_engine::words::{AlertState, Severity};
 use super::paging::{asked, split};
 use super::{no_id, record};
 use crate::read::live::{self, AlertNow};
-use crate::read::{Span, Wanted, WholeIncident};
+use crate::read::{Candidates, Sieve, Span, Wanted, WholeIncident};
 use crate::view::{self, AlertExplained, AlertView, AttachedView, StepView};
 use crate::web::App;
 use crate::web::alertmanager::{fingerprint, shown_identity};
@@ -48,12 +50,17 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     let states = query.states(&STATES, AlertState::ALL, ("active", |state| state != AlertState::Cleared))?;
     let severities = query.words("severity", Severity::WORDS, Severity::from_word)?;
     let (sources, alert_names, cis, rules) = (query.any_of("source"), query.any_of("name"), query.any_of("ci"), query.any_of("rule"));
-    let incidents = query.words("incident", &["INC0000042"], |text| text.parse().ok())?;
+    let incidents = query.words("incident", &["INC0000042"], |text| text.parse::<IncidentId>().ok())?;
     let sought = query.sought();
     let source_names = app.records.sources().await?;
     let world = app.world();
     // What only fires is never past.
     let span = if states.is_empty() || states.contains(&AlertState::Cleared) { Span::All } else { Span::Live };
+    // A known CI stands under its number, because its id may be another one by now.
+    let known = cis.each().filter_map(|ci| Some(ci_value(&CiRef::Known(world.cmdb.find_exact(ci)?))));
+    let on: Vec<String> = cis.each().map(str::to_owned).chain(known).collect();
+    let sieve = Sieve::default().members(&incidents);
+    let past = sieve.clone().any(Of::Alerts, By::Ci, on.iter().map(String::as_str));
     let keep = move |row: &AlertRow| {
         let alert = &row.alert;
         let source = source_names.get(usize::from(alert.source.0)).map_or("", String::as_str);
@@ -68,7 +75,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
             && sought.is_in(texts)
     };
     let wanted = Wanted { span, order: paging.order(), from: paging.from()?, limit: paging.limit };
-    let (rows, next) = split(app.records.list(wanted, keep).await?);
+    let (rows, next) = split(app.records.list_among(wanted, Candidates { among: None, live: sieve, past }, keep).await?);
     Ok(paging.by_time(items(&app, &rows).await?, next))
 }
 

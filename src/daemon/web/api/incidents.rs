@@ -10,6 +10,7 @@ use axum::response::Response;
 use watchkeeper_engine::ids::{AlertId, IncidentId};
 use watchkeeper_engine::model::alert::Judged;
 use watchkeeper_engine::model::incident::{Entry, Incident};
+use watchkeeper_engine::state::past::{By, Of};
 use watchkeeper_engine::time::Time;
 use watchkeeper_engine::trace;
 use watchkeeper_engine::words::{IncidentState, Priority, Role};
@@ -18,7 +19,7 @@ use super::paging::{asked, split};
 use super::{alerts, no_id, record};
 use crate::board;
 use crate::read::live::{self, IncidentNow};
-use crate::read::{Among, Order, Span, Wanted, WholeIncident};
+use crate::read::{Candidates, Order, Sieve, Span, Wanted, WholeIncident};
 use crate::view::{self, AlertView, HistoryView, IncidentExplained, IncidentView, MemberView, SlaView, StepView};
 use crate::web::App;
 use crate::web::describe::Parameter;
@@ -64,16 +65,16 @@ pub(super) struct Filter {
 pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<view::Page<IncidentView>>, ApiError> {
     let (query, paging) = asked(&uri, &[&SORT[..], &FILTERS].concat())?;
     let filter = Filter::of(&query)?;
-    let (span, among) = (filter.span(), filter.among(&app));
+    let (span, candidates) = (filter.span(), filter.candidates(&app));
     let keep = move |incident: &Incident| filter.keeps(incident);
     if matches!(paging.sort, "-opened_at" | "opened_at") {
         let wanted = Wanted { span, order: paging.order(), from: paging.from()?, limit: paging.limit };
-        let (incidents, next) = split(app.records.list_among(wanted, among, keep).await?);
+        let (incidents, next) = split(app.records.list_among(wanted, candidates, keep).await?);
         return Ok(paging.by_time(items(&app, &incidents).await?, next));
     }
     let sort = paging.sort;
     let key = move |incident: &Incident| key_of(sort, incident);
-    let (incidents, next) = split(app.records.sorted_among(span, among, (paging.after_key()?, paging.limit), keep, key).await?);
+    let (incidents, next) = split(app.records.sorted_among(span, candidates, (paging.after_key()?, paging.limit), keep, key).await?);
     Ok(paging.by_keys(items(&app, &incidents).await?, next.as_deref()))
 }
 
@@ -84,7 +85,7 @@ pub(super) async fn matching(app: &App, filter: Filter, limit: usize) -> Result<
     loop {
         let kept = Arc::clone(&filter);
         let wanted = Wanted { span: filter.span(), order: Order::OldestFirst, from, limit: limit - ids.len() };
-        let page = app.records.list_among(wanted, filter.among(app), move |incident: &Incident| kept.keeps(incident)).await?;
+        let page = app.records.list_among(wanted, filter.candidates(app), move |incident: &Incident| kept.keeps(incident)).await?;
         ids.extend(page.items.iter().map(|incident| incident.id));
         from = page.next;
         if from.is_none() || ids.len() >= limit {
@@ -183,8 +184,8 @@ impl Filter {
         })
     }
 
-    /// Which of what lives come into question.
-    fn among(&self, app: &App) -> Among {
+    /// Which come into question.
+    fn candidates(&self, app: &App) -> Candidates {
         let sought = board::Sought {
             states: &self.states,
             owners: self.owners.texts(),
@@ -192,7 +193,14 @@ impl Filter {
             items: self.cis.texts(),
             text: self.text.text(),
         };
-        app.current.load().board.incidents.candidates(sought)
+        let past = Sieve::default()
+            .any(Of::Incidents, By::Owner, self.owners.each())
+            .any(Of::Incidents, By::Service, self.services.each())
+            .any(Of::Incidents, By::Ci, self.cis.each())
+            .any(Of::Incidents, By::Rule, self.rules.each())
+            .any(Of::Incidents, By::Assignee, self.assignees.each())
+            .says(self.text.text());
+        Candidates { among: app.current.load().board.incidents.candidates(sought), live: Sieve::default(), past }
     }
 
     /// Which tables can hold what it keeps.

@@ -6,8 +6,9 @@ use axum::response::Response;
 use sha2::{Digest as _, Sha256};
 
 use watchkeeper_engine::event::{Action, Obeyed};
-use watchkeeper_engine::ids::MessageId;
+use watchkeeper_engine::ids::{IncidentId, MessageId};
 use watchkeeper_engine::model::message::{Message, MessageState};
+use watchkeeper_engine::state::past::{By, Of};
 use watchkeeper_engine::words::Reason;
 
 use super::idempotency::Once;
@@ -15,7 +16,7 @@ use super::paging::{asked, split};
 use super::{no_id, record};
 use crate::ingest::trust::{Need, Principal};
 use crate::mail::shown;
-use crate::read::{Span, Wanted};
+use crate::read::{Candidates, Sieve, Span, Wanted};
 use crate::view::{MessageView, Page, WholeMessage};
 use crate::web::App;
 use crate::web::describe::Parameter;
@@ -46,16 +47,28 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     };
     let states = query.words("state", &STATES, state)?;
     let reasons = query.words("reason", Reason::WORDS, Reason::from_word)?;
-    let incidents = query.words("incident", &["INC0000042"], |text| text.parse().ok())?;
+    let incidents = query.words("incident", &["INC0000042"], |text| text.parse::<IncidentId>().ok())?;
     let to: Vec<String> = query.all("to").map(str::to_lowercase).collect();
+    let done = |state: &MessageState| matches!(state, MessageState::Delivered | MessageState::Dead);
+    let span = match (states.iter().any(done), states.iter().any(|state| !done(state))) {
+        (true, false) => Span::Past,
+        (false, true) => Span::Live,
+        (true, true) | (false, false) => Span::All,
+    };
+    let names: Vec<String> = incidents.iter().map(IncidentId::to_string).collect();
+    let past = Sieve::default().any(Of::Messages, By::Address, to.iter().map(String::as_str)).any(
+        Of::Messages,
+        By::Incident,
+        names.iter().map(String::as_str),
+    );
     let keep = move |message: &Message| {
         (states.is_empty() || states.contains(&message.sending.state))
             && (reasons.is_empty() || reasons.contains(&message.reason))
             && (to.is_empty() || to.contains(&message.to.to_lowercase()))
             && (incidents.is_empty() || message.incident.is_some_and(|incident| incidents.contains(&incident)))
     };
-    let wanted = Wanted { span: Span::All, order: paging.order(), from: paging.from()?, limit: paging.limit };
-    let (messages, next) = split(app.records.list(wanted, keep).await?);
+    let wanted = Wanted { span, order: paging.order(), from: paging.from()?, limit: paging.limit };
+    let (messages, next) = split(app.records.list_among(wanted, Candidates { past, ..Candidates::default() }, keep).await?);
     Ok(paging.by_time(messages.iter().map(MessageView::of).collect(), next))
 }
 

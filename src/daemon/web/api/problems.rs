@@ -9,6 +9,7 @@ use watchkeeper_engine::command::{ProblemCommand, ProblemVerb};
 use watchkeeper_engine::event::{Action, Obeyed};
 use watchkeeper_engine::ids::ProblemId;
 use watchkeeper_engine::model::problem;
+use watchkeeper_engine::state::past::{By, Of};
 use watchkeeper_engine::words::ProblemState;
 
 use super::body::Body;
@@ -17,7 +18,7 @@ use super::idempotency::Once;
 use super::paging::{asked, split};
 use super::{expected, no_id, record};
 use crate::ingest::trust::Principal;
-use crate::read::{Span, Wanted, WholeProblem};
+use crate::read::{Candidates, Sieve, Span, Wanted, WholeProblem};
 use crate::view::{self, ProblemView};
 use crate::web::App;
 use crate::web::describe::Parameter;
@@ -45,6 +46,17 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
     let (query, paging) = asked(&uri, &PARAMETERS)?;
     let states = query.states(&STATES, ProblemState::ALL, ("open", ProblemState::is_open))?;
     let (rules, cis, owners, assignees) = (query.any_of("rule"), query.any_of("ci"), query.any_of("owner"), query.any_of("assignee"));
+    let past = Sieve::default()
+        .any(Of::Problems, By::Rule, rules.each())
+        .any(Of::Problems, By::Ci, cis.each())
+        .any(Of::Problems, By::Owner, owners.each())
+        .any(Of::Problems, By::Assignee, assignees.each());
+    let span =
+        match (states.is_empty() || states.contains(&ProblemState::Closed), states.iter().any(|state| *state != ProblemState::Closed)) {
+            (true, false) if !states.is_empty() => Span::Past,
+            (true, _) => Span::All,
+            (false, _) => Span::Live,
+        };
     let keep = move |problem: &problem::Problem| {
         (states.is_empty() || states.contains(&problem.state))
             && rules.has(&problem.key.rule)
@@ -52,8 +64,8 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<axum::Json<
             && owners.has(&problem.team)
             && assignees.has(&problem.assignee)
     };
-    let wanted = Wanted { span: Span::All, order: paging.order(), from: paging.from()?, limit: paging.limit };
-    let (problems, next) = split(app.records.list(wanted, keep).await?);
+    let wanted = Wanted { span, order: paging.order(), from: paging.from()?, limit: paging.limit };
+    let (problems, next) = split(app.records.list_among(wanted, Candidates { past, ..Candidates::default() }, keep).await?);
     let url = |problem: &problem::Problem| app.incident_url(problem.id);
     Ok(paging.by_time(problems.iter().map(|problem| ProblemView::of(problem, url(problem))).collect(), next))
 }
