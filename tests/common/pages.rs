@@ -84,7 +84,7 @@ fn incident() -> Value {
 fn ci() -> CiView {
     let ci = json!({
         "id": "sw-1", "class": "switch", "owner": "network", "domain": null, "environment": null, "criticality": "high", "tier": null, "aliases": [],
-        "labels": {"site": "Berlin"}, "stakeholders": [], "min_up": "all", "relations": [], "note": null, "source": "files",
+        "labels": {"site": "Berlin"}, "stakeholders": [], "min_up": "all", "relations": [], "note": null, "source": "files", "health": "down",
     });
     serde_json::from_value(ci).unwrap()
 }
