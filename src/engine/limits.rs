@@ -61,7 +61,7 @@ pub const OUTAGE_SERIES_LET_GO: usize = 8;
 pub const NOTE_BYTES_MAX: usize = 8_192;
 /// Incidents that one command merges into another; more are refused.
 pub const MERGED_MAX: usize = 100;
-/// CIs that one walk visits. A larger reach is reported as "more than".
+/// CIs that one walk visits beyond those it begins with. A larger reach is reported as "more than".
 pub const WALK_MAX: usize = 100_000;
 /// Bytes of a mail address; RFC 5321 allows a path of 256 with its brackets, so no server takes a longer one.
 pub const ADDRESS_BYTES_MAX: usize = 254;

@@ -295,6 +295,23 @@ fn a_walk_that_meets_its_bound_stops_there() {
     assert_eq!(cmdb.id(reached[1].ci), "host-000001", "the nearest, by id, are kept");
 }
 
+#[test]
+fn what_a_walk_begins_with_is_not_counted_against_its_bound() {
+    let names: Vec<String> = (0..watchkeeper_engine::limits::WALK_MAX).map(|n| format!("host-{n:06}")).collect();
+    let hosts = names.iter().map(|name| item(name).depends_on("core"));
+    let cmdb = cmdb(hosts.chain([item("core"), item("shop").service(Level::High).depends_on("host-000000")]));
+    let healthy = HealthMap::default();
+    let mut hit = walk::hit_by(&cmdb, &healthy, no(&cmdb, "core"));
+    let mut reached: Vec<CiNo> = walk::downstream(&cmdb, &healthy, no(&cmdb, "core")).into_iter().map(|reached| reached.ci).collect();
+    reached.push(no(&cmdb, "core"));
+    hit.sort_unstable();
+    reached.sort_unstable();
+    assert!(hit == reached, "both ways to walk reach {} and {} items", hit.len(), reached.len());
+    let faults: Vec<(CiNo, Means)> = names.iter().map(|name| (no(&cmdb, name), Means::Down)).collect();
+    let services: Vec<CiNo> = walk::impact(&cmdb, &healthy, &faults).into_iter().map(|impact| impact.service).collect();
+    assert_eq!(ids(&cmdb, services), ["shop"], "however many faults there are, the services beyond them are seen");
+}
+
 /// Items, relations (from, to, kind) and min_up of each, and a sequence of additions (true) and removals.
 type Plot = (Vec<(usize, usize, u8)>, Vec<u32>, Vec<(usize, bool)>);
 

@@ -1,6 +1,7 @@
 //! Walks along the ways of a fault: causes upstream, what is hit downstream, and the services that this means.
 //!
-//! Each visits at most [`limits::WALK_MAX`](crate::limits::WALK_MAX) items, every item once, and is the same for the same CMDB and health.
+//! Each visits at most [`limits::WALK_MAX`](crate::limits::WALK_MAX) items beyond those it begins with, every item once, and is the same for the same
+//! CMDB and health.
 
 use super::health::HealthMap;
 use super::{Cmdb, Flow};
@@ -163,11 +164,12 @@ fn breadth_first(cmdb: &Cmdb, from: CiNo, to: Option<CiNo>, neighbours: impl Fn(
 fn reach(cmdb: &Cmdb, begin: impl Iterator<Item = CiNo>, mut neighbours: impl FnMut(CiNo, &mut dyn FnMut(CiNo))) -> Vec<CiNo> {
     let mut seen = Marks::new(cmdb.numbers());
     let mut all: Vec<CiNo> = begin.filter(|at| seen.mark(*at)).collect();
+    let room = all.len() + limits::WALK_MAX;
     let mut next = 0;
     while let Some(at) = all.get(next).copied() {
         next += 1;
         neighbours(at, &mut |ci| {
-            if all.len() < limits::WALK_MAX && seen.mark(ci) {
+            if all.len() < room && seen.mark(ci) {
                 all.push(ci);
             }
         });
