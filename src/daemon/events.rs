@@ -99,8 +99,15 @@ struct Recent {
 
 #[derive(Default)]
 struct Kept {
-    commits: VecDeque<Arc<Committed>>,
+    commits: VecDeque<KeptCommit>,
     weight: usize,
+}
+
+struct KeptCommit {
+    seq: u64,
+    weight: usize,
+    /// `None` where all of it is repeats, of which nobody hears: their inputs would be most of what is kept.
+    committed: Option<Arc<Committed>>,
 }
 
 /// The last commit, and whether more may come.
@@ -146,12 +153,14 @@ impl FromStr for Cursor {
 
 impl Subscriber for Keeps {
     fn hear(&mut self, committed: &Arc<Committed>) {
+        let is_repeats = committed.facts().all(|fact| matches!(fact, Fact::Alert(alert::Fact::Seen { .. })));
+        let (weight, kept_commit) = if is_repeats { (1, None) } else { (committed.weight(), Some(Arc::clone(committed))) };
         let mut kept = self.0.kept();
-        kept.weight += committed.weight();
-        kept.commits.push_back(Arc::clone(committed));
+        kept.weight += weight;
+        kept.commits.push_back(KeptCommit { seq: committed.block.seq, weight, committed: kept_commit });
         while kept.commits.len() > RECENT_COMMITS_MAX || (kept.weight > RECENT_WEIGHT_MAX && kept.commits.len() > 1) {
             let Some(oldest) = kept.commits.pop_front() else { break };
-            kept.weight -= oldest.weight();
+            kept.weight -= oldest.weight;
         }
         drop(kept);
         self.0.head.send_modify(|head| head.seq = committed.published.seq);
@@ -260,7 +269,8 @@ impl Events {
         for seq in first..=head.min(first.saturating_add(BLOCKS_MAX)) {
             let known = self.recent.get(seq);
             match known {
-                Some(committed) => part.take(&committed.block, after, most, told),
+                Some(Some(committed)) => part.take(&committed.block, after, most, told),
+                Some(None) => part.next = Cursor::after(seq),
                 None => part.take(&self.stored(seq).await?, after, most, told),
             }
             if part.events.len() >= most {
@@ -282,11 +292,12 @@ impl Events {
 }
 
 impl Recent {
-    fn get(&self, seq: u64) -> Option<Arc<Committed>> {
+    /// A commit that is kept; `Some(None)`: nobody hears of it.
+    fn get(&self, seq: u64) -> Option<Option<Arc<Committed>>> {
         let kept = self.kept();
-        let first = kept.commits.front()?.block.seq;
+        let first = kept.commits.front()?.seq;
         let at = usize::try_from(seq.checked_sub(first)?).ok()?;
-        kept.commits.get(at).filter(|committed| committed.block.seq == seq).cloned()
+        kept.commits.get(at).filter(|commit| commit.seq == seq).map(|commit| commit.committed.clone())
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

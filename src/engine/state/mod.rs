@@ -104,6 +104,8 @@ macro_rules! parts {
             /// The time of the batch before this one: what a start takes for the moment it went down.
             pub(crate) last_before: Time,
             timers: BTreeSet<(Time, Timer)>,
+            /// Those that are gathered while everything is armed anew, to be put in order in one go.
+            arming: Option<Vec<(Time, Timer)>>,
         }
 
         impl State {
@@ -115,6 +117,7 @@ macro_rules! parts {
                     budget: Budget::default(),
                     last_before: Time::default(),
                     timers: BTreeSet::new(),
+                    arming: None,
                 }
             }
 
@@ -134,8 +137,9 @@ macro_rules! parts {
 
             /// Arms the timers of everything that is remembered, and no other.
             fn arm_all(&mut self) {
-                self.timers.clear();
+                self.arming = Some(Vec::new());
                 $(<$Part as Part>::arm(self);)*
+                self.timers = self.arming.take().into_iter().flatten().collect();
             }
 
             /// Drops what left memory, after it was written.
@@ -203,8 +207,10 @@ impl State {
 
     /// Arms a timer, unless that very one was set aside.
     fn arm(&mut self, at: Option<Time>, timer: Timer) {
-        if let Some(at) = at.filter(|at| !self.system.aside.contains_key(&(*at, timer))) {
-            self.timers.insert((at, timer));
+        let Some(at) = at.filter(|at| !self.system.aside.contains_key(&(*at, timer))) else { return };
+        match &mut self.arming {
+            Some(arming) => arming.push((at, timer)),
+            None => drop(self.timers.insert((at, timer))),
         }
     }
 

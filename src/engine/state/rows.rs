@@ -169,6 +169,9 @@ rows! {
     PastProblem(id: ProblemId) in PastProblems "past_problems", Load::Never; problems::past_problem, history::<Problem>;
 }
 
+/// What most rows take: their bytes grow once or not at all.
+const ROW_BYTES: usize = 256;
+
 /// How State takes in what it keeps none of.
 fn history<T>(_: &mut State, _: T) {}
 
@@ -291,15 +294,15 @@ impl KeyPart for SeriesKey {
     }
 }
 
-/// An alert's row: the record, its vitals then, and the block that wrote it, so that a start knows which repeats it holds.
+/// An alert's row: the record, its vitals then, and the block that wrote it, so that a start knows which repeats it holds. State writes it from where both stand.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct AlertRow {
+pub struct AlertRow<A = Alert, V = Vitals> {
     /// The record.
     #[n(0)]
-    pub alert: Alert,
+    pub alert: A,
     /// The vitals when the row was written.
     #[n(1)]
-    pub vitals: Vitals,
+    pub vitals: V,
     /// The block that wrote it.
     #[n(2)]
     pub as_of: u64,
@@ -307,24 +310,24 @@ pub struct AlertRow {
 
 /// A page of vitals: of 128 slots, each with the alert it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct VitalsPage {
+pub struct VitalsPage<V = Vitals> {
     /// The block that wrote it.
     #[n(0)]
     pub as_of: u64,
     /// The alerts on it.
     #[n(1)]
-    pub cells: Vec<VitalsCell>,
+    pub cells: Vec<VitalsCell<V>>,
 }
 
 /// One alert's vitals on a page.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct VitalsCell {
+pub struct VitalsCell<V = Vitals> {
     /// The alert: a slot is given to another after the first is forgotten.
     #[n(0)]
     pub alert: AlertId,
     /// Its vitals.
     #[n(1)]
-    pub vitals: Vitals,
+    pub vitals: V,
 }
 
 /// A row that cannot be read: the store is of another version, or damaged.
@@ -358,7 +361,9 @@ pub fn decode_both<'b, A: Decode<'b, ()>, B: Decode<'b, ()>>(table: &'static str
 
 /// Encodes a row, a fact or a block. Encoding into memory cannot fail.
 pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
-    minicbor::to_vec(value).expect("encoding into a vector has no way to fail")
+    let mut bytes = Vec::with_capacity(ROW_BYTES);
+    minicbor::encode(value, &mut bytes).expect("encoding into a vector has no way to fail");
+    bytes
 }
 
 /// A timeline entry, read back for the API.

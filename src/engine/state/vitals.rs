@@ -30,7 +30,7 @@ impl State {
         let first = page.saturating_mul(PAGE_SLOTS);
         let cells = (first..first.saturating_add(PAGE_SLOTS))
             .filter_map(|slot| self.alerts.cells.get(slot as usize)?.as_ref())
-            .map(|cell| VitalsCell { alert: cell.alert.id, vitals: cell.vitals.clone() })
+            .map(|cell| VitalsCell { alert: cell.alert.id, vitals: &cell.vitals })
             .collect();
         encode(&VitalsPage { as_of: self.counters.seq, cells })
     }
