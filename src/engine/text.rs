@@ -307,6 +307,13 @@ pub enum Because {
     },
 }
 
+impl Because {
+    /// Whether a person said so; one without a name is nobody.
+    pub fn is_of_a_person(&self) -> bool {
+        matches!(self, Because::Operator { actor, .. } if !actor.trim().is_empty())
+    }
+}
+
 impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -158,7 +158,11 @@ pub fn explain_incident(state: &State, world: &World, id: IncidentId, now: Time)
     for promise in incident.promises(&state.terms, now) {
         let standing = &promise.standing;
         let by = standing.deadline.map_or_else(|| "waits".to_owned(), |deadline| format!("by {deadline}"));
-        let outcome = format!("{} {} {}, {} % used, {by}", promise.clock.name, promise.target, standing.state, standing.percent);
+        let stands = match promise.unjudged.as_str() {
+            "" => format!("{}, {} % used, {by}", standing.state, standing.percent),
+            because => format!("neither met nor missed, {because}"),
+        };
+        let outcome = format!("{} {} {stands}", promise.clock.name, promise.target);
         let pauses = if standing.paused > Span::ZERO { format!(", {} did not count", standing.paused.words()) } else { String::new() };
         let because =
             format!("{} since {} by calendar {}{pauses}", standing.allowance.words(), standing.start, promise.terms.record.calendar);

@@ -307,6 +307,8 @@ words!(
         2 Met "met",
         /// It was broken.
         3 Breached "breached",
+        /// It ended before it was kept or broken: nobody had responded yet, or another incident counts instead.
+        4 Ended "ended",
     }
 );
 

@@ -218,7 +218,7 @@ fn told() -> Said {
 }
 
 /// Gold promises to restore P1 within 4 h: so much of it is used.
-fn clock_line(percent: u32) -> ClockLine {
+pub(crate) fn clock_line(percent: u32) -> ClockLine {
     let used = Span::minutes(i64::from(percent) * 240 / 100);
     ClockLine {
         sla: "gold".into(),
@@ -238,7 +238,7 @@ fn clock_line(percent: u32) -> ClockLine {
 }
 
 /// That somebody has it was promised within 15 min, and kept.
-fn answered() -> ClockLine {
+pub(crate) fn answered() -> ClockLine {
     ClockLine {
         sla: "gold".into(),
         service: "shop".into(),
@@ -293,6 +293,7 @@ fn digest() -> Said {
         until: until.map_or(Time::default(), t),
         holder: holder.into(),
         item: "sw-7".into(),
+        lasted: Span::ZERO,
     };
     let mut lines = vec![
         line(39, "P2", "sw-7 loses one of two uplinks", "2026-11-24T03:50:00+01:00", None, "anna"),

@@ -8,18 +8,74 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use watchkeeper::mail::{FileTransport, MailSettings, RENDER_DEADLINE, Templates, Transport, mailbox, render, render_within};
 use watchkeeper_engine::ids::{MessageId, StoreId};
-use watchkeeper_engine::model::message::{Hurt, Message, Said};
+use watchkeeper_engine::model::message::{ClockLine, Hurt, Message, Said};
 use watchkeeper_engine::source::SourceFile;
+use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::Reason;
 use watchkeeper_store::LinkKey;
 
-use crate::messages::{html_as_text, message, parts, saying, settings, split, squeezed};
+use crate::messages::{answered, clock_line, html_as_text, message, parts, saying, settings, split, squeezed, t};
 
 #[test]
 fn every_reason_reads_as_it_should_on_a_phone() {
     for reason in Reason::ALL {
         let (head, text, _) = parts(&message(*reason));
         insta::assert_snapshot!(reason.word(), format!("{}\n\n{text}", header(&head, "Subject")));
+    }
+}
+
+#[test]
+fn what_a_mail_says_of_time_agrees_with_itself() {
+    let quiet = |reason| {
+        saying(&message(reason), |said| {
+            (said.holder, said.acknowledged_at, said.state) = (String::new(), Time::default(), "new".into());
+            said.hurts.retain(|hurt| hurt.id != "shop");
+            (said.cleared, said.back, said.resolves_at) = (said.alerts, vec!["shop".into()], said.now + Span::minutes(4));
+            said.clocks[0].target = "response".into();
+            (said.clocks[0].next_percent, said.clocks[0].next_at) = (0, Time::default());
+            said.clocks.truncate(1);
+        })
+    };
+    // It was open from 03:02 to 03:46 and again for twenty minutes, and nobody acknowledged that.
+    let came_back = saying(&message(Reason::Resolved), |said| {
+        let at = |time: &str| t(&format!("2026-11-24T{time}+01:00"));
+        (said.now, said.since, said.until) = (at("04:40:00"), at("04:20:00"), at("04:40:00"));
+        (said.reopened, said.lasted_before, said.acknowledged_before) = (1, Span::minutes(44), Some(Span::minutes(4)));
+        (said.holder, said.acknowledged_at) = (String::new(), Time::default());
+        let line = |target: &str, state: &str, minutes: i64| ClockLine {
+            target: target.into(),
+            state: state.into(),
+            used: Span::minutes(minutes),
+            ended: said.until,
+            ..clock_line(27)
+        };
+        said.clocks = vec![
+            ClockLine {
+                allowed: "1 h".into(),
+                start: said.since,
+                unjudged: "resolved before anybody responded".into(),
+                ..line("response", "ended", 20)
+            },
+            ClockLine { start: at("03:02:00"), paused: Span::minutes(34), ..line("resolution", "met", 64) },
+        ];
+    });
+    // Opened half a minute after its alert began.
+    let opened_late = saying(&message(Reason::Resolved), |said| {
+        let start = said.since + Span::seconds(30);
+        said.until = said.since + Span::minutes(64) + Span::seconds(10);
+        said.now = said.until;
+        said.clocks = vec![ClockLine { start, used: said.until - start, state: "met".into(), ..clock_line(27) }, answered()];
+    });
+    let business = Message { template: "business".into(), ..came_back.clone() };
+    let mails = [
+        ("breached_and_cleared", quiet(Reason::SlaBreached)),
+        ("warned_and_cleared", quiet(Reason::SlaWarning)),
+        ("resolved_unacknowledged", came_back),
+        ("resolved_opened_late", opened_late),
+        ("business_came_back", business),
+    ];
+    for (name, mail) in mails {
+        insta::assert_snapshot!(name, parts(&mail).1);
     }
 }
 

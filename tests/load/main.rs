@@ -86,8 +86,7 @@ fn main() {
 /// Commits as the daemon counts them and answers as a sender sees them, while little is sent.
 fn latency(daemon: &Daemon, place: &Place, fleet: &Fleet, rounds: usize) {
     let before = histogram::read(&daemon.get("/metrics").text(), "watchkeeper_commit_seconds");
-    let (middle, worst): (Vec<f64>, Vec<f64>) =
-        (0..rounds).map(|_| fleet.send_paced(place.address(), PACED_PER_SECOND, SINGLE)).unzip();
+    let (middle, worst): (Vec<f64>, Vec<f64>) = (0..rounds).map(|_| fleet.send_paced(place.address(), PACED_PER_SECOND, SINGLE)).unzip();
     let (middle, worst) = (median(middle), median(worst));
     let commits = histogram::read(&daemon.get("/metrics").text(), "watchkeeper_commit_seconds").since(&before);
     let sync = disk::sync_seconds(&place.path("sync-trial"));

@@ -57,6 +57,11 @@ pub struct Sought<'a> {
 }
 
 impl OpenIncident {
+    /// Whether it is open only because its alerts have not been clear for long enough.
+    pub fn has_cleared(&self) -> bool {
+        self.incident.is_open() && self.alerts > 0 && self.alerts == self.cleared
+    }
+
     /// As `state` has it; `None` where it is closed.
     pub fn of(state: &State, id: IncidentId) -> Option<OpenIncident> {
         let incident = state.incidents.shared(&id)?;

@@ -222,7 +222,11 @@ fn cleared(incident: &IncidentView, when: impl FnOnce(Time) -> String) -> String
 /// `gold resolution: running, 75 % used, by 2026-11-24 07:02:00 CET`.
 fn target(sla: &SlaView, reader: &Reader) -> String {
     let by = sla.deadline.map_or_else(String::new, |at| format!(", by {}", reader.at(at)));
-    format!("{} {}: {}, {} % used{by}", sla.name, sla.target, sla.state, sla.percent)
+    let stands = match &sla.because {
+        Some(because) => format!("neither met nor missed, {because}"),
+        None => format!("{}, {} % used{by}", sla.state, sla.percent),
+    };
+    format!("{} {}: {stands}", sla.name, sla.target)
 }
 
 fn shown(whole: &WholeIncident, reader: &Reader) -> String {

@@ -70,7 +70,11 @@ fn verdict(message: &Message) -> String {
     let (_, zone) = view::zone(&message.zone);
     let clock = |at: Time| clock_words(at, said.now, &zone);
     let priority = view::name(&said.priority);
-    let has = if said.holder.is_empty() { "not yet acknowledged".to_owned() } else { format!("assigned to {}", view::name(&said.holder)) };
+    let has = match (said.holder.is_empty(), said.acknowledged_at == Time::default()) {
+        (false, _) => format!("assigned to {}", view::name(&said.holder)),
+        (true, true) => "not yet acknowledged".to_owned(),
+        (true, false) => "assigned to nobody".to_owned(),
+    };
     let named = [
         ("{priority}", priority),
         ("{has}", has),

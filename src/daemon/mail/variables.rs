@@ -78,6 +78,9 @@ pub static ROOT: &[Variable] = &[
     var("hurts", Kind::Many(HURT), "the services it affects, worst first; at most 4"),
     var("hurts_more", Kind::Count, "services beyond those"),
     var("services", Kind::Texts, "the ids of the services it affects; at most 4"),
+    var("back", Kind::Texts, "services it affected that are up, while all its alerts have cleared; at most 4"),
+    var("back_more", Kind::Count, "services beyond those"),
+    var("resolves_at", Kind::Instant, "when it resolves by itself, while all its alerts have cleared; else zero"),
     var("cause", Kind::Text, "why that is the cause, without a full stop"),
     var("symptoms", Kind::Count, "symptoms in the incident that fire; in `resolved` all"),
     var("symptom_items", Kind::Texts, "the first CIs of the symptoms; at most 5"),
@@ -98,6 +101,11 @@ pub static ROOT: &[Variable] = &[
     var("notify", Kind::Text, "the notify rule"),
     var("reopened", Kind::Count, "how often it came back"),
     var("lasted_before", Kind::Length, "how long it was open before it last came back; zero where it did not"),
+    var(
+        "lasted",
+        Kind::Length,
+        "once it is over: how long it was open in all, without the times between a resolution and a return; else zero",
+    ),
     var("acknowledged_before", Kind::Length, "how long it took before that until somebody had it; zero where nobody did"),
     var("left_over", Kind::Texts, "what still fires on the CIs after it was resolved, in sentences without a full stop; at most 4"),
     var("left_over_more", Kind::Count, "further ones"),
@@ -163,7 +171,7 @@ static CLOCK: &[Variable] = &[
     var("target", Kind::Text, "`response`, `resolution` or `update`"),
     var("goal", Kind::Text, "what is to be done: `acknowledge`, `restore` or `update`"),
     var("kept", Kind::Text, "that done: `acknowledged`, `restored` or `updated`"),
-    var("state", Kind::Text, "`running`, `paused`, `met` or `breached`"),
+    var("state", Kind::Text, "`running`, `paused`, `met`, `breached`, or `ended`: neither met nor missed"),
     var("allowed", Kind::Text, "how long it may take, in words"),
     var("percent", Kind::Count, "the used share; below 100 until it is breached"),
     var("deadline", Kind::Instant, "until when; zero while it is paused"),
@@ -174,6 +182,8 @@ static CLOCK: &[Variable] = &[
     var("reached", Kind::Texts, "the shares that the mail is about: `75 %`, `the deadline`; several where they fell due together"),
     var("next_percent", Kind::Count, "the share that is told next; 100 is the breach"),
     var("next_at", Kind::Instant, "when that is; zero where nothing is told any more"),
+    var("counted_from", Kind::Instant, "of a resolution, once it is over: from when on it counts, where that is not `since`; else zero"),
+    var("unjudged", Kind::Text, "where it is `ended`: why, without a full stop"),
 ];
 
 static PROBLEM: &[Variable] = &[
@@ -209,6 +219,7 @@ static LINE: &[Variable] = &[
     var("holder", Kind::Text, "who has it; empty where nobody does"),
     var("since", Kind::Instant, "since when"),
     var("until", Kind::Instant, "when it ended; zero where it did not"),
+    var("lasted", Kind::Length, "how long it was open, so far where it is, without the times between a resolution and a return"),
     var("take", Kind::Text, "the link by which the reader has it; empty where somebody does, or it is over"),
 ];
 

@@ -6,7 +6,7 @@ use watchkeeper_engine::ids::IncidentId;
 use watchkeeper_engine::model::incident::clock::BREACH;
 use watchkeeper_engine::model::message::{ClockLine, DigestLine, Message, OutageLine, Said};
 use watchkeeper_engine::text::one_line;
-use watchkeeper_engine::time::Time;
+use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_engine::words::{IncidentState, Length, SlaTarget};
 
 use super::MailSettings;
@@ -79,6 +79,9 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             })).collect::<Vec<_>>(),
             "hurts_more": said.hurts.len().saturating_sub(FEW),
             "services": said.hurts.iter().take(FEW).map(|hurt| name(&hurt.id)).collect::<Vec<_>>(),
+            "back": names(&said.back, FEW),
+            "back_more": said.back.len().saturating_sub(FEW),
+            "resolves_at": said.resolves_at.0,
             "cause": sentence(&said.cause),
         }),
         json!({
@@ -106,6 +109,7 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             "notify": name(&said.notify),
             "reopened": said.reopened,
             "lasted_before": said.lasted_before.0,
+            "lasted": if said.until == Time::default() { 0 } else { said.lasted_before.0 + (said.until - said.since).0 },
             "acknowledged_before": said.acknowledged_before.map_or(0, |span| span.0.max(1)),
             "left_over": said.left_over.iter().take(FEW).map(|one| sentence(one)).collect::<Vec<_>>(),
             "left_over_more": said.left_over.len().saturating_sub(FEW),
@@ -127,8 +131,8 @@ pub(super) fn view(message: &Message, settings: &MailSettings) -> Value {
             },
         }),
         json!({
-            "due": said.clocks.first().map_or_else(|| clock_line(&ClockLine::default()), clock_line),
-            "clocks": said.clocks.iter().map(clock_line).collect::<Vec<_>>(),
+            "due": clock_line(said.clocks.first().unwrap_or(&ClockLine::default()), said),
+            "clocks": said.clocks.iter().map(|line| clock_line(line, said)).collect::<Vec<_>>(),
             "first": said.first,
             "full": said.first || message.reason.length() == Length::Full,
             "open_lines": open.iter().take(OPEN_LINES).map(|line| digest_line("Now", line, message, settings)).collect::<Vec<_>>(),
@@ -213,7 +217,7 @@ fn names(all: &[String], max: usize) -> Vec<String> {
     all.iter().take(max).map(|one| name(one)).collect()
 }
 
-fn clock_line(line: &ClockLine) -> Value {
+fn clock_line(line: &ClockLine, said: &Said) -> Value {
     let (goal, kept) = match SlaTarget::from_word(&line.target) {
         Some(SlaTarget::Response) => ("acknowledge", "acknowledged"),
         Some(SlaTarget::Update) => ("update", "updated"),
@@ -237,7 +241,19 @@ fn clock_line(line: &ClockLine) -> Value {
         "reached": line.reached.iter().map(share).collect::<Vec<_>>(),
         "next_percent": line.next_percent,
         "next_at": line.next_at.0,
+        "counted_from": counted_from(line, said).0,
+        "unjudged": sentence(&line.unjudged),
     })
+}
+
+/// From when on the time to restore counts, where a reader would see another time than the incident's: it began before it was opened, or came back.
+fn counted_from(line: &ClockLine, said: &Said) -> Time {
+    let (late, lasted) = (line.start - said.since, said.until - said.since);
+    let minute = |at: Time| at.0.div_euclid(60_000);
+    let counted = Span(line.used.0 + line.paused.0);
+    let looks_other = lasted.0 - counted.0 == late.0 && lasted.words() != counted.words();
+    let is_told = line.target == SlaTarget::Resolution.word() && line.start != Time::default() && said.until != Time::default();
+    if is_told && (minute(line.start) != minute(said.since) || looks_other) { line.start } else { Time::default() }
 }
 
 /// Links that act on the message's incident, each empty where there is nothing to do.
@@ -261,6 +277,8 @@ fn act(message: &Message, settings: &MailSettings) -> Value {
 
 fn digest_line(word: &str, line: &DigestLine, message: &Message, settings: &MailSettings) -> Value {
     let is_free = line.holder.is_empty() && line.until == Time::default();
+    let ends = if line.until == Time::default() { message.said().now } else { line.until };
+    let lasted = if line.lasted == Span::ZERO { ends - line.since } else { line.lasted };
     let free = line.incident.parse::<IncidentId>().ok().filter(|_| is_free);
     json!({
         "take": free.map_or_else(String::new, |incident| settings.link(message, incident, LinkAction::TakeOver)),
@@ -273,5 +291,6 @@ fn digest_line(word: &str, line: &DigestLine, message: &Message, settings: &Mail
         "holder": name(&line.holder),
         "since": line.since.0,
         "until": line.until.0,
+        "lasted": lasted.0,
     })
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use watchkeeper_engine::event::World;
 use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId, Realm};
 use watchkeeper_engine::model::alert::Vitals;
+use watchkeeper_engine::model::incident::Incident;
 use watchkeeper_engine::state::State;
 use watchkeeper_engine::time::Time;
+use watchkeeper_engine::words::Health;
 
 use crate::board::OpenIncident;
-use crate::published::Current;
+use crate::published::{Current, Published};
 use crate::writer::{Full, WriterHandle};
 
 /// Alerts that one question asks for: their vitals are copied in about a millisecond.
@@ -31,6 +33,8 @@ pub struct IncidentNow {
     pub children: Vec<IncidentId>,
     /// What the board has of it; `None` where it is closed.
     pub open: Option<OpenIncident>,
+    /// The health of the services it affected, once all its alerts have cleared: what it affects is judged only while something fires.
+    pub health: BTreeMap<String, Health>,
 }
 
 /// The sender's key of an alert, where it lives and is of that source.
@@ -62,8 +66,19 @@ pub async fn vitals(writer: &WriterHandle, ids: &[AlertId]) -> Result<BTreeMap<A
 pub fn incidents(current: &Current, ids: Vec<IncidentId>) -> BTreeMap<IncidentId, IncidentNow> {
     let published = current.load();
     let board = &published.board.incidents;
-    let now = |id: IncidentId| IncidentNow { children: board.children_of(id).collect(), open: board.get(id).cloned() };
+    let now = |id: IncidentId| {
+        let open = board.get(id).cloned();
+        let health = open.as_ref().filter(|open| open.has_cleared()).map(|open| health_now(&published, &open.incident));
+        IncidentNow { children: board.children_of(id).collect(), open, health: health.unwrap_or_default() }
+    };
     ids.into_iter().map(|id| (id, now(id))).collect()
+}
+
+fn health_now(published: &Published, incident: &Incident) -> BTreeMap<String, Health> {
+    let of =
+        |no: CiNo| published.board.health.of(no).find(|(realm, _)| **realm == incident.realm).map_or(Health::Ok, |(_, seen)| seen.health);
+    let known = incident.services.iter().filter_map(|hit| Some((hit.id.clone(), of(published.world.cmdb.find(&hit.id)?))));
+    known.collect()
 }
 
 /// What fires on each of some CIs, whatever its realm. The board has no such index: it would take memory for each alert, and few ask.

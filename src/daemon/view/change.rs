@@ -198,5 +198,5 @@ impl Whole {
 }
 
 fn affected(hits: &[ServiceHit]) -> Vec<ServiceView> {
-    hits.iter().map(ServiceView::of).collect()
+    hits.iter().map(|hit| ServiceView::of(hit, None)).collect()
 }

@@ -71,7 +71,11 @@ pub struct IncidentView {
     pub runbook: Option<String>,
     /// When its earliest alert began.
     pub began_at: Time,
-    /// When it was first acknowledged.
+    /// When it was last reopened.
+    pub reopened_at: Option<Time>,
+    /// How long it was open before that.
+    pub lasted_before_seconds: Option<i64>,
+    /// When it was first acknowledged, by a person.
     pub acknowledged_at: Option<Time>,
     /// Where the targets of its SLAs stand.
     pub sla: Vec<SlaView>,
@@ -157,8 +161,10 @@ pub struct SlaView {
     pub service: Option<String>,
     /// What is to be done in time.
     pub target: SlaTarget,
-    /// Whether its clock runs, waits, was met or breached.
+    /// Whether its clock runs, waits, was met or breached; ended is neither met nor breached.
     pub state: ClockState,
+    /// Why it ended without being met or breached.
+    pub because: Option<String>,
     /// The time that it allows.
     pub allowed: String,
     /// The calendar that counts; empty for all hours.
@@ -197,7 +203,7 @@ impl IncidentView {
             urgency: incident.urgency,
             realm: incident.realm.to_string(),
             ci_known: matches!(incident.ci, CiRef::Known(_)),
-            services: incident.services.iter().map(ServiceView::of).collect(),
+            services: incident.services.iter().map(|hit| ServiceView::of(hit, now.health.get(&hit.id).copied())).collect(),
             group: incident.group.clone(),
             parent: incident.parent,
             children: now.children.clone(),
@@ -213,6 +219,8 @@ impl IncidentView {
             problem: incident.problem,
             runbook: given(&incident.runbook),
             began_at: incident.began_at,
+            reopened_at: incident.reopened_at,
+            lasted_before_seconds: incident.earlier.as_ref().map(|earlier| earlier.lasted.0 / 1_000),
             acknowledged_at: incident.acknowledged_at,
             sla,
         }
@@ -240,9 +248,9 @@ impl ClearedView {
 }
 
 impl ServiceView {
-    /// Of a service of a record.
-    pub fn of(hit: &ServiceHit) -> ServiceView {
-        ServiceView { id: hit.id.clone(), tier: given(&hit.tier), health: hit.health }
+    /// Of a service of a record, and how it is by now where that is known to be another.
+    pub fn of(hit: &ServiceHit, now: Option<Health>) -> ServiceView {
+        ServiceView { id: hit.id.clone(), tier: given(&hit.tier), health: now.unwrap_or(hit.health) }
     }
 }
 
@@ -260,6 +268,7 @@ impl SlaView {
             service: given(&clock.service),
             target: promise.target,
             state: standing.state,
+            because: given(&promise.unjudged),
             allowed: standing.allowance.to_string(),
             calendar: promise.terms.record.calendar.clone(),
             percent: standing.percent,

@@ -4,8 +4,8 @@ use askama::Template;
 
 use watchkeeper_engine::calendar::Allowance;
 use watchkeeper_engine::command::IncidentVerb;
-use watchkeeper_engine::time::Span;
-use watchkeeper_engine::words::{ClockState, IncidentState, Role};
+use watchkeeper_engine::time::{Span, Time};
+use watchkeeper_engine::words::{ClockState, IncidentState, Role, SlaTarget};
 
 use super::page::{Field, Form, Need, Place, STYLE, Sheet, Ticket, lasted, line, maybe, quoted, rows, sentence};
 use crate::mail::web_address;
@@ -107,9 +107,10 @@ impl IncidentPage {
             let until = hold.until.map_or_else(String::new, |until| format!(", until {} at most", self.clock(&until)));
             format!("{}{until}.", hold.reason.replace('_', " "))
         });
-        let since = |at| format!("{} ({})", self.clock(&at), lasted(at - incident.began_at));
+        let since = |at| format!("{} ({})", self.clock(&at), lasted(at - begun(incident)));
         let times = [
             Some(format!("opened {}", self.clock(&ticket.opened_at))),
+            incident.reopened_at.map(|at| format!("last reopened {}", self.clock(&at))),
             incident.acknowledged_at.map(|at| format!("acknowledged {}", since(at))),
             ticket.resolved_at.map(|at| format!("resolved {}", since(at))),
             ticket.closed_at.map(|at| format!("closed {}", self.clock(&at))),
@@ -142,10 +143,16 @@ impl IncidentPage {
         let SlaView { name, target, percent, .. } = sla;
         let by = sla.deadline.map(|deadline| format!(" by {}", self.clock(&deadline))).unwrap_or_default();
         let (used, left) = (Span::seconds(sla.used_seconds).words(), Span::seconds(sla.left_seconds).words());
+        let paused = match sla.paused_seconds {
+            0 => String::new(),
+            paused => format!(", {} did not count", Span::seconds(paused).words()),
+        };
         let allowed = Allowance::parse(&sla.allowed).map_or_else(|_| sla.allowed.clone(), Allowance::words);
         match sla.state {
-            ClockState::Met => format!("{name}: {target} met, {used} of {allowed}."),
-            ClockState::Breached => format!("{name}: {target}{by} BREACHED, {used} of {allowed}."),
+            ClockState::Met => format!("{name}: {target} met, {used} of {allowed}{paused}."),
+            ClockState::Ended => format!("{name}: {target} neither met nor missed: {}.", maybe(sla.because.as_ref())),
+            ClockState::Breached if *target == SlaTarget::Response => format!("{name}: {target}{by} BREACHED, of {allowed}."),
+            ClockState::Breached => format!("{name}: {target}{by} BREACHED, {used} of {allowed}{paused}."),
             ClockState::Paused => format!("{name}: {target} paused, {left} left ({percent} % used)."),
             ClockState::Running => format!("{name}: {target}{by}, {left} left ({percent} % used)."),
         }
@@ -225,16 +232,27 @@ impl IncidentPage {
     }
 }
 
+/// Since when it is so: since its earliest alert began, or since it last came back.
+fn begun(incident: &IncidentView) -> Time {
+    incident.reopened_at.unwrap_or(incident.began_at.min(incident.ticket.opened_at))
+}
+
 /// State in capitals, since when and how long, who has it: the first line of the mails.
 pub(super) fn verdict(incident: &IncidentView, sheet: &Sheet) -> String {
     let IncidentView { priority, ticket, .. } = incident;
-    let assigned = ticket.assignee.as_ref().map_or_else(|| "not yet acknowledged".to_owned(), |who| format!("assigned to {}", line(who)));
+    let assigned = match (&ticket.assignee, incident.acknowledged_at) {
+        (Some(who), _) => format!("assigned to {}", line(who)),
+        (None, None) => "not yet acknowledged".to_owned(),
+        (None, Some(_)) => "assigned to nobody".to_owned(),
+    };
     let since = format!("since {} ({})", sheet.clock(incident.began_at), lasted(sheet.now - incident.began_at));
     match (incident.state, ticket.resolved_at) {
         (IncidentState::Resolved | IncidentState::Closed, Some(at)) => {
             let by = ticket.resolved_by.as_ref().map_or_else(String::new, |by| format!(" by {}", line(by)));
-            let lasted = lasted(at - incident.began_at);
-            format!("{priority} {} {} after {lasted}{by}.", incident.state.word().to_uppercase(), sheet.clock(at))
+            let open = at - begun(incident);
+            let before = incident.lasted_before_seconds.map(|before| format!(", {} in all", lasted(Span(open.0 + before * 1_000))));
+            let (state, before) = (incident.state.word().to_uppercase(), before.unwrap_or_default());
+            format!("{priority} {state} {} after {}{before}{by}.", sheet.clock(at), lasted(open))
         }
         (IncidentState::OnHold, _) => format!("{priority} ON HOLD, open {since}, {assigned}."),
         (IncidentState::New, _) if incident.reopened > 0 => format!("{priority} OPEN AGAIN, first {since}, {assigned}."),

@@ -45,7 +45,7 @@ pub struct Notify {
 }
 
 impl Notify {
-    /// Whether this rule sends `reason`.
+    /// Whether this rule sends `reason` to its `to`.
     pub fn sends(&self, reason: Reason) -> bool {
         match &self.send {
             Some(reasons) => reasons.contains(&reason),
@@ -53,9 +53,15 @@ impl Notify {
         }
     }
 
+    /// Whether this rule has `reason` told to the assignee and the lead, because it names none.
+    pub fn leaves_to_assignee(&self, reason: Reason) -> bool {
+        self.send.is_none() && reason.sent() == Sent::ToAssignee
+    }
+
     /// The name of the template that renders what this rule says about `reason`.
     pub fn template_of(&self, reason: Reason) -> &str {
-        self.template.as_deref().unwrap_or(reason.word())
+        // What is left to the assignee does not go to those whom the rule's template is for.
+        self.template.as_deref().filter(|_| !self.leaves_to_assignee(reason)).unwrap_or(reason.word())
     }
 }
 
@@ -166,7 +172,7 @@ pub(super) static RULE: Shape = Shape {
         Key::may(
             "send",
             Takes::OneOrList(&Takes::Word(SENDABLE_REASONS)),
-            "for which reasons. Default: those that ask for attention; `rules/README.md` lists them.",
+            "for which reasons. Default: those that ask for attention, and `sla_warning` to assignee and lead; `rules/README.md` lists them.",
         ),
         Key::may(
             "digest",

@@ -208,7 +208,9 @@ impl Turn<'_> {
     pub(super) fn hold_due(&mut self, id: IncidentId) {
         let Some(incident) = self.state.incidents.get(&id) else { return };
         if incident.hold_until.is_some_and(|until| until <= self.now) && self.in_state(id, IncidentState::OnHold) {
-            self.put(incident::Fact::Moved { id, to: IncidentState::InProgress, because: Because::HoldEnded });
+            // What nobody has responded to is as new as it was.
+            let to = if incident.acknowledged_at.is_some() { IncidentState::InProgress } else { IncidentState::New };
+            self.put(incident::Fact::Moved { id, to, because: Because::HoldEnded });
         }
     }
 

@@ -7,6 +7,8 @@ use minicbor::{Decode, Encode};
 pub enum Sent {
     /// Also those without `send`: it asks for attention.
     ByDefault,
+    /// Those that name it; those without `send` tell it the assignee and the lead, and the owner where neither can be told, instead of their `to`.
+    ToAssignee,
     /// Those that name it in `send`.
     WhenNamed,
     /// None: the daemon sends it by itself.
@@ -75,7 +77,7 @@ reasons! {
     /// It was put on hold.
     9 Held "held" { WhenNamed, Brief, subject: "", says: "ON HOLD: {words}. {priority}, open {open}." }
     /// So much of the time of an SLA target is used.
-    11 SlaWarning "sla_warning" { ByDefault, Brief, subject: "", says: "TIME IS RUNNING OUT: {clock}, {has}. {priority}, open {open}." }
+    11 SlaWarning "sla_warning" { ToAssignee, Brief, subject: "", says: "TIME IS RUNNING OUT: {clock}, {has}. {priority}, open {open}." }
     /// An SLA target was missed.
     12 SlaBreached "sla_breached" { ByDefault, Brief, subject: "BREACHED: {priority}", says: "BREACHED: {clock}, {has}. {priority}, open {open}." }
     /// A problem was opened: the incident keeps coming back.

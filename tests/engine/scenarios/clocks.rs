@@ -1,5 +1,6 @@
 //! SLA clocks of incidents: each share is told once, and what pauses, raises and reopens them.
 
+mod ended;
 mod missed;
 mod told;
 

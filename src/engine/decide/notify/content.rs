@@ -13,8 +13,8 @@ use crate::model::message::{self, Before, ClockLine, Content, DigestLine, Hurt, 
 use crate::sight;
 use crate::state::{AlertCell, Cleared, State};
 use crate::text::{Because, cut, one_line};
-use crate::time::{Span, Time};
-use crate::words::{ClockState, IncidentState, Means, Priority, Reason};
+use crate::time::Time;
+use crate::words::{ClockState, Health, IncidentState, Means, Priority, Reason};
 
 /// Characters of a sender's summary that a mail quotes.
 const QUOTE_BYTES_MAX: usize = 200;
@@ -50,6 +50,7 @@ pub(super) fn of(told: Told<'_>) -> Content {
     let named = state.symptom_items(incident.id, cleared).take(limits::SYMPTOMS_NAMED);
     let symptom_items: Vec<String> = named.map(|cell| sight::item_name(world, &cell.alert.ci).to_owned()).collect();
     let cause = super::cause_of(state, incident);
+    let (hurts, back) = hurts(&told);
     Content::Incident(Box::new(OfIncident {
         incident: incident.id.to_string(),
         priority: incident.priority.word().to_owned(),
@@ -61,7 +62,7 @@ pub(super) fn of(told: Told<'_>) -> Content {
         item: item(world, &incident.ci, &incident.item),
         title: incident.title.clone(),
         quote: cause.map(|cell| quote(state, cell)).unwrap_or_else(|| reported(incident)),
-        hurts: hurts(incident),
+        hurts,
         cause: cause_sentence(incident, items),
         symptoms,
         symptom_more: items.saturating_sub(u32::try_from(symptom_items.len()).unwrap_or(u32::MAX)),
@@ -84,6 +85,8 @@ pub(super) fn of(told: Told<'_>) -> Content {
             .map(|earlier| message::Earlier { lasted: earlier.lasted, acknowledged_after: earlier.acknowledged_after }),
         news: news(&told),
         told: told.others,
+        back,
+        resolves_at: incident.settle_at.filter(|_| incident.is_open()),
     }))
 }
 
@@ -129,6 +132,7 @@ pub fn digest(state: &State, digest: &Digest, now: Time) -> OfDigest {
             until: incident.resolved_at.unwrap_or_default(),
             holder: incident.assignee.clone(),
             item: incident.item.clone(),
+            lasted: incident.lasted(incident.resolved_at.unwrap_or(now)),
         })
         .collect();
     OfDigest { now, since: digest.since, team: digest.team.clone(), notify: digest.rule.clone(), lines }
@@ -142,7 +146,15 @@ pub fn subject(state: &State, world: &World, incident: &Incident) -> String {
 /// The subject that a reason begins anew in the thread, because people must not miss it; `None` where the thread's stays.
 pub(super) fn own_subject(state: &State, world: &World, incident: &Incident, reason: Reason) -> Option<String> {
     let head = reason.subject().replace("{priority}", incident.priority.word());
-    (!head.is_empty()).then(|| cut_subject(&head, state, world, incident))
+    match head.is_empty() {
+        true => None,
+        // Neither the CI nor a service is down any more.
+        false if has_cleared(state, incident) => {
+            let room = limits::SUBJECT_CHARS_MAX.saturating_sub(incident.id.to_string().chars().count() + 3);
+            Some(format!("{} [{}]", cut_chars(&format!("{head} {}, all cleared", incident.item), room), incident.id))
+        }
+        false => Some(cut_subject(&head, state, world, incident)),
+    }
 }
 
 fn cut_subject(head: &str, state: &State, world: &World, incident: &Incident) -> String {
@@ -158,11 +170,16 @@ fn cut_subject(head: &str, state: &State, world: &World, incident: &Incident) ->
             return format!("{text}{tail}");
         }
     }
-    if start.chars().count() <= room {
-        return format!("{start}{tail}");
+    format!("{}{tail}", cut_chars(&start, room))
+}
+
+/// At most so many characters, the last of them `…` where something is left out.
+fn cut_chars(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
     }
-    let kept: String = start.chars().take(room.saturating_sub(1)).collect();
-    format!("{kept}…{tail}")
+    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    format!("{kept}…")
 }
 
 /// `sw-1 down`, `db-1 degraded`, or the item and what is said of it where it neither is down nor degraded.
@@ -184,11 +201,14 @@ fn what(state: &State, world: &World, incident: &Incident) -> String {
 
 /// Where each promise stands; those whose time is used up first, a broken one before all.
 fn clocks(told: &Told<'_>) -> Vec<ClockLine> {
+    let resolves_at = told.incident.settle_at.filter(|_| told.incident.is_open());
     let line = |promise: Promise<'_>| {
         let standing = &promise.standing;
         let due = told.due.iter().find(|due| due.name == promise.clock.name && due.target == promise.target);
         let next = promise.unsaid().find_map(|percent| Some((percent, promise.reaches(percent).filter(|at| *at > told.now)?)));
-        let (next_percent, next_at) = next.filter(|_| standing.state != ClockState::Paused).unwrap_or_default();
+        // What has cleared resolves before that.
+        let comes = |(_, at): &(u8, Time)| standing.state != ClockState::Paused && resolves_at.is_none_or(|resolves| *at < resolves);
+        let (next_percent, next_at) = next.filter(comes).unwrap_or_default();
         ClockLine {
             sla: promise.clock.name.clone(),
             service: promise.clock.service.clone(),
@@ -204,6 +224,8 @@ fn clocks(told: &Told<'_>) -> Vec<ClockLine> {
             reached: due.map(|due| due.reached.iter().map(|reached| u32::from(reached.percent)).collect()).unwrap_or_default(),
             next_percent: u32::from(next_percent),
             next_at,
+            start: standing.start,
+            unjudged: promise.unjudged.clone(),
         }
     };
     let mut lines: Vec<ClockLine> = told.incident.promises(&told.state.terms, told.now).into_iter().map(line).collect();
@@ -243,13 +265,28 @@ fn reported(incident: &Incident) -> Quote {
     Quote { summary: cut(&one_line(words), QUOTE_BYTES_MAX), source: actor.clone(), ..Quote::default() }
 }
 
-fn hurts(incident: &Incident) -> Vec<Hurt> {
-    let hurt = |hit: &crate::model::incident::ServiceHit| Hurt {
-        id: hit.id.clone(),
-        tier: hit.tier.clone(),
-        health: hit.health.word().to_owned(),
-    };
-    incident.services.iter().map(hurt).collect()
+/// The services that it hurts, and those that it did and that are up: once all its alerts have cleared, each is as it is by now. What is over says whom it hurt.
+fn hurts(told: &Told<'_>) -> (Vec<Hurt>, Vec<String>) {
+    let (state, incident) = (told.state, told.incident);
+    let is_over = matches!(told.reason, Reason::Resolved | Reason::Closed);
+    let is_past = !is_over && has_cleared(state, incident);
+    let (mut hurts, mut back) = (Vec::new(), Vec::new());
+    for hit in &incident.services {
+        let no = told.world.cmdb.find(&hit.id).filter(|_| is_past);
+        match no.map_or(hit.health, |no| state.health_of(&told.world.cmdb, &incident.realm, no)) {
+            Health::Ok => back.push(hit.id.clone()),
+            health @ (Health::AtRisk | Health::Degraded | Health::Down) => {
+                hurts.push(Hurt { id: hit.id.clone(), tier: hit.tier.clone(), health: health.word().to_owned() })
+            }
+        }
+    }
+    (hurts, back)
+}
+
+/// Whether it is open only because its alerts have not been clear for long enough.
+fn has_cleared(state: &State, incident: &Incident) -> bool {
+    let tally = state.tally(incident.id);
+    incident.is_open() && tally.alerts > 0 && tally.active == 0
 }
 
 /// Why that item is the cause, where there is something to say beside the item itself.
@@ -273,7 +310,7 @@ fn before(state: &State, incident: &Incident) -> Option<Before> {
     Some(Before {
         incident: earlier.id.to_string(),
         opened_at: earlier.opened_at,
-        lasted: (ended - earlier.opened_at).max(Span::ZERO),
+        lasted: earlier.lasted(ended),
         words: earlier.resolution.clone(),
     })
 }

@@ -169,7 +169,8 @@ pub fn of_command(state: &State, world: &World, incident: &Incident, reason: Rea
     round.planned()
 }
 
-/// Who hears that the time of promises is used up: of each promise every rule that names that reason and holds for it, folded where it folds.
+/// Who hears that the time of promises is used up: of each promise whom every rule tells that sends that reason and holds for it, folded where it folds; of
+/// a warning, where a rule names no reasons, who has the incident and the lead.
 ///
 /// A person gets one mail about all the promises that they hear of, which is one about a breach where one of these is broken.
 pub fn of_clocks(state: &State, world: &World, incident: &Incident, due: &[Due], now: Time) -> Vec<Planned> {
@@ -182,11 +183,13 @@ pub fn of_clocks(state: &State, world: &World, incident: &Incident, due: &[Due],
         promise.map_or(view, |promise| sight::with_promise(view, promise))
     };
     for reason in [Reason::SlaBreached, Reason::SlaWarning] {
-        for rule in world.policy.notify.iter().filter(|rule| rule.sends(reason)) {
+        for rule in world.policy.notify.iter().filter(|rule| rule.sends(reason) || rule.leaves_to_assignee(reason)) {
             for one in due.iter().filter(|one| one.reason() == reason && rule.condition.holds(&seen(one)).is_yes()) {
-                for to in recipients::of(world, incident, &view, rule) {
-                    round.tell_clock(to, rule, one);
-                }
+                let to = match rule.leaves_to_assignee(reason) {
+                    true => recipients::by_default(world, incident, &view, reason),
+                    false => recipients::of(world, incident, &view, rule),
+                };
+                to.into_iter().for_each(|to| round.tell_clock(to, rule, one));
             }
         }
     }

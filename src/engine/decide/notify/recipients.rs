@@ -5,6 +5,7 @@ use crate::expr::View;
 use crate::model::incident::Incident;
 use crate::model::message::Channel;
 use crate::policy::notify::{Notify, Recipient};
+use crate::words::Reason;
 
 /// An address and the team through which it was found: its zone and list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +16,23 @@ pub(super) struct To {
 
 /// The addresses of a rule, each once, in the order the rule names them.
 pub(super) fn of(world: &World, incident: &Incident, view: &View<'_>, rule: &Notify) -> Vec<To> {
+    of_all(world, incident, view, &rule.to)
+}
+
+/// Whom a rule without `send` tells a reason that is left to the assignee: them and the lead, and the owner where neither can be told. What a rule that names
+/// the reason says of one of the two holds instead.
+pub(super) fn by_default(world: &World, incident: &Incident, view: &View<'_>, reason: Reason) -> Vec<To> {
+    let naming = || world.policy.notify.iter().filter(|rule| rule.sends(reason));
+    let is_free = |word: &Recipient| !naming().any(|rule| rule.to.contains(word));
+    let words: Vec<Recipient> = [Recipient::Assignee, Recipient::Lead].into_iter().filter(is_free).collect();
+    let found = of_all(world, incident, view, &words);
+    let owner = found.is_empty() && !words.is_empty() && is_free(&Recipient::Owner);
+    if owner { of_all(world, incident, view, &[Recipient::Owner]) } else { found }
+}
+
+fn of_all(world: &World, incident: &Incident, view: &View<'_>, recipients: &[Recipient]) -> Vec<To> {
     let mut found: Vec<To> = Vec::new();
-    for recipient in &rule.to {
+    for recipient in recipients {
         for to in addresses(world, incident, view, recipient) {
             if !found.iter().any(|known| known.address == to.address) {
                 found.push(to);
@@ -41,7 +57,11 @@ fn addresses(world: &World, incident: &Incident, view: &View<'_>, recipient: &Re
             Some(lead) if !lead.is_empty() => person(world, lead, view.ci.owner),
             Some(_) | None => Vec::new(),
         },
-        Recipient::Assignee => person(world, &incident.assignee, &incident.team),
+        // A team may have it, too.
+        Recipient::Assignee => match world.cmdb.team(&incident.assignee) {
+            Some(team) => to_all(&team.mail, &team.id),
+            None => person(world, &incident.assignee, &incident.team),
+        },
         Recipient::Stakeholders => incident
             .services
             .iter()

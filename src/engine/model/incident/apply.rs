@@ -2,7 +2,8 @@
 
 use super::clock::{Clock, Moved};
 use super::{Earlier, Fact, Incident, SourceWords};
-use crate::time::{Span, Time};
+use crate::text::Because;
+use crate::time::Time;
 use crate::words::{IncidentState, Reason};
 
 impl Incident {
@@ -47,8 +48,8 @@ impl Incident {
                 self.services.clone_from(services);
                 self.priority_by_hand = *by_hand;
             }
-            Fact::Moved { to, .. } => {
-                self.answered(at);
+            Fact::Moved { to, because, .. } => {
+                self.answered(because, at);
                 if self.state == IncidentState::OnHold {
                     self.mark(at, Moved::Resumed);
                 }
@@ -56,14 +57,14 @@ impl Incident {
                 self.hold_reason.clear();
                 self.hold_until = None;
             }
-            Fact::Assigned { to, .. } => {
+            Fact::Assigned { to, because, .. } => {
                 self.assignee.clone_from(to);
-                self.answered(at);
+                self.answered(because, at);
                 self.updated(at);
             }
-            Fact::Held { reason, until, .. } => {
+            Fact::Held { reason, until, because, .. } => {
                 // It is answered before it waits.
-                self.answered(at);
+                self.answered(because, at);
                 self.updated(at);
                 self.mark(at, Moved::Held(reason.clone()));
                 self.state = IncidentState::OnHold;
@@ -85,11 +86,10 @@ impl Incident {
                 self.mark(at, Moved::Reopened);
                 self.state = IncidentState::New;
                 self.reopened += 1;
+                let lasted = self.lasted(self.resolved_at.unwrap_or(at));
                 let (since, before) = (self.since(), self.earlier.take().unwrap_or_default());
-                self.earlier = Some(Earlier {
-                    lasted: Span(before.lasted.0 + (self.resolved_at.unwrap_or(at) - since).0),
-                    acknowledged_after: before.acknowledged_after.or(self.acknowledged_at.map(|had| had - since)),
-                });
+                self.earlier =
+                    Some(Earlier { lasted, acknowledged_after: before.acknowledged_after.or(self.acknowledged_at.map(|had| had - since)) });
                 self.reopened_at = Some(at);
                 self.acknowledged_at = None;
                 self.assignee.clear();
@@ -145,9 +145,9 @@ impl Incident {
         self.version += 1;
     }
 
-    /// Somebody has it, from then on.
-    fn answered(&mut self, at: Time) {
-        if self.acknowledged_at.is_none() {
+    /// Somebody has it, from then on, where a person said so: what happens by itself answers nothing.
+    fn answered(&mut self, because: &Because, at: Time) {
+        if self.acknowledged_at.is_none() && because.is_of_a_person() {
             self.mark(at, Moved::Answered);
             self.acknowledged_at = Some(at);
         }

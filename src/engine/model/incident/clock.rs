@@ -36,7 +36,7 @@ pub enum Moved {
     /// It has this priority from here on, and promises count by it from the start.
     #[n(1)]
     Rated(#[n(0)] Priority),
-    /// Somebody has it: acknowledged, assigned or held.
+    /// Somebody has it: a person acknowledged, assigned or held it.
     #[n(2)]
     Answered,
     /// It waits, for this reason.
@@ -132,7 +132,7 @@ pub struct Run {
 pub struct Standing {
     /// How often it started over.
     pub period: u32,
-    /// Whether it runs, waits, was kept or broken.
+    /// Whether it runs, waits, was kept, broken or neither.
     pub state: ClockState,
     /// How long it may take.
     pub allowance: Allowance,
@@ -468,6 +468,8 @@ pub struct Promise<'a> {
     pub run: Run,
     /// Where it stands.
     pub standing: Standing,
+    /// Why it ended without having been kept or broken; empty where it did not.
+    pub unjudged: String,
 }
 
 impl Promise<'_> {
@@ -529,11 +531,27 @@ impl Incident {
             Some(SlaTarget::ALL.iter().filter_map(move |target| {
                 let run = Run::of(&self.log, self.reopened, &terms.record, *target)?;
                 let breached = clock.has_reached(*target, run.period, BREACH);
-                let standing = run.standing(terms.calendar(run.allowance), breached, now);
-                Some(Promise { clock, terms, target: *target, run, standing })
+                let mut standing = run.standing(terms.calendar(run.allowance), breached, now);
+                let unjudged = self.unjudged(*target).filter(|_| standing.state == ClockState::Met);
+                if unjudged.is_some() {
+                    standing.state = ClockState::Ended;
+                }
+                Some(Promise { clock, terms, target: *target, run, standing, unjudged: unjudged.unwrap_or_default() })
             }))
         };
         self.clocks.iter().filter_map(of_clock).flatten().collect()
+    }
+
+    /// Why the end of a promise in time keeps nothing: nobody had responded, or another incident took it over, whose clocks count. `None`: it keeps it. Who
+    /// resolves it by hand has responded.
+    fn unjudged(&self, target: SlaTarget) -> Option<String> {
+        let is_answered = self.acknowledged_at.is_some() || self.parent.is_none() && !self.resolved_by.trim().is_empty();
+        match (target, self.parent) {
+            (SlaTarget::Response, _) if is_answered => None,
+            (SlaTarget::Response, None) => Some("resolved before anybody responded".to_owned()),
+            (SlaTarget::Response, Some(parent)) => Some(format!("part of {parent} before anybody responded")),
+            (SlaTarget::Resolution | SlaTarget::Update, parent) => parent.map(|parent| format!("part of {parent}, which is measured")),
+        }
     }
 
     /// Of those, the one that presses most: not ended, the largest share used, the nearest deadline.

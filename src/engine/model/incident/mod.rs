@@ -74,7 +74,7 @@ pub struct Incident {
     /// When its earliest alert began.
     #[n(17)]
     pub began_at: Time,
-    /// When somebody first said that they have it.
+    /// When a person first said that somebody has it: acknowledged, assigned or held it.
     #[n(18)]
     pub acknowledged_at: Option<Time>,
     /// When it was resolved.
@@ -329,6 +329,12 @@ impl Incident {
     /// Since when it is so: since its earliest alert began, or since it last came back.
     pub fn since(&self) -> Time {
         self.reopened_at.unwrap_or(self.began_at.min(self.opened_at))
+    }
+
+    /// How long it was open until `until`: from when its earliest alert began, without the times between a resolution and a return.
+    pub fn lasted(&self, until: Time) -> Span {
+        let before = self.earlier.as_ref().map_or(Span::ZERO, |earlier| earlier.lasted);
+        Span(before.0 + (until - self.since()).0.max(0))
     }
 }
 

@@ -115,6 +115,13 @@ pub struct OfIncident {
     /// What is new.
     #[n(29)]
     pub news: News,
+    /// Services that it hurt and that are up, while all its alerts have cleared.
+    #[n(30)]
+    #[cbor(default)]
+    pub back: Vec<String>,
+    /// When it resolves by itself, where all its alerts have cleared.
+    #[n(31)]
+    pub resolves_at: Option<Time>,
 }
 
 /// How an incident was before it last came back.
@@ -356,6 +363,8 @@ impl From<Said> for Content {
             earlier,
             clocks: said.clocks,
             news,
+            back: said.back,
+            resolves_at: moment(said.resolves_at),
         }))
     }
 }

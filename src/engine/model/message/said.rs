@@ -149,6 +149,12 @@ pub struct Said {
     /// Items of the recipient's beyond those that are named.
     #[cbor(skip)]
     pub yours_more: u32,
+    /// Services that it hurt and that are up, while all its alerts have cleared.
+    #[cbor(skip)]
+    pub back: Vec<String>,
+    /// When it resolves by itself; zero while something fires.
+    #[cbor(skip)]
+    pub resolves_at: Time,
 }
 
 impl Said {
@@ -200,6 +206,8 @@ impl Said {
             first: of.first,
             acknowledged_at: of.acknowledged_at.unwrap_or_default(),
             clocks: of.clocks.clone(),
+            back: of.back.clone(),
+            resolves_at: of.resolves_at.unwrap_or_default(),
             lasted_before: of.earlier.as_ref().map(|earlier| earlier.lasted).unwrap_or_default(),
             acknowledged_before: of.earlier.as_ref().and_then(|earlier| earlier.acknowledged_after),
             ..Said::default()
@@ -371,7 +379,7 @@ pub struct ClockLine {
     /// `response`, `resolution` or `update`.
     #[n(2)]
     pub target: String,
-    /// `running`, `paused`, `met` or `breached`.
+    /// `running`, `paused`, `met`, `breached` or `ended`.
     #[n(3)]
     pub state: String,
     /// How long it may take, in words.
@@ -404,6 +412,14 @@ pub struct ClockLine {
     /// When that is.
     #[n(13)]
     pub next_at: Time,
+    /// From when on it counts.
+    #[n(14)]
+    #[cbor(default)]
+    pub start: Time,
+    /// Why it ended without having been met or missed; else empty.
+    #[n(15)]
+    #[cbor(default)]
+    pub unjudged: String,
 }
 
 /// The incident before.
@@ -450,4 +466,8 @@ pub struct DigestLine {
     /// Its item.
     #[n(7)]
     pub item: String,
+    /// How long it was open in all, so far where it is; zero in what an earlier release wrote.
+    #[n(8)]
+    #[cbor(default)]
+    pub lasted: Span,
 }

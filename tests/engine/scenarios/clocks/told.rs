@@ -99,6 +99,42 @@ notify:
 }
 
 #[test]
+fn of_a_warning_the_assignee_and_the_lead_hear_once_and_the_owner_where_there_is_neither() {
+    let shop = SHOP
+        .replace("people: [", "people: [{id: anna, mail: [anna@example.org]}, ")
+        .replace("platform@example.org]}", "platform@example.org], lead: lea}");
+    let warned = |rules: &str, shop: &str, has: Option<&str>| -> Vec<String> {
+        let mut sim = Sim::new(&format!("{GOLD}{rules}"), shop);
+        sim.fire(alert("HostDown", "web-1"));
+        sim.run("1m");
+        let id = sim.on("web-1").id;
+        if let Some(to) = has {
+            sim.command(Action::Assign { id, to: to.to_owned() });
+        }
+        sim.mails();
+        sim.run("2h");
+        let of_half = |mail: &String| mail.ends_with("sla_warning response 50") || mail.ends_with("sla_warning resolution 50");
+        clock_mails(&mut sim).into_iter().filter(of_half).map(|mail| mail.split(' ').next().unwrap_or_default().to_owned()).collect()
+    };
+    let several = "notify: [{name: page, to: oncall}, {name: all, when: incident.priority == 'P1', to: [\"team:network\"]}]\n";
+    let lead = "lea@example.org";
+    // Of half of the time to respond and to restore, where nobody has it; of the latter, where somebody does.
+    assert_eq!(warned("", &shop, None), [lead, lead]);
+    assert_eq!(warned(several, &shop, None), [lead, lead], "once, whoever the rules page");
+    assert_eq!(warned(several, &shop, Some("anna")), ["anna@example.org", lead]);
+    assert_eq!(warned(several, &shop, Some("nobody-known")), [lead]);
+    assert_eq!(warned(several, &shop, Some("network")), [lead, "net@example.org"], "a team may have it");
+    assert_eq!(warned(several, SHOP, None), ["platform@example.org"; 2], "the owner, where there is neither");
+    assert_eq!(warned(several, SHOP, Some("nobody-known")), ["platform@example.org"]);
+    // Who names it keeps what they say: of the lead, nothing else tells the lead.
+    let named = "notify: [{name: page, to: oncall}, {name: early, when: sla.target == 'resolution', send: sla_warning, to: [lead, \"team:network\"]}]\n";
+    assert_eq!(warned(named, &shop, Some("anna")), ["anna@example.org", lead, "net@example.org"]);
+    assert_eq!(warned(named, &shop, None), [lead, "net@example.org", "platform@example.org", "platform@example.org"]);
+    // A list of reasons without it is one.
+    assert_eq!(warned("notify: [{name: page, to: oncall, send: [opened, resolved]}]\n", &shop, Some("anna")), [""; 0]);
+}
+
+#[test]
 fn a_rule_hears_of_the_promises_that_it_asks_for_and_one_person_of_all_in_one_mail() {
     let notify = "
 notify:
