@@ -22,7 +22,7 @@ use crate::sight::{self, IncidentTexts};
 use crate::state::{State, fingerprint};
 use crate::text::{Because, one_line};
 use crate::time::{Span, Time};
-use crate::words::{AlertState, IncidentState, Means, Priority, Reason, Role};
+use crate::words::{AlertState, ClockState, IncidentState, Means, Priority, Reason, Role};
 
 /// Steps in the order in which they are judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -158,9 +158,12 @@ pub fn explain_incident(state: &State, world: &World, id: IncidentId, now: Time)
     for promise in incident.promises(&state.terms, now) {
         let standing = &promise.standing;
         let by = standing.deadline.map_or_else(|| "waits".to_owned(), |deadline| format!("by {deadline}"));
-        let stands = match promise.unjudged.as_str() {
-            "" => format!("{}, {} % used, {by}", standing.state, standing.percent),
-            because => format!("neither met nor missed, {because}"),
+        let because = if promise.because.is_empty() { String::new() } else { format!(", {}", promise.because) };
+        let stands = match standing.state {
+            ClockState::Ended => format!("neither met nor missed{because}"),
+            ClockState::Running | ClockState::Paused | ClockState::Met | ClockState::Breached => {
+                format!("{}, {} % used, {by}{because}", standing.state, standing.percent)
+            }
         };
         let outcome = format!("{} {} {stands}", promise.clock.name, promise.target);
         let pauses = if standing.paused > Span::ZERO { format!(", {} did not count", standing.paused.words()) } else { String::new() };

@@ -1,6 +1,7 @@
 //! `/i/INC…`: the incident in a browser, and its buttons.
 
 use serde_json::json;
+use watchkeeper_engine::time::Span;
 
 use super::http_support::{Doors, TOKENS, Told};
 
@@ -115,4 +116,35 @@ async fn a_command_that_fails_shows_the_page_with_the_reason() {
     }
     assert_eq!(get(&doors, "/i/INC0000099", "viewer").await.status, 404);
     assert_eq!(press(&doors, "explode", "operator", &proof(&page)).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_promise_that_ended_unanswered_and_a_service_that_is_up_again_are_called_so() {
+    let rules = "slas: [{name: gold, targets: {P1: {response: 1h, resolution: 4h}}}]\n";
+    let doors = Doors::open_with("", rules).await;
+    let fires = async |ends: &str| {
+        let labels = json!({"alertname": "HostDown", "instance": "db-1", "severity": "critical"});
+        assert_eq!(doors.post("/api/v2/alerts", &json!([{"labels": labels, "endsAt": ends}]).to_string()).await.status, 200);
+        doors.get("/api/v1/incidents/INC0000001").await.json()
+    };
+    let incident = fires("2028-01-01T00:00:00Z").await;
+    let shop = |health: &str| json!([{"id": "shop", "tier": "gold", "health": health}]);
+    assert_eq!((&incident["services"], &incident["sla"][0]["state"]), (&shop("down"), &json!("running")), "{incident}");
+    let incident = fires("2026-11-24T03:00:00Z").await;
+    assert_eq!(incident["services"], shop("ok"), "its only alert has cleared: {incident}");
+    assert!(doors.get(PATH).await.body.contains("<dd>shop (gold): ok.</dd>"));
+    doors.pass(Span::minutes(6)).await;
+    let incident = doors.get("/api/v1/incidents/INC0000001").await.json();
+    let response = &incident["sla"][0];
+    assert_eq!(
+        (&incident["state"], &response["state"], &response["because"], &response["breached_at"]),
+        (&json!("resolved"), &json!("ended"), &json!("resolved before anybody responded"), &json!(null)),
+        "{incident}"
+    );
+    let page = doors.get(PATH).await.body;
+    assert!(page.contains("gold: response neither met nor missed: resolved before anybody responded."), "{page}");
+    assert!(page.contains("<dd>shop (gold).</dd>"), "what is over is not down: {page}");
+    doors.pass(Span::days(4)).await;
+    let closed = doors.get("/api/v1/incidents/INC0000001").await.json();
+    assert_eq!((&closed["state"], &closed["sla"][0]["state"]), (&json!("closed"), &json!("ended")), "{closed}");
 }

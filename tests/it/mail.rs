@@ -53,7 +53,7 @@ fn what_a_mail_says_of_time_agrees_with_itself() {
             ClockLine {
                 allowed: "1 h".into(),
                 start: said.since,
-                unjudged: "resolved before anybody responded".into(),
+                because: "resolved before anybody responded".into(),
                 ..line("response", "ended", 20)
             },
             ClockLine { start: at("03:02:00"), paused: Span::minutes(34), ..line("resolution", "met", 64) },

@@ -5,13 +5,13 @@ use serde_json::Value;
 use watchkeeper_engine::command::{IncidentCommand, OpenIncident};
 use watchkeeper_engine::ids::{AlertId, IncidentId};
 use watchkeeper_engine::time::{Span, Time};
-use watchkeeper_engine::words::{HOLD_REASONS, Level, Priority};
+use watchkeeper_engine::words::{ClockState, HOLD_REASONS, Level, Priority};
 
 use super::client::{Client, Output, part};
 use super::table::{Reader, joined, listed, maybe, show, table, words};
 use super::ticket::{self, Id};
 use crate::app::Failure;
-use crate::view::{IncidentView, MemberView, Page, SlaView, WholeIncident};
+use crate::view::{IncidentView, MemberView, Page, ServiceView, SlaView, WholeIncident};
 
 /// What is done with incidents.
 #[derive(Debug, Subcommand)]
@@ -222,16 +222,22 @@ fn cleared(incident: &IncidentView, when: impl FnOnce(Time) -> String) -> String
 /// `gold resolution: running, 75 % used, by 2026-11-24 07:02:00 CET`.
 fn target(sla: &SlaView, reader: &Reader) -> String {
     let by = sla.deadline.map_or_else(String::new, |at| format!(", by {}", reader.at(at)));
-    let stands = match &sla.because {
-        Some(because) => format!("neither met nor missed, {because}"),
-        None => format!("{}, {} % used{by}", sla.state, sla.percent),
+    let because = sla.because.as_ref().map_or_else(String::new, |because| format!(", {because}"));
+    let stands = match sla.state {
+        ClockState::Ended => format!("neither met nor missed{because}"),
+        ClockState::Running | ClockState::Paused | ClockState::Met | ClockState::Breached => {
+            format!("{}, {} % used{by}{because}", sla.state, sla.percent)
+        }
     };
     format!("{} {}: {stands}", sla.name, sla.target)
 }
 
 fn shown(whole: &WholeIncident, reader: &Reader) -> String {
     let WholeIncident { incident, alerts, history, .. } = whole;
-    let affected: Vec<String> = incident.services.iter().map(|service| format!("{}: {}", service.id, words(service.health))).collect();
+    // How a service was is not how it is.
+    let is_over = !incident.state.is_open();
+    let health = |service: &ServiceView| if is_over { String::new() } else { format!(": {}", words(service.health)) };
+    let affected: Vec<String> = incident.services.iter().map(|service| format!("{}{}", service.id, health(service))).collect();
     let targets: Vec<String> = incident.sla.iter().map(|sla| target(sla, reader)).collect();
     let hold = incident.hold.as_ref().map_or_else(String::new, |hold| {
         let until = hold.until.map_or_else(String::new, |until| format!(", until {} at most", reader.at(until)));

@@ -183,7 +183,7 @@ static CLOCK: &[Variable] = &[
     var("next_percent", Kind::Count, "the share that is told next; 100 is the breach"),
     var("next_at", Kind::Instant, "when that is; zero where nothing is told any more"),
     var("counted_from", Kind::Instant, "of a resolution, once it is over: from when on it counts, where that is not `since`; else zero"),
-    var("unjudged", Kind::Text, "where it is `ended`: why, without a full stop"),
+    var("because", Kind::Text, "why it ended without having been met, without a full stop; else empty"),
 ];
 
 static PROBLEM: &[Variable] = &[

@@ -242,7 +242,7 @@ fn clock_line(line: &ClockLine, said: &Said) -> Value {
         "next_percent": line.next_percent,
         "next_at": line.next_at.0,
         "counted_from": counted_from(line, said).0,
-        "unjudged": sentence(&line.unjudged),
+        "because": sentence(&line.because),
     })
 }
 

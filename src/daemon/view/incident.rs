@@ -163,7 +163,7 @@ pub struct SlaView {
     pub target: SlaTarget,
     /// Whether its clock runs, waits, was met or breached; ended is neither met nor breached.
     pub state: ClockState,
-    /// Why it ended without being met or breached.
+    /// Why it ended without being met.
     pub because: Option<String>,
     /// The time that it allows.
     pub allowed: String,
@@ -268,7 +268,7 @@ impl SlaView {
             service: given(&clock.service),
             target: promise.target,
             state: standing.state,
-            because: given(&promise.unjudged),
+            because: given(&promise.because),
             allowed: standing.allowance.to_string(),
             calendar: promise.terms.record.calendar.clone(),
             percent: standing.percent,

@@ -95,7 +95,10 @@ impl IncidentPage {
         let (incident, ticket) = (self.incident(), self.ticket());
         let services = incident.services.iter().map(|hit| {
             let tier = hit.tier.as_ref().map_or_else(String::new, |tier| format!(" ({tier})"));
-            format!("{}{tier}: {}.", hit.id, hit.health.word().replace('_', " "))
+            // How a service was is not how it is.
+            let health = Some(hit.health).filter(|_| incident.state.is_open());
+            let health = health.map_or_else(String::new, |health| format!(": {}", health.word().replace('_', " ")));
+            format!("{}{tier}{health}.", hit.id)
         });
         let cleared = incident
             .cleared
@@ -151,7 +154,10 @@ impl IncidentPage {
         match sla.state {
             ClockState::Met => format!("{name}: {target} met, {used} of {allowed}{paused}."),
             ClockState::Ended => format!("{name}: {target} neither met nor missed: {}.", maybe(sla.because.as_ref())),
-            ClockState::Breached if *target == SlaTarget::Response => format!("{name}: {target}{by} BREACHED, of {allowed}."),
+            ClockState::Breached if *target == SlaTarget::Response => {
+                let because = sla.because.as_ref().map_or_else(String::new, |because| format!(", {because}"));
+                format!("{name}: {target} within {allowed}{by} BREACHED{because}.")
+            }
             ClockState::Breached => format!("{name}: {target}{by} BREACHED, {used} of {allowed}{paused}."),
             ClockState::Paused => format!("{name}: {target} paused, {left} left ({percent} % used)."),
             ClockState::Running => format!("{name}: {target}{by}, {left} left ({percent} % used)."),

@@ -219,6 +219,7 @@ fn a_child_stands_still_and_its_adopter_counts_from_the_earliest_alert() {
     sim.run("3m");
     assert_eq!(sim.said(), ["sw-1 new P1 with web-1"]);
     assert_eq!(standing(&sim, "sw-1", SlaTarget::Resolution).start, sim::start(), "web-1 was the first to be heard");
+    assert_eq!(sim.on("sw-1").since(), sim::start(), "and its mails, which say since when it is so, count from there too");
     sim.run("7h");
     let late: Vec<_> = clock_mails(&mut sim);
     assert_eq!(late.len(), 6, "only the adopter's clocks are told: {late:#?}");

@@ -225,7 +225,7 @@ fn clocks(told: &Told<'_>) -> Vec<ClockLine> {
             next_percent: u32::from(next_percent),
             next_at,
             start: standing.start,
-            unjudged: promise.unjudged.clone(),
+            because: promise.because.clone(),
         }
     };
     let mut lines: Vec<ClockLine> = told.incident.promises(&told.state.terms, told.now).into_iter().map(line).collect();

@@ -136,7 +136,10 @@ impl Incident {
             }
             Fact::ClockArmed { at, .. } => self.clock_at = *at,
             Fact::Linked { problem, .. } => self.problem = Some(*problem),
-            Fact::Backdated { to, .. } => self.mark(at, Moved::Backdated(*to)),
+            Fact::Backdated { to, .. } => {
+                self.mark(at, Moved::Backdated(*to));
+                self.began_at = self.began_at.min(*to);
+            }
         }
         if fact.entry(at).is_some() {
             self.timeline_len += 1;

@@ -468,8 +468,8 @@ pub struct Promise<'a> {
     pub run: Run,
     /// Where it stands.
     pub standing: Standing,
-    /// Why it ended without having been kept or broken; empty where it did not.
-    pub unjudged: String,
+    /// Why it ended without having been kept; empty where it was, or is not over.
+    pub because: String,
 }
 
 impl Promise<'_> {
@@ -532,11 +532,11 @@ impl Incident {
                 let run = Run::of(&self.log, self.reopened, &terms.record, *target)?;
                 let breached = clock.has_reached(*target, run.period, BREACH);
                 let mut standing = run.standing(terms.calendar(run.allowance), breached, now);
-                let unjudged = self.unjudged(*target).filter(|_| standing.state == ClockState::Met);
-                if unjudged.is_some() {
+                let because = self.unkept(*target).filter(|_| run.ended.is_some());
+                if because.is_some() && standing.state == ClockState::Met {
                     standing.state = ClockState::Ended;
                 }
-                Some(Promise { clock, terms, target: *target, run, standing, unjudged: unjudged.unwrap_or_default() })
+                Some(Promise { clock, terms, target: *target, run, standing, because: because.unwrap_or_default() })
             }))
         };
         self.clocks.iter().filter_map(of_clock).flatten().collect()
@@ -544,7 +544,7 @@ impl Incident {
 
     /// Why the end of a promise in time keeps nothing: nobody had responded, or another incident took it over, whose clocks count. `None`: it keeps it. Who
     /// resolves it by hand has responded.
-    fn unjudged(&self, target: SlaTarget) -> Option<String> {
+    fn unkept(&self, target: SlaTarget) -> Option<String> {
         let is_answered = self.acknowledged_at.is_some() || self.parent.is_none() && !self.resolved_by.trim().is_empty();
         match (target, self.parent) {
             (SlaTarget::Response, _) if is_answered => None,

@@ -416,10 +416,10 @@ pub struct ClockLine {
     #[n(14)]
     #[cbor(default)]
     pub start: Time,
-    /// Why it ended without having been met or missed; else empty.
+    /// Why it ended without having been met; else empty.
     #[n(15)]
     #[cbor(default)]
-    pub unjudged: String,
+    pub because: String,
 }
 
 /// The incident before.

@@ -13,7 +13,7 @@ use crate::sim::{self, Sim, alert};
 fn stands(sim: &Sim, id: IncidentId, target: SlaTarget) -> (ClockState, String) {
     let promises = sim.state.incidents[&id].promises(&sim.state.terms, sim.now);
     let promise = promises.iter().find(|promise| promise.target == target && promise.clock.name == "gold").unwrap();
-    (promise.standing.state, promise.unjudged.clone())
+    (promise.standing.state, promise.because.clone())
 }
 
 /// Ten minutes into an incident of web-1 that nobody has acknowledged.
@@ -41,7 +41,8 @@ fn what_resolves_itself_before_anybody_responded_has_neither_met_nor_missed_its_
     sim.run("1m");
     sim.clear(alert("HostDown", "web-1"));
     sim.run("6m");
-    assert_eq!(stands(&sim, id, SlaTarget::Response), (ClockState::Breached, String::new()), "its time was over before");
+    let missed = (ClockState::Breached, "resolved before anybody responded".to_owned());
+    assert_eq!(stands(&sim, id, SlaTarget::Response), missed, "its time was over before");
 
     let mut sim = Sim::new(GOLD, SHOP);
     sim.fire(alert("HostDown", "web-1"));
@@ -56,7 +57,7 @@ fn what_resolves_itself_before_anybody_responded_has_neither_met_nor_missed_its_
     assert_eq!(stands(&sim, id, SlaTarget::Resolution).0, ClockState::Met);
     let said = told(&mut sim, Reason::Resolved);
     let response = said.clocks.iter().find(|line| line.target == "response").unwrap();
-    assert_eq!((response.state.as_str(), response.unjudged.as_str()), ("ended", "resolved before anybody responded"));
+    assert_eq!((response.state.as_str(), response.because.as_str()), ("ended", "resolved before anybody responded"));
     sim.restart("4d");
     sim.run("1m");
     assert!(!sim.state.incidents.contains_key(&id), "it is closed, and is so for good");
