@@ -1,14 +1,14 @@
 //! What happened, as programs outside hear of it: each fact that means something to them, with a cursor to go on from.
 //!
-//! The last commits are kept in memory; whoever is further behind reads the journal on disk, and who is behind that too is told so. Nothing is kept for a reader:
-//! each asks for what comes after its cursor, so a slow one costs what it reads and holds up nobody.
+//! While anybody follows, the last commits are kept in memory; whoever is further behind reads the journal on disk, and who is behind that too is told so. Nothing is
+//! kept for a reader: each asks for what comes after its cursor, so a slow one costs what it reads and holds up nobody.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use minicbor::{Decode, Encode};
 use tokio::sync::watch;
@@ -28,6 +28,8 @@ use crate::read::ReadError;
 const RECENT_COMMITS_MAX: usize = 256;
 /// Facts and inputs of the commits kept in memory: some 50 MiB at most.
 const RECENT_WEIGHT_MAX: usize = 50_000;
+/// How long after the last question commits are kept for the next one: a follower asks at least every few seconds.
+const FOLLOWED_FOR: Duration = Duration::from_secs(60);
 /// Blocks that one reading looks at; then the reader goes on from there.
 const BLOCKS_MAX: u64 = 64;
 
@@ -101,6 +103,8 @@ struct Recent {
 struct Kept {
     commits: VecDeque<KeptCommit>,
     weight: usize,
+    /// When somebody asked last.
+    asked_at: Option<Instant>,
 }
 
 struct KeptCommit {
@@ -153,17 +157,27 @@ impl FromStr for Cursor {
 
 impl Subscriber for Keeps {
     fn hear(&mut self, committed: &Arc<Committed>) {
-        let is_repeats = committed.facts().all(|fact| matches!(fact, Fact::Alert(alert::Fact::Seen { .. })));
-        let (weight, kept_commit) = if is_repeats { (1, None) } else { (committed.weight(), Some(Arc::clone(committed))) };
         let mut kept = self.0.kept();
-        kept.weight += weight;
-        kept.commits.push_back(KeptCommit { seq: committed.block.seq, weight, committed: kept_commit });
-        while kept.commits.len() > RECENT_COMMITS_MAX || (kept.weight > RECENT_WEIGHT_MAX && kept.commits.len() > 1) {
-            let Some(oldest) = kept.commits.pop_front() else { break };
-            kept.weight -= oldest.weight;
+        if kept.asked_at.is_some_and(|asked_at| asked_at.elapsed() < FOLLOWED_FOR) {
+            kept.keep(committed);
+        } else {
+            *kept = Kept::default();
         }
         drop(kept);
         self.0.head.send_modify(|head| head.seq = committed.published.seq);
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, committed: &Arc<Committed>) {
+        let is_repeats = committed.facts().all(|fact| matches!(fact, Fact::Alert(alert::Fact::Seen { .. })));
+        let (weight, kept) = if is_repeats { (1, None) } else { (committed.weight(), Some(Arc::clone(committed))) };
+        self.weight += weight;
+        self.commits.push_back(KeptCommit { seq: committed.block.seq, weight, committed: kept });
+        while self.commits.len() > RECENT_COMMITS_MAX || (self.weight > RECENT_WEIGHT_MAX && self.commits.len() > 1) {
+            let Some(oldest) = self.commits.pop_front() else { break };
+            self.weight -= oldest.weight;
+        }
     }
 }
 
@@ -174,8 +188,9 @@ impl Events {
         (Events { recent: Arc::clone(&recent), reader }, Keeps(recent))
     }
 
-    /// After all that has happened.
+    /// After all that has happened. Whoever asks for that follows from there.
     pub fn now(&self) -> Cursor {
+        self.recent.kept().asked_at = Some(Instant::now());
         Cursor::after(self.recent.head.borrow().seq)
     }
 
@@ -195,6 +210,7 @@ impl Events {
         patience: Duration,
         told: impl Fn(Cursor, &Fact, Time) -> Option<T>,
     ) -> Result<Part<T>, NoEvents> {
+        self.recent.kept().asked_at = Some(Instant::now());
         let mut head = self.recent.head.subscribe();
         let end = tokio::time::Instant::now() + patience;
         loop {

@@ -104,7 +104,7 @@ fn an_alert_is_looked_up_by_the_operators_rules_and_then_by_the_built_in_names_i
     let mut view = alert("X", Severity::Error, &labels);
     view.alert.source = "building";
     view.alert.url = "http://grafana:3000/d/1";
-    let found: Vec<String> = policy.identify.candidates(&view).into_iter().map(|(rule, value)| format!("{rule}={value}")).collect();
+    let found: Vec<String> = policy.identify.candidates(&view).map(|(rule, value)| format!("{rule}={value}")).collect();
     let expected = "by-asset=lift-1 url=grafana ci=c namespace-workload=web/checkout workload=checkout node=node-a instance=db-1.example.org host=h device=d service=shop";
     assert_eq!(found.join(" "), expected);
 }

@@ -7,6 +7,7 @@ use watchkeeper_engine::cmdb::walk;
 use watchkeeper_engine::decide::cause::{self, Cause};
 use watchkeeper_engine::decide::rate;
 use watchkeeper_engine::event::World;
+use watchkeeper_engine::expr::Matcher;
 use watchkeeper_engine::ids::{AlertId, CiNo, IncidentId, Realm, Slot};
 use watchkeeper_engine::limits;
 use watchkeeper_engine::model::alert::{Alert, CiRef};
@@ -102,13 +103,11 @@ pub(crate) fn equals(state: &State, world: &World) {
             unknown.entry(value).or_default().insert(alert.id);
         }
     }
-    for alert in &all {
-        for (name, value) in
-            alert.labels.iter().chain([("alertname", alert.labels.get("alertname"))]).filter(|(_, value)| !value.is_empty())
-        {
-            let found = state.alerts_labelled(name, value, Slot(0)).any(|cell| cell.alert.id == alert.id);
-            assert!(found, "{} is not found by {name}={value}", alert.id);
-        }
+    for (name, value) in state.silences.values().flat_map(|silence| &silence.matchers).filter_map(Matcher::one_value) {
+        let found: BTreeSet<AlertId> = state.alerts_labelled(name, value, Slot(0)).map(|cell| cell.alert.id).collect();
+        let is_named = |alert: &&Alert| name == "alertname" && !alert.labels.has(name) && alert.name == value;
+        let plain = all.iter().filter(|alert| alert.labels.get(name) == value || is_named(alert)).map(|alert| alert.id);
+        assert_eq!(found, plain.collect(), "what has {name}={value}");
     }
     for rule in world.policy.silences.iter().map(|rule| rule.name.as_str()) {
         let read: Vec<AlertId> = state.alerts_that_read(rule, AlertId(0)).map(|cell| cell.alert.id).collect();

@@ -157,9 +157,9 @@ impl Daemon {
         }
     }
 
-    /// A connection to it.
+    /// A connection to it: each answer is compared with the description of the API.
     pub fn wire(&self) -> Wire {
-        Wire::to(self.address)
+        Wire::described(self.address)
     }
 
     /// The answer to `GET`.

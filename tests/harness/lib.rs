@@ -4,6 +4,7 @@
 
 pub mod chance;
 pub mod daemon;
+pub mod described;
 pub mod kafka;
 pub mod mail_server;
 pub mod mailbox;

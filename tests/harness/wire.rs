@@ -3,18 +3,26 @@
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::described::{Description, Exchange};
+
 /// How long an answer may take. Far beyond any commit on a busy machine: a hang is a failure, not an unknown.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The API as the first daemon that is asked describes it: all are one program.
+static DESCRIPTION: OnceLock<Description> = OnceLock::new();
 
 /// One connection at a time to one listener, opened when it is needed and kept while it lasts.
 pub struct Wire {
     address: SocketAddr,
     stream: Option<TcpStream>,
     read: Vec<u8>,
+    /// What its answers are compared with.
+    description: Option<&'static Description>,
 }
 
 /// An answer that arrived whole.
@@ -22,6 +30,8 @@ pub struct Wire {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// The content type; empty where it has none.
+    pub kind: String,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -62,7 +72,18 @@ impl fmt::Display for Answer {
 impl Wire {
     /// To a listener; nothing is opened yet.
     pub fn to(address: SocketAddr) -> Wire {
-        Wire { address, stream: None, read: Vec::new() }
+        Wire { address, stream: None, read: Vec::new(), description: None }
+    }
+
+    /// To a daemon, each answer of which is compared with the description of its API. Where it is gone, nothing is compared.
+    pub fn described(address: SocketAddr) -> Wire {
+        let mut wire = Wire::to(address);
+        if DESCRIPTION.get().is_none()
+            && let Ok(answer) = wire.get("/api/v1/openapi.json")
+        {
+            DESCRIPTION.get_or_init(|| Description::new(answer.json()));
+        }
+        Wire { description: DESCRIPTION.get(), ..wire }
     }
 
     /// `GET`.
@@ -78,7 +99,12 @@ impl Wire {
     /// A request, and its whole answer.
     pub fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, Lost> {
         self.send(method, path, headers, body)?;
-        self.answer()
+        let answer = self.answer()?;
+        if let Some(description) = self.description {
+            let (status, kind) = (answer.status, answer.kind.as_str());
+            description.check(&Exchange { method, target: path, request: body, status, kind, body: &answer.text() });
+        }
+        Ok(answer)
     }
 
     /// Sends a request and leaves its answer on the wire.
@@ -117,6 +143,8 @@ impl Wire {
             }
         };
         let head = String::from_utf8_lossy(&self.read[..end]).to_lowercase();
+        let header = |name: &str| head.split(&format!("\r\n{name}:")).nth(1).and_then(|rest| rest.split("\r\n").next()).map(str::trim);
+        let kind = header("content-type").unwrap_or_default().to_owned();
         let status: u16 = head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no status in {head:?}"));
         if status == 100 {
             self.read.drain(..end);
@@ -126,17 +154,13 @@ impl Wire {
         let body = if head.contains("\r\ntransfer-encoding: chunked") {
             self.chunks()?
         } else {
-            let length = head
-                .split("\r\ncontent-length:")
-                .nth(1)
-                .and_then(|rest| rest.split("\r\n").next())
-                .map_or(0, |text| text.trim().parse().unwrap_or_else(|_| panic!("no length in {head:?}")));
+            let length = header("content-length").map_or(0, |text| text.parse().unwrap_or_else(|_| panic!("no length in {head:?}")));
             self.take(length)?
         };
         if head.contains("\r\nconnection: close") {
             self.lose();
         }
-        Ok(Answer { status, body })
+        Ok(Answer { status, kind, body })
     }
 
     fn chunks(&mut self) -> Result<Vec<u8>, Lost> {

@@ -7,6 +7,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use watchkeeper_harness::described::Exchange;
+
+use crate::described::check;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_watchkeeper");
 
@@ -116,12 +119,13 @@ impl Folder {
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<String> {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n", self.port))
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n", self.port);
+        self.ask("GET", path, &head, "")
     }
 
     pub(crate) fn post(&self, path: &str, body: &str) -> Option<String> {
         let head = format!("POST {path} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n", self.port);
-        self.ask(&format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+        self.ask("POST", path, &format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len()), body)
     }
 
     /// The policy in force.
@@ -137,12 +141,17 @@ impl Folder {
         std::fs::read_dir(self.path("outbox")).map_or(0, |entries| entries.filter(|entry| is_mail(&entry.as_ref().unwrap().path())).count())
     }
 
-    fn ask(&self, request: &str) -> Option<String> {
+    fn ask(&self, method: &str, target: &str, head: &str, body: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
-        stream.write_all(request.as_bytes()).ok()?;
+        stream.write_all([head, body].concat().as_bytes()).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
+        let (told, text) = answer.split_once("\r\n\r\n")?;
+        let told = told.to_lowercase();
+        let kind = told.split("\r\ncontent-type:").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap_or_default().trim();
+        let status = told.split(' ').nth(1)?.parse().ok()?;
+        check(&Exchange { method, target, request: body.as_bytes(), status, kind, body: text });
         Some(answer)
     }
 }

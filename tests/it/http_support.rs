@@ -31,7 +31,8 @@ use watchkeeper_engine::source::SourceFile;
 use watchkeeper_engine::time::{Span, Time};
 use watchkeeper_store::{LinkKey, Options, Store};
 
-use crate::described::{Exchange, check};
+use crate::described::check;
+use watchkeeper_harness::described::Exchange;
 
 /// A switch with two hosts, and a service on one of them.
 const CMDB: &str = "

@@ -17,17 +17,18 @@ pub struct Identified {
 
 /// Looks every rule's value up, in order. What no rule finds is known by the first value it was looked up by, else by the alert's name.
 pub fn identify(world: &World, view: &View<'_>) -> Identified {
-    let candidates = world.policy.identify.candidates(view);
-    for (rule, value) in &candidates {
-        if let Some(no) = world.cmdb.find(value) {
+    let mut missed: Vec<(&str, String)> = Vec::new();
+    for (rule, value) in world.policy.identify.candidates(view) {
+        if let Some(no) = world.cmdb.find(&value) {
             let id = world.cmdb.id(no);
             let because = if id == value { format!("identify rule {rule}") } else { format!("identify rule {rule}, looked up as {value}") };
-            return Identified { ci: CiRef::Known(no), rule: Some((*rule).to_owned()), because };
+            return Identified { ci: CiRef::Known(no), rule: Some(rule.to_owned()), because };
         }
+        missed.push((rule, value));
     }
-    match candidates.first() {
+    match missed.first() {
         Some((_, value)) => {
-            let mut tried: Vec<String> = candidates.iter().map(|(rule, value)| format!("{rule}={value}")).collect();
+            let mut tried: Vec<String> = missed.iter().map(|(rule, value)| format!("{rule}={value}")).collect();
             tried.dedup();
             Identified {
                 ci: CiRef::Unknown(value.clone()),

@@ -27,15 +27,13 @@ impl Identify {
     }
 
     /// What `view`'s alert is looked up by: the rules whose condition holds and whose value is not empty, with that value, in order.
-    pub fn candidates<'p>(&'p self, view: &View<'_>) -> Vec<(&'p str, String)> {
+    pub fn candidates(&self, view: &View<'_>) -> impl Iterator<Item = (&str, String)> {
         let rules = self.rules.iter().filter(|rule| rule.condition.holds(view).is_yes());
-        rules
-            .filter_map(|rule| {
-                let value = rule.from.text(view).ok()?;
-                let value = value.trim();
-                (!value.is_empty()).then(|| (rule.name.as_str(), value.to_owned()))
-            })
-            .collect()
+        rules.filter_map(|rule| {
+            let value = rule.from.text(view).ok()?;
+            let value = value.trim();
+            (!value.is_empty()).then(|| (rule.name.as_str(), value.to_owned()))
+        })
     }
 }
 

@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::health::Mover;
+use super::labels::Labelled;
 use super::realms::Counts;
 use super::rows::{AlertRow, Row};
 use super::tally::{Standing, Tallies};
 use super::{Apply, Part, State, Timer, drop_from};
 use crate::cmdb::Cmdb;
 use crate::cmdb::health::HealthMap;
-use crate::expr::Matcher;
 use crate::ids::{AlertId, IncidentId, Realm, Slot, StoreId};
 use crate::input::AlertInput;
-use crate::limits;
 use crate::lookup::Lookup;
 use crate::model::alert::{Alert, Fact, Grace, Said, SourceSays, Vitals};
 use crate::text::Labels;
@@ -28,8 +27,7 @@ pub struct Alerts {
     free: BTreeSet<Slot>,
     slots: BTreeMap<AlertId, Slot>,
     by_fingerprint: Lookup<u64, Vec<Slot>>,
-    /// By the seeded hash of each label, which is short, because every alert has many: few others are found with those that are sought.
-    by_label: BTreeSet<(u32, Slot)>,
+    pub(super) labelled: Labelled,
     /// By the silence rules that their last judgement read.
     by_rule: BTreeMap<String, BTreeSet<AlertId>>,
     pub(super) tallies: Tallies,
@@ -175,30 +173,12 @@ impl State {
         }
     }
 
-    /// Finds a placed cell by its labels from now on.
-    fn know_labels(&mut self, id: AlertId) {
-        let Some(alert) = self.cell(id).map(|cell| &cell.alert) else { return };
-        let (slot, labels) = (alert.slot, self.label_hashes(alert));
-        self.alerts.by_label.extend(labels.into_iter().map(|hash| (hash, slot)));
-    }
-
-    /// Finds all cells by their labels: made in one go, which is several times as fast as one after the other.
-    fn know_all_labels(&mut self) {
-        let of = |cell: &AlertCell| {
-            let slot = cell.alert.slot;
-            self.label_hashes(&cell.alert).into_iter().map(move |hash| (hash, slot))
-        };
-        self.alerts.by_label = self.alerts().flat_map(of).collect();
-    }
-
     /// Takes a cell out of memory.
     fn displace(&mut self, id: AlertId) -> Option<AlertCell> {
         let slot = self.alerts.slots.remove(&id)?;
         let cell = self.alerts.cells[slot.0 as usize].take()?;
         self.alerts.free.insert(slot);
-        for hash in self.label_hashes(&cell.alert) {
-            self.alerts.by_label.remove(&(hash, slot));
-        }
+        self.alerts.labelled.remove(&cell.alert);
         self.move_reads(id, &cell.alert.reads, &[]);
         if let Some(slots) = self.alerts.by_fingerprint.get_mut(&cell.fingerprint) {
             slots.retain(|known| *known != slot);
@@ -207,34 +187,6 @@ impl State {
             }
         }
         Some(cell)
-    }
-
-    fn label_hashes(&self, alert: &Alert) -> Vec<u32> {
-        let name = (!alert.labels.has("alertname")).then_some(("alertname", alert.name.as_str()));
-        alert.labels.iter().chain(name).map(|(name, value)| self.label_hash(name, value)).collect()
-    }
-
-    fn label_hash(&self, name: &str, value: &str) -> u32 {
-        let mut bytes = Vec::with_capacity(name.len() + 1 + value.len());
-        bytes.extend_from_slice(name.as_bytes());
-        bytes.push(0);
-        bytes.extend_from_slice(value.as_bytes());
-        let hash = xxh3_64_with_seed(&bytes, self.counters.store.high);
-        (hash >> 32) as u32
-    }
-
-    /// Live alerts from `from` on, by slot, among them all that have this label; the name stands in where `alertname` was not sent. Few others are, whose
-    /// label has the same hash.
-    pub fn alerts_labelled(&self, name: &str, value: &str, from: Slot) -> impl Iterator<Item = &AlertCell> {
-        let hash = self.label_hash(name, value);
-        let slots = self.alerts.by_label.range((hash, from)..=(hash, Slot(u32::MAX)));
-        slots.filter_map(|(_, slot)| self.alerts.cells[slot.0 as usize].as_ref())
-    }
-
-    /// Of matchers that must all hold, the label and value that the fewest alerts have; `None` where none asks for one value.
-    pub fn narrowest<'a>(&self, matchers: &'a [Matcher]) -> Option<(&'a str, &'a str)> {
-        let few = |label: &(&str, &str)| self.alerts_labelled(label.0, label.1, Slot(0)).take(limits::CURSOR_ITEMS_MAX).count();
-        matchers.iter().filter_map(Matcher::one_value).min_by_key(few)
     }
 
     /// Live alerts from `from` on, by id, whose last judgement read this silence rule.
@@ -367,7 +319,6 @@ impl Part for Alerts {
     }
 
     fn derive(state: &mut State, cmdb: &Cmdb) {
-        state.know_all_labels();
         for id in state.alerts.slots.keys().copied().collect::<Vec<_>>() {
             state.know_identity(id);
             state.index_alert(cmdb, id, None);
@@ -396,7 +347,7 @@ fn open(state: &mut State, alert: &Alert, says: SourceSays, cx: &mut Apply<'_>) 
     let seq = state.counters.seq;
     state.place(AlertCell { alert: alert.clone(), vitals, as_of: seq, fingerprint: 0, armed_end: Time::NEVER });
     state.know_identity(id);
-    state.know_labels(id);
+    state.alerts.labelled.insert(alert);
     state.alert_moved(cx.cmdb, id, None);
     state.arm_end(id);
     state.give(id.shard(), Counts::Alerts, id.number(), cx);

@@ -8,6 +8,7 @@ mod digests;
 mod health;
 mod incidents;
 mod jobs;
+mod labels;
 mod memo;
 mod messages;
 pub mod past;

@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use super::rows::Row;
 use super::{Apply, Part, State, Timer};
+use crate::cmdb::Cmdb;
 use crate::expr::{AlertView, Matcher};
 use crate::ids::SilenceId;
 use crate::model::silence::{Fact, Over, Silence};
@@ -48,6 +49,18 @@ impl Deref for Silences {
 }
 
 impl State {
+    /// The labels of a silence's matchers are asked for.
+    fn begin_asking(&mut self, id: SilenceId) {
+        let matchers = self.silences.get(&id).map(|live| live.matchers.clone()).unwrap_or_default();
+        self.ask_for_labels(&matchers);
+    }
+
+    /// They are asked for no more by this one, where it is there.
+    fn stop_asking(&mut self, id: SilenceId) {
+        let matchers = self.silences.get(&id).map(|live| live.matchers.clone()).unwrap_or_default();
+        self.leave_labels(&matchers);
+    }
+
     /// Arms what a silence wants.
     fn arm_silence(&mut self, id: SilenceId) {
         let Some((starts_at, ends_at)) = self.silences.get(&id).map(|live| (live.record.starts_at, live.record.ends_at)) else { return };
@@ -66,7 +79,9 @@ impl Part for Silences {
             Fact::Set { silence } => {
                 state.counters.silences = state.counters.silences.max(silence.id.0);
                 cx.touch(Row::Silence(silence.id));
+                state.stop_asking(silence.id);
                 take_silence(state, (**silence).clone());
+                state.begin_asking(silence.id);
                 state.arm_silence(silence.id);
             }
             Fact::Expired { id, .. } => {
@@ -82,12 +97,19 @@ impl Part for Silences {
                 }
             }
             Fact::Forgotten { id } => {
+                state.stop_asking(*id);
                 if let Some(live) = state.silences.live.remove(id) {
                     state.silences.past.insert(*id, live.record);
                     cx.touch(Row::Silence(*id));
                     cx.touch(Row::PastSilence(*id));
                 }
             }
+        }
+    }
+
+    fn derive(state: &mut State, _: &Cmdb) {
+        for id in state.silences.live.keys().copied().collect::<Vec<_>>() {
+            state.begin_asking(id);
         }
     }
 

@@ -104,7 +104,7 @@ impl Sender {
         let numbers =
             (0..CROWD).map(|member| sender.ledger.add(labels("Noted", format!("crowd-{member}"), format!("crowd-{member}"), "info")));
         let inputs: Vec<(usize, Word)> = numbers.map(|number| (number, Word::Fires)).collect();
-        let mut wire = Wire::to(address);
+        let mut wire = Wire::described(address);
         for part in inputs.chunks(500) {
             let (source, path) = DOORS[0];
             let answer = wire.post(path, &body(source, &sender.ledger, part, false));
@@ -115,7 +115,7 @@ impl Sender {
 
     /// Sends until the cycle is over or the daemon is gone.
     pub(crate) fn work(&mut self, address: SocketAddr, cycle: &Cycle, kill: Kill) {
-        let mut wire = Wire::to(address);
+        let mut wire = Wire::described(address);
         self.once = 0;
         for request in 1.. {
             if cycle.over.load(Ordering::SeqCst) {
@@ -213,7 +213,7 @@ impl Operator {
 
     /// Writes.
     pub(crate) fn work(&mut self, address: SocketAddr, cycle: &Cycle, incidents: &[String]) {
-        let mut wire = Wire::to(address);
+        let mut wire = Wire::described(address);
         while !incidents.is_empty() && !cycle.over.load(Ordering::SeqCst) {
             let incident = &incidents[usize::try_from(self.chance.below(incidents.len() as u64)).unwrap()];
             self.written += 1;
