@@ -17,6 +17,7 @@ mod parsed_back;
 mod prometheus;
 mod smtp;
 
+#[allow(dead_code, reason = "makes messages for other tests, too")]
 #[path = "../common/messages.rs"]
 mod messages;
 #[path = "../common/pages.rs"]
