@@ -298,8 +298,11 @@ impl Opened {
     fn had(&self) -> String {
         let incident = self.incident();
         let since = incident.acknowledged_at.map(|at| format!(" since {}", self.clock(at))).unwrap_or_default();
-        let assignee = if incident.assignee.is_empty() { "somebody" } else { incident.assignee.as_str() };
-        format!("It is assigned to {assignee}{since}.")
+        match incident.assignee.as_str() {
+            "" if incident.acknowledged_at.is_none() => "Nobody has acknowledged it.".to_owned(),
+            "" => format!("It is acknowledged{since}, and assigned to nobody."),
+            assignee => format!("It is assigned to {assignee}{since}."),
+        }
     }
 
     fn over(&self) -> String {
