@@ -22,6 +22,13 @@ pub(super) fn acknowledge(asked: Asked<'_>, id: IncidentId) -> Decision {
             }
             Answer::Does { facts, then: Then::Tell(id, Reason::Acknowledged) }
         }
+        // Nobody has responded: it was moved without a name.
+        IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold
+            if incident.acknowledged_at.is_none() && !asked.actor.trim().is_empty() =>
+        {
+            let to = if incident.assignee.is_empty() { asked.actor } else { incident.assignee.as_str() };
+            Answer::Does { facts: vec![assigned(id, to, asked.said(""))], then: Then::Tell(id, Reason::Acknowledged) }
+        }
         IncidentState::Acknowledged | IncidentState::InProgress | IncidentState::OnHold => Answer::Holds,
         IncidentState::Resolved | IncidentState::Closed => not_allowed(incident),
     })

@@ -102,6 +102,13 @@ fn what_nobody_asks_for_meets_nothing() {
         by(&mut sim, "anna", Action::Assign { id, to: "cem".to_owned() });
         assert_eq!(standing(&sim, "web-1", SlaTarget::Response).state, ClockState::Met, "anna did");
     }
+    // Who acknowledges what nobody put on hold has responded, and it waits on.
+    let (mut sim, id) = unanswered();
+    by(&mut sim, "", hold(id, "waiting_for_customer"));
+    by(&mut sim, "anna", Action::Acknowledge { id });
+    let incident = sim.on("web-1");
+    assert_eq!((incident.state, incident.assignee.as_str()), (IncidentState::OnHold, "anna"));
+    assert_eq!(standing(&sim, "web-1", SlaTarget::Response).state, ClockState::Met);
     // A hold that ends by itself does not answer either: it is as new as it was.
     let (mut sim, id) = unanswered();
     let until = Some(sim.now + Span::minutes(2));
