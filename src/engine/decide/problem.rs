@@ -13,6 +13,8 @@ use crate::words::{ProblemState, SameBy};
 
 /// Bytes of what incidents share; a longer one is cut.
 const SAME_BYTES_MAX: usize = 512;
+/// Bytes of an alert's name in a problem's title.
+const ALERT_BYTES_MAX: usize = 80;
 /// From so many hexadecimal digits on, one of them a number, a word is an id.
 const ID_CHARS_MIN: usize = 6;
 
@@ -51,8 +53,8 @@ pub enum Verdict {
 
 /// What an incident that people hear of means to a rule; `None`: nothing, or nothing new.
 pub fn of_rule(state: &State, world: &World, rule: &ProblemRule, incident: &Incident, now: Time) -> Option<Verdict> {
-    let same = same(state, world, rule, incident, now)?;
-    let key = SeriesKey { rule: rule.name.clone(), same };
+    let shared = shared(state, world, rule, incident, now)?;
+    let key = SeriesKey { rule: rule.name.clone(), same: shared.same.clone() };
     let outage = Outage { incident: incident.id, at: incident.opened_at, ended: None, words: String::new() };
     if let Some(problem) = state.problem_of(&key) {
         let began = incident.reopened_at.unwrap_or(incident.opened_at);
@@ -74,14 +76,21 @@ pub fn of_rule(state: &State, world: &World, rule: &ProblemRule, incident: &Inci
     if count < rule.incidents {
         return Some(Verdict::Counts { key, outage });
     }
-    Some(Verdict::Opens { problem: Box::new(opened(state, rule, key, outages, incident, now)) })
+    Some(Verdict::Opens { problem: Box::new(opened(state, rule, (key, &shared), outages, incident, now)) })
 }
 
-fn opened(state: &State, rule: &ProblemRule, key: SeriesKey, outages: Vec<Outage>, incident: &Incident, now: Time) -> Problem {
+/// What the incidents of a rule share.
+struct Shared {
+    /// All of it, as the key of a series has it.
+    same: String,
+    /// The name of the alert that is the cause, where the rule asks for it.
+    alert: Option<String>,
+}
+
+fn opened(state: &State, rule: &ProblemRule, (key, shared): (SeriesKey, &Shared), outages: Vec<Outage>, incident: &Incident, now: Time) -> Problem {
     let count = u32::try_from(outages.len()).unwrap_or(u32::MAX);
     let words: Vec<&str> = rule.same.iter().map(|by| by.word()).collect();
-    let of_item = rule.same.iter().any(|by| matches!(by, SameBy::Ci | SameBy::Title));
-    let title = if of_item { incident.title.clone() } else { key.same.clone() };
+    let title = title(rule, &key, shared.alert.as_deref(), incident);
     Problem {
         id: state.next_problem_id(state.shard(&incident.realm)),
         key,
@@ -113,8 +122,18 @@ fn opened(state: &State, rule: &ProblemRule, key: SeriesKey, outages: Vec<Outage
     }
 }
 
+/// What keeps coming back, in the words of the incident where it is of one CI; it names the alert where the rule tells alerts apart.
+fn title(rule: &ProblemRule, key: &SeriesKey, alert: Option<&str>, incident: &Incident) -> String {
+    let is_of_item = rule.same.iter().any(|by| matches!(by, SameBy::Ci | SameBy::Title));
+    match alert {
+        _ if !is_of_item => key.same.clone(),
+        Some(alert) if !incident.title.contains(alert) => format!("{}: {}", cut(alert, ALERT_BYTES_MAX), incident.title),
+        Some(_) | None => incident.title.clone(),
+    }
+}
+
 /// What the rule's incidents share, where the rule holds and each of it has a value.
-fn same(state: &State, world: &World, rule: &ProblemRule, incident: &Incident, now: Time) -> Option<String> {
+fn shared(state: &State, world: &World, rule: &ProblemRule, incident: &Incident, now: Time) -> Option<Shared> {
     let texts = IncidentTexts::of(incident);
     let cause: Option<&AlertCell> = incident.cause.and_then(|id| state.cell(id)).or_else(|| state.alerts_in(incident.id).next());
     let view = sight::of_incident(state, world, incident, &texts, cause, now);
@@ -139,26 +158,75 @@ fn same(state: &State, world: &World, rule: &ProblemRule, incident: &Incident, n
         }
         parts.push(format!("{by} {value}"));
     }
-    Some(cut(&parts.join(", "), SAME_BYTES_MAX))
+    let alert = rule.same.contains(&SameBy::AlertName).then(|| view.alert.name.to_owned());
+    Some(Shared { same: cut(&parts.join(", "), SAME_BYTES_MAX), alert })
 }
 
-/// A text whose numbers and ids are all alike: `pod-7f9c4d has 3 restarts` becomes `pod-# has # restarts`.
+/// A text whose numbers and ids are all alike: `pod-7f9c4d has 3 restarts` becomes `pod-# has # restarts`, a UUID `#`.
 fn masked(text: &str) -> String {
     let mut out = String::new();
-    for word in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
-        let body = word.trim_end_matches(|c: char| !c.is_alphanumeric());
-        let is_id = body.len() >= ID_CHARS_MIN && body.chars().all(|c| c.is_ascii_hexdigit()) && body.chars().any(|c| c.is_ascii_digit());
-        let mut masked = false;
-        for c in body.chars() {
-            let masks = is_id || c.is_numeric();
-            if !masks {
-                out.push(c);
-            } else if !masked {
-                out.push('#');
-            }
-            masked = masks;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let word = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+        if let Some(uuid) = uuid(rest) {
+            out.push('#');
+            rest = &rest[uuid..];
+        } else if word > 0 {
+            mask_word(&rest[..word], &mut out);
+            rest = &rest[word..];
+        } else {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
         }
-        out.push_str(&word[body.len()..]);
     }
     out
+}
+
+/// A word of letters and digits: one `#` where it is an id, else one for each number in it.
+fn mask_word(word: &str, out: &mut String) {
+    let is_hex = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit()) && text.chars().any(|c| c.is_ascii_digit());
+    if word.len() >= ID_CHARS_MIN && is_hex(word) || word.strip_prefix("0x").is_some_and(is_hex) {
+        out.push('#');
+        return;
+    }
+    let mut is_number = false;
+    for c in word.chars() {
+        match (c.is_numeric(), is_number) {
+            (false, _) => out.push(c),
+            (true, false) => out.push('#'),
+            (true, true) => {}
+        }
+        is_number = c.is_numeric();
+    }
+}
+
+/// How many bytes of the beginning are a UUID that ends there.
+fn uuid(text: &str) -> Option<usize> {
+    const PARTS: [usize; 5] = [8, 4, 4, 4, 12];
+    let bytes = PARTS.iter().sum::<usize>() + PARTS.len() - 1;
+    let (head, rest) = text.split_at_checked(bytes)?;
+    let is_part = |(part, len): (&str, &usize)| part.len() == *len && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_uuid = head.split('-').count() == PARTS.len() && head.split('-').zip(&PARTS).all(is_part);
+    (is_uuid && !rest.starts_with(char::is_alphanumeric)).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn numbers_and_ids_in_titles_are_alike() {
+        for (text, expected) in [
+            ("pod-7f9c4d has 3 restarts", "pod-# has # restarts"),
+            ("web-12 of rack 7b", "web-# of rack #b"),
+            ("job 550e8400-e29b-41d4-a716-446655440000 failed", "job # failed"),
+            ("job 0badcafe-face-4bad-babe-deadbeefcafe failed", "job # failed"),
+            ("task 0x1F at 99.5 %", "task # at #.# %"),
+            ("facade and decade are words", "facade and decade are words"),
+            ("é٣ü 0x", "é#ü #x"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(text), expected);
+        }
+    }
 }

@@ -243,6 +243,26 @@ fn incidents_without_what_they_should_share_are_not_counted_and_numbers_in_title
     assert_eq!(same("[alert.name, ci.class]"), ["ci.class host, alert.name HostDown"]);
 }
 
+/// A disk that fills up and one that dies: one rule, one CI, two matters. Without `alert.name` the third outage is a problem that is of neither.
+#[test]
+fn outages_of_two_alerts_of_one_rule_and_ci_are_kept_apart_by_the_alert_and_the_title_names_it() {
+    let run = |same: &str| {
+        let rules = RULES
+            .replace("[{name: any, ", "[{name: any, group_by: [ci, alert.name], means: nothing, title: \"trouble with {{ci.id}}\", ")
+            .replace("[rule, ci]", same);
+        let mut sim = Sim::new(&rules, ITEMS);
+        for name in ["DiskFull", "DiskFailing", "DiskFull", "DiskFailing", "DiskFull"] {
+            sim.fire(alert(name, "db-1"));
+            sim.run("10m");
+            sim.clear(alert(name, "db-1"));
+            sim.run("1d");
+        }
+        problems(&sim)
+    };
+    assert_eq!(run("[rule, ci, alert.name]"), ["PRB0000001 new DiskFull: trouble with db-1 of 1 3 5"]);
+    assert_eq!(run("[rule, ci]"), ["PRB0000001 new trouble with db-1 of 1 2 3 4 5"]);
+}
+
 /// Who names it hears of each further outage, in the problem's thread; nobody else does, and the last resort does not.
 #[test]
 fn a_rule_that_names_it_tells_of_each_further_outage_of_a_problem() {
