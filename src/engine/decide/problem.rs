@@ -87,7 +87,14 @@ struct Shared {
     alert: Option<String>,
 }
 
-fn opened(state: &State, rule: &ProblemRule, (key, shared): (SeriesKey, &Shared), outages: Vec<Outage>, incident: &Incident, now: Time) -> Problem {
+fn opened(
+    state: &State,
+    rule: &ProblemRule,
+    (key, shared): (SeriesKey, &Shared),
+    outages: Vec<Outage>,
+    incident: &Incident,
+    now: Time,
+) -> Problem {
     let count = u32::try_from(outages.len()).unwrap_or(u32::MAX);
     let words: Vec<&str> = rule.same.iter().map(|by| by.word()).collect();
     let title = title(rule, &key, shared.alert.as_deref(), incident);
