@@ -67,6 +67,10 @@ pub const WALK_MAX: usize = 100_000;
 pub const ADDRESS_BYTES_MAX: usize = 254;
 /// Contradictions between records of CMDB files that one check lists; the others are counted. A file that is there twice has one for every item.
 pub const CMDB_FAULTS_MAX: usize = 1_000;
+/// Different classes (environments, domains, tiers) among which a slip is looked for. Who has more of them has no vocabulary in which one could be wrong.
+pub const CMDB_WORDS_MAX: usize = 200;
+/// CIs that share such a word, so that another word a letter away of one CI alone is probably a slip. Fewer may well be two things.
+pub const CMDB_WORD_OF_MANY: usize = 5;
 /// Unknown names for which one check of CMDB files looks for the nearest known one: each costs a look at every id.
 pub const CMDB_NEAREST_MAX: usize = 20;
 /// An import that retires more than this share of a source's items, in percent, needs a confirmation: a half-written export looks just like that.

@@ -7,6 +7,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod bounds;
 mod calendar;
+mod certain;
 mod cmdb;
 mod commands;
 mod core;

@@ -77,6 +77,7 @@ fn one_fault_of_each_kind_in_different_files_is_seen_in_one_round() {
         "file=rules/b.yaml,line=4,col=32::unknown event of that file `Neujahrr`",
         "file=rules/b.yaml,line=6,col=66::unknown holidays `there`",
         "file=rules/b.yaml,line=8,col=28::unknown calendar `offise`",
+        "warning file=rules/b.yaml,line=9,col=12::SLA `late` is never asked: `gold` stands before it and has no condition",
         "file=rules/b.yaml,line=10,col=40::SLA `vendor` names the contract `acme`, which the CMDB does not know; did you mean `acme-net`?",
         "file=rules/b.yaml,line=12,col=69::capacity rule `full` asks the unknown Prometheus `man`; did you mean `main`?",
         "file=rules/b.yaml,line=14,col=27::`ci` has no field `clas`",
@@ -99,9 +100,132 @@ fn one_fault_of_each_kind_in_different_files_is_seen_in_one_round() {
     ] {
         assert!(!ran.out().contains(hidden), "{hidden}: {why}\n\n{}", ran.out());
     }
-    assert_eq!(ran.out().lines().count(), 26, "and nothing else: {}", ran.out());
+    assert_eq!(ran.out().lines().count(), 27, "and nothing else: {}", ran.out());
     let drawn = folder.cli(&["check"]).out();
     assert!(drawn.contains("until then lines 3 to 4 are not checked"), "{drawn}");
+}
+
+const SLIPS: &str = "\
+identify:
+  - {name: lift, when: alert.source == \"buildin\", from: alert.labels.asset}
+correlate:
+  - {name: class, when: 'ci.class in [\"host\", \"swich\"]', title: \"{{ci.labels.sitte}}\"}
+  - {name: owner, when: ci.owner != \"netopps\" && has(ci.labels.rak)}
+  - {name: label, when: 'ci.labels.site == \"Berlim\"', group_by: [ci, ci.labels.buildng]}
+  - {name: place, when: 'ci.environment == \"stagging\" || ci.domain == \"campuss\" || \"sw-9\" == ci.id'}
+  - {name: named, matchers: ['ci=\"sw-11\"']}
+  - {name: off, disabled: true, when: ci.class == \"planned\"}
+slas:
+  - {name: gold, when: service.tier == \"golld\", targets: {P1: {response: 15m}}}
+notify:
+  - {name: sla, when: sla.name == \"goold\", to: [owner]}
+  - name: rest
+    to: [owner]
+    when: >-
+      incident.rule == \"clas\" || incident.team == \"dbb\" || \"shopp\" in incident.services
+      || incident.hold == \"waiting_for_vendors\" || incident.assignee == \"ana\"
+";
+
+const SLIPPED: &str = "\
+people: [{id: anna}]
+teams: [{id: netops, calendar: offise}, {id: db, calendar: always}]
+items:
+  - {id: sw-1, class: switch, owner: netops, domain: campus, labels: {site: Berlin, rack: '7'}}
+  - {id: db-1, class: host, owner: db, environment: staging}
+  - {id: shop, class: service, owner: db, tier: gold}
+";
+
+#[test]
+fn a_word_that_nothing_is_called_is_a_warning_with_the_nearest_known_one() {
+    let folder = Folder::new();
+    let text = std::fs::read_to_string(folder.path("daemon.toml")).unwrap();
+    folder.write("daemon.toml", &format!("{text}[[webhook]]\nname = \"building\"\nformat = \"alertmanager\"\n"));
+    folder.write("rules/rules.yaml", "");
+    folder.write("rules/a.yaml", SLIPS);
+    folder.write("cmdb/items.yaml", SLIPPED);
+    let ran = folder.cli(&["check", "--format", "github"]);
+    assert_eq!(ran.code(), 0, "a warning refuses nothing: {}", ran.out());
+    let expected = [
+        "rules/a.yaml,line=2,col=40::daemon.toml has no source `buildin`; did you mean `building`?",
+        "rules/a.yaml,line=4,col=47::no CI has the class `swich`; did you mean `switch`?",
+        "rules/a.yaml,line=4,col=68::no CI has the label `sitte`; did you mean `site`?",
+        "rules/a.yaml,line=5,col=37::the CMDB has no team `netopps`; did you mean `netops`?",
+        "rules/a.yaml,line=5,col=54::no CI has the label `rak`; did you mean `rack`?",
+        "rules/a.yaml,line=6,col=44::no CI has the label `site` with `Berlim`; did you mean `Berlin`?",
+        "rules/a.yaml,line=6,col=70::no CI has the label `buildng`",
+        "rules/a.yaml,line=7,col=44::no CI has the environment `stagging`; did you mean `staging`?",
+        "rules/a.yaml,line=7,col=71::no CI has the domain `campuss`; did you mean `campus`?",
+        "rules/a.yaml,line=7,col=84::no CI has the id `sw-9`; did you mean `sw-1`?",
+        "rules/a.yaml,line=8,col=31::no CI has the id or alias `sw-11`; did you mean `sw-1`?",
+        "rules/a.yaml,line=11,col=40::no service has the tier `golld`; did you mean `gold`?",
+        "rules/a.yaml,line=13,col=35::no SLA has the name `goold`; did you mean `gold`?",
+        "rules/a.yaml,line=17,col=24::no correlate rule has the name `clas`; did you mean `class`?",
+        "rules/a.yaml,line=17,col=51::the CMDB has no team `dbb`; did you mean `db`?",
+        "rules/a.yaml,line=17,col=60::no service has the id `shopp`; did you mean `shop`?",
+        "rules/a.yaml,line=18,col=27::no incident is held for the reason `waiting_for_vendors`; did you mean `waiting_for_vendor`?",
+        "rules/a.yaml,line=18,col=73::the CMDB has no person or team `ana`; did you mean `anna`?",
+        "cmdb/items.yaml,line=2,col=32::no rule file has the calendar `offise`; known are",
+    ];
+    let said = ran.out();
+    for expected in expected {
+        assert!(said.contains(expected), "{expected}\n\n{said}");
+    }
+    // Beside them stands only that a team's calendar does nothing yet.
+    assert_eq!(said.lines().filter(|line| !line.contains("does nothing yet")).count(), expected.len(), "and nothing else: {said}");
+    let drawn = folder.cli(&["check"]).out();
+    assert!(drawn.contains("known are host, service, switch") && drawn.contains("^^^^^^^ did you mean `switch`?"), "{drawn}");
+}
+
+#[test]
+fn rules_without_a_cmdb_and_words_that_may_be_where_nobody_could_look_are_not_missed() {
+    let folder = Folder::new();
+    let rules = SLIPS.lines().take_while(|line| *line != "notify:").map(|line| format!("{line}\n")).collect::<String>();
+    folder.write("rules/rules.yaml", "");
+    folder.write("cmdb/items.yaml", "");
+    folder.write("rules/a.yaml", &rules);
+    let alone = folder.cli(&["check"]);
+    assert!(alone.code() == 0 && alone.err().contains("no fault found"), "{}{}", alone.out(), alone.err());
+    let known = "correlate: [{name: a, when: 'ci.environment != \"production\" && ci.class != \"service\" && ci.owner != \"\" && ci.id != \"legacy-77\"'}]\n";
+    folder.write("rules/a.yaml", known);
+    folder.write("cmdb/items.yaml", "items: [{id: db-1}]\n");
+    let known = folder.cli(&["check"]);
+    assert!(known.code() == 0 && known.err().contains("no fault found"), "{}{}", known.out(), known.err());
+    folder.write("rules/a.yaml", "correlate: [{name: a, when: ci.class == \"late\"}, {name: b, when: ci.class == \"never\"}]\n");
+    folder.write("cmdb/more.yaml", "items:\n  - {id: x, class: late\n");
+    let broken = folder.cli(&["check", "--format", "github"]).out();
+    assert!(!broken.contains("`late`") && broken.contains("no CI has the class `never`"), "{broken}");
+}
+
+#[test]
+fn a_class_of_one_ci_that_is_a_letter_from_one_of_many_is_a_warning_and_a_number_is_not() {
+    let folder = Folder::new();
+    let item = |n: usize, words: &str| format!("  - {{id: h{n}, {words}}}\n");
+    let items = (0..6).map(|n| item(n, "class: host2, environment: production")).collect::<String>();
+    let odd =
+        item(6, "class: hosst2, environment: prodution") + &item(7, "class: host1, environment: staging") + &item(8, "class: ghost2s");
+    folder.write("rules/rules.yaml", "");
+    folder.write("cmdb/items.yaml", &format!("items:\n{items}{odd}"));
+    let ran = folder.cli(&["check", "--format", "github"]);
+    let said = ran.out();
+    assert_eq!(ran.code(), 0, "{said}");
+    for expected in [
+        "cmdb/items.yaml,line=8,col=21::`h6` alone has the class `hosst2`; did you mean `host2`?",
+        "cmdb/items.yaml,line=8,col=42::`h6` alone has the environment `prodution`; did you mean `production`?",
+    ] {
+        assert!(said.contains(expected), "{expected}\n\n{said}");
+    }
+    assert_eq!(said.lines().count(), 2, "{said}");
+}
+
+/// What ships gives no false alarm.
+#[test]
+fn the_shipped_rules_and_cmdb_have_no_warning() {
+    let folder = Folder::new();
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let ran = folder.binary(shipped, &[], &["check", ".", "--format", "github"]);
+    // Without a daemon.toml there is no Prometheus.
+    let said: Vec<String> = ran.out().lines().filter(|line| !line.contains("daemon.toml names no Prometheus")).map(str::to_owned).collect();
+    assert_eq!((ran.code(), said), (0, Vec::new()), "{}", ran.err());
 }
 
 #[test]

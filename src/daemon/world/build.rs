@@ -13,6 +13,7 @@ use super::files::Sources;
 use super::frame::Frame;
 use super::kind::Kind;
 use super::names::{self, Given};
+use super::words;
 use crate::diagnostics::Findings;
 use crate::mail::{Templates, shipped};
 
@@ -50,11 +51,13 @@ pub fn build(frame: &Frame, base: &Arc<Cmdb>, sources: Sources) -> Result<Built,
     let rules = policy::check(&sources.rules, unread(Kind::Rules));
     take(&mut findings, sources.rules.iter(), &rules.found);
     let cmdb = cmdb::files::check_sources(&sources.of_cmdb(), base.inventory(), unread(Kind::Cmdb));
-    take(&mut findings, sources.cmdb.iter().chain(sources.imports.iter().map(|import| &import.file)), &cmdb.found);
+    let of_cmdb: Vec<Diagnostic> = cmdb.found.iter().cloned().chain(names::check_calendars(&rules, &cmdb)).collect();
+    take(&mut findings, sources.cmdb.iter().chain(sources.imports.iter().map(|import| &import.file)), &of_cmdb);
     let templates = templates(&mut findings, &sources.templates);
     let unread_templates = unread(Kind::Templates);
     let given = Given { rules: &rules, cmdb: &cmdb, templates: &sources.templates, unread_templates: &unread_templates };
     names::check(frame, &given, &mut findings);
+    words::check(frame, &given, &mut findings);
     sort(&mut findings.found);
     let (Some(templates), 0) = (templates, findings.errors()) else {
         return Err(findings);

@@ -15,6 +15,7 @@ mod loss;
 mod names;
 mod stored;
 mod watch;
+mod words;
 
 pub use build::{Built, build, on_deep_stack};
 pub use files::Sources;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use watchkeeper_engine::cmdb;
+use watchkeeper_engine::policy::calendars::ALWAYS;
 use watchkeeper_engine::policy::{self, Mention, Mentioned};
 use watchkeeper_engine::source::{Diagnostic, SourceFile, Unread, nearest};
 
@@ -36,6 +37,20 @@ pub(super) fn check(frame: &Frame, given: &Given<'_>, findings: &mut Findings) {
             note(findings, file, found);
         }
     }
+}
+
+/// The calendar of every team is there. Where there are no rules at all, it is not there yet.
+pub(super) fn check_calendars(rules: &policy::Checked, cmdb: &cmdb::files::Checked) -> Vec<Diagnostic> {
+    let known = || rules.policy.calendars.keys().map(String::as_str).chain([ALWAYS]);
+    let is_known = |name: &str| known().any(|known| known == name) || rules.unread.may_define(name) || name.is_empty();
+    let unknown = cmdb.calendars.iter().filter(|(_, calendar)| !is_known(&calendar.value) && !rules.policy.sources.is_empty());
+    let found = unknown.map(|(path, calendar)| {
+        let message = format!("no rule file has the calendar `{}`", calendar.value);
+        let warning = Diagnostic::warning(&SourceFile::new(path.as_str(), ""), &calendar.span, message);
+        let label = nearest(&calendar.value, known()).map_or_else(String::new, |word| format!("did you mean `{word}`?"));
+        warning.label(label).help(format!("known are {}; rule files define them under `calendars`", known().collect::<Vec<_>>().join(", ")))
+    });
+    found.collect()
 }
 
 /// The format of every webhook and topic is known: built in, or in the rules.
@@ -166,7 +181,7 @@ fn templates(operator: &[SourceFile]) -> BTreeSet<String> {
 }
 
 /// A finding, with its file.
-fn note(findings: &mut Findings, file: Option<&SourceFile>, found: Diagnostic) {
+pub(super) fn note(findings: &mut Findings, file: Option<&SourceFile>, found: Diagnostic) {
     if let Some(file) = file.filter(|file| !findings.files.iter().any(|known| known.path == file.path)) {
         findings.files.push(file.clone());
     }

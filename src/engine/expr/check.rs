@@ -1,6 +1,6 @@
 //! Type check and lowering of a condition: every fault of it, each with its place, the two types or the nearest word; what is not lowered is refused.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Fault;
@@ -312,8 +312,8 @@ impl Checker<'_> {
         match right_ir.op {
             // A list of literals is a set.
             Op::List(items) if a.is_textual() && items.iter().all(|item| matches!(item.op, Op::Text(_))) => {
-                let texts = items.into_iter().filter_map(|item| if let Op::Text(text) = item.op { Some(text) } else { None });
-                ir(Op::InSet { of: Box::new(left_ir), set: texts.collect::<BTreeSet<_>>() })
+                let texts = items.into_iter().filter_map(|item| if let Op::Text(text) = item.op { Some((text, item.span)) } else { None });
+                ir(Op::InSet { of: Box::new(left_ir), set: texts.collect::<BTreeMap<_, _>>() })
             }
             op => ir(Op::In(Box::new([left_ir, Ir { span: right_ir.span, op }]))),
         }

@@ -118,6 +118,8 @@ pub struct Condition {
     exprs: Vec<Expr>,
     /// Whose it is, for the account of what conditions cost.
     rule: Arc<str>,
+    /// Whether a part of it was refused and is not here.
+    is_cut: bool,
 }
 
 /// Whether a condition holds of a view. Parts count through the matchers, then the expressions.
@@ -149,12 +151,22 @@ impl Held {
 impl Condition {
     /// All of these must hold.
     pub fn new(matchers: Vec<Matcher>, exprs: Vec<Expr>) -> Condition {
-        Condition { matchers, exprs, rule: Arc::from("") }
+        Condition { matchers, exprs, ..Condition::default() }
     }
 
     /// The same as that of a rule, by its section and name.
     pub fn of(self, section: &str, name: &str) -> Condition {
         Condition { rule: Arc::from(format!("{section} {name}")), ..self }
+    }
+
+    /// The same, of which a part was refused.
+    pub fn cut(self) -> Condition {
+        Condition { is_cut: true, ..self }
+    }
+
+    /// Whether all of it could be read.
+    pub fn is_whole(&self) -> bool {
+        !self.is_cut
     }
 
     /// A condition that always holds.

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ipnet::IpNet;
@@ -92,7 +92,8 @@ pub(super) enum Op {
     Arithmetic(Arithmetic, Box<[Ir; 2]>),
     InSet {
         of: Box<Ir>,
-        set: BTreeSet<String>,
+        /// The words, each with its place.
+        set: BTreeMap<String, Range<usize>>,
     },
     In(Box<[Ir; 2]>),
     List(Vec<Ir>),
@@ -234,8 +235,8 @@ impl Ir {
                 self.compare(*op, &left, &right)
             }
             Op::InSet { of, set } => Ok(match of.plain(scope) {
-                Some(text) => set.contains(text),
-                None => set.contains(of.text(scope)?.as_ref()),
+                Some(text) => set.contains_key(text),
+                None => set.contains_key(of.text(scope)?.as_ref()),
             }),
             Op::In(sides) => {
                 let sought = sides[0].eval(scope)?;

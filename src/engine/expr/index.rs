@@ -42,23 +42,23 @@ struct Demands {
     lengths: Vec<usize>,
 }
 
-/// A demand that must hold for the rule to match: the text is one of these, or begins with one of these. None of them is empty.
+/// A demand that must hold for the rule to match: the text is one of these, or begins with one of these. In the index none of them is empty.
 #[derive(Debug, Clone)]
-struct Demand {
-    about: About,
-    texts: Vec<String>,
-    extent: Extent,
+pub(super) struct Demand {
+    pub(super) about: About,
+    pub(super) texts: Vec<String>,
+    pub(super) extent: Extent,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum About {
+pub(super) enum About {
     Field(&'static str),
     StandIn(&'static str),
     Label(&'static str, String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Extent {
+pub(super) enum Extent {
     Exact,
     Prefix,
 }
@@ -66,7 +66,11 @@ enum Extent {
 impl RuleIndex {
     /// The index of conditions, in the order of their rules.
     pub fn new<'c>(conditions: impl IntoIterator<Item = &'c Condition>) -> RuleIndex {
-        let demands: Vec<Vec<Demand>> = conditions.into_iter().map(demands_of).collect();
+        let usable = |condition| {
+            let demands = demands_of(condition).into_iter();
+            demands.filter(|demand| demand.texts.iter().all(|text| !text.is_empty())).collect()
+        };
+        let demands: Vec<Vec<Demand>> = conditions.into_iter().map(usable).collect();
         let mut crowd: BTreeMap<(&About, Extent, &str), u32> = BTreeMap::new();
         for demand in demands.iter().flatten() {
             for text in &demand.texts {
@@ -148,6 +152,34 @@ impl RuleIndex {
     }
 }
 
+impl RuleIndex {
+    /// The positions of the rules that could hold wherever all of these are met, in no order.
+    pub(super) fn offered<'i>(&'i self, met: &[Demand]) -> impl Iterator<Item = usize> + 'i {
+        let mut lists: Vec<&'i [u32]> = vec![&self.always];
+        for demand in met {
+            // Who demands it lets through each of the texts, so one of them finds it.
+            let Some(text) = demand.texts.first() else { continue };
+            let field = self.fields.iter().filter(|(subject, _)| subject.is(&demand.about)).map(|(_, demands)| demands);
+            let label = self.labels.iter().filter_map(|(field, names)| match &demand.about {
+                About::Label(of, name) if *of == field.path => names.get(name),
+                About::Label(..) | About::Field(_) | About::StandIn(_) => None,
+            });
+            field.chain(label).for_each(|demands| demands.find(text, &mut lists));
+        }
+        lists.into_iter().flatten().map(|rule| *rule as usize)
+    }
+}
+
+impl Subject {
+    fn is(&self, about: &About) -> bool {
+        match (self, about) {
+            (Subject::Field(field), About::Field(path)) => field.path == *path,
+            (Subject::StandIn(name), About::StandIn(other)) => name == other,
+            (Subject::Field(_) | Subject::StandIn(_), _) => false,
+        }
+    }
+}
+
 impl Demands {
     fn add(&mut self, demand: &Demand, rule: u32) {
         for text in &demand.texts {
@@ -178,21 +210,26 @@ impl Demands {
     }
 }
 
-fn demands_of(condition: &Condition) -> Vec<Demand> {
+/// What must be met for a condition to hold; of an alternative in it, or of what cannot be looked up, nothing.
+pub(super) fn demands_of(condition: &Condition) -> Vec<Demand> {
     let mut found: Vec<Demand> = condition.matchers().iter().filter_map(of_matcher).collect();
     for expr in condition.exprs() {
         of_expr(expr.ir(), &mut found);
     }
-    found.retain(|demand| demand.texts.iter().all(|text| !text.is_empty()));
     found
 }
 
-fn of_matcher(matcher: &Matcher) -> Option<Demand> {
-    let about = match matcher.name() {
+/// What a matcher of a label is about.
+pub(super) fn of_name(label: &str) -> About {
+    match label {
         "alertname" => About::StandIn("alertname"),
         "severity" => About::StandIn("severity"),
         name => About::Label("alert.labels", name.to_owned()),
-    };
+    }
+}
+
+fn of_matcher(matcher: &Matcher) -> Option<Demand> {
+    let about = of_name(matcher.name());
     let (texts, extent) = match matcher.comparer() {
         Comparer::Equal => (vec![matcher.value().to_owned()], Extent::Exact),
         Comparer::Like => of_pattern(matcher.value())?,
@@ -217,7 +254,7 @@ fn of_conjunct(ir: &Ir) -> Option<Demand> {
             (Op::Text(text), _) => exact(&sides[1], vec![text.clone()]),
             _ => None,
         },
-        Op::InSet { of, set } => exact(of, set.iter().cloned().collect()),
+        Op::InSet { of, set } => exact(of, set.keys().cloned().collect()),
         Op::Affix(Affix::Starts, sides) => match &sides[1].op {
             Op::Text(text) => Some(Demand { about: about(&sides[0])?, texts: vec![text.clone()], extent: Extent::Prefix }),
             _ => None,
@@ -245,7 +282,7 @@ fn of_conjunct(ir: &Ir) -> Option<Demand> {
 }
 
 /// The subject of a part, where it can be looked up.
-fn about(ir: &Ir) -> Option<About> {
+pub(super) fn about(ir: &Ir) -> Option<About> {
     match &ir.op {
         Op::Field(field) if field.ty.is_textual() => Some(About::Field(field.path)),
         Op::Label { of, name } => Some(About::Label(of.path, name.clone())),

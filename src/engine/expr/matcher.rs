@@ -115,7 +115,7 @@ impl Matcher {
         })
     }
 
-    fn compares(&self, value: &str) -> bool {
+    pub(super) fn compares(&self, value: &str) -> bool {
         match (self.comparer, &self.regex) {
             (Comparer::Equal, _) => value == self.value,
             (Comparer::NotEqual, _) => value != self.value,

@@ -11,7 +11,9 @@
 
 mod budget;
 mod calls;
+mod certain;
 mod check;
+mod compared;
 mod compute;
 mod condition;
 mod eval;
@@ -30,6 +32,7 @@ mod view;
 use std::ops::Range;
 
 pub use budget::{Budget, Dearest};
+pub use certain::{Facts, hidden};
 pub use condition::{Condition, Expr, Held};
 pub use eval::RunFault;
 pub use index::RuleIndex;

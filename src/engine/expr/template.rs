@@ -52,6 +52,10 @@ impl Path {
     pub fn text<'a>(&'a self, view: &View<'a>) -> Cow<'a, str> {
         self.ir.value(view).map_or(Cow::Borrowed(""), super::value::Val::into_text)
     }
+
+    pub(super) fn ir(&self) -> &Ir {
+        &self.ir
+    }
 }
 
 /// As it was written.
@@ -71,7 +75,8 @@ pub struct TextTemplate {
 #[derive(Debug)]
 enum Part {
     Literal(Range<usize>),
-    Path(Path),
+    /// A path, and where the text of it begins.
+    Path(usize, Path),
 }
 
 impl TextTemplate {
@@ -95,7 +100,7 @@ impl TextTemplate {
             let inside = open + 2..close;
             at = close + 2;
             match path(section, &text[inside.clone()]) {
-                Ok(path) => parts.push(Part::Path(path)),
+                Ok(path) => parts.push(Part::Path(inside.start, path)),
                 Err(fault) => faults.push(Fault { span: fault.span.start + inside.start..fault.span.end + inside.start, ..fault }),
             }
         }
@@ -111,10 +116,15 @@ impl TextTemplate {
         for part in &self.parts {
             match part {
                 Part::Literal(span) => out.push_str(&self.source[span.clone()]),
-                Part::Path(path) => out.push_str(&path.text(view)),
+                Part::Path(_, path) => out.push_str(&path.text(view)),
             }
         }
         one_line(&out)
+    }
+
+    /// Its paths, each with where it begins in the text.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (usize, &Path)> {
+        self.parts.iter().filter_map(|part| if let Part::Path(at, path) = part { Some((*at, path)) } else { None })
     }
 
     /// The template as it was written.

@@ -245,7 +245,7 @@ pub(super) static RULE: Shape = Shape {
 /// `correlate` of all files.
 pub(super) struct CorrelateSection {
     names: Names,
-    rules: Vec<Correlate>,
+    rules: Vec<(Correlate, sections::Rule)>,
 }
 
 impl Default for CorrelateSection {
@@ -266,9 +266,11 @@ impl FileSection for CorrelateSection {
     }
 
     /// The rules of the files, then the built-in ones.
-    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
+    fn finish(self, policy: &mut Policy, found: &mut Found<'_>) {
+        let own: Vec<_> = self.rules.iter().map(|(rule, at)| (&rule.condition, at)).collect();
+        found.hidden(&own, |_, _| true);
         let condition = |when| crate::expr::Expr::compile(Self::section(), when).expect("built in and tested");
-        let mut rules = self.rules;
+        let mut rules: Vec<Correlate> = self.rules.into_iter().map(|(rule, _)| rule).collect();
         rules.extend(RECORDED.iter().map(|(name, when)| Correlate {
             name: (*name).to_owned(),
             condition: super::Condition::new(Vec::new(), vec![condition(when)]),
@@ -315,8 +317,8 @@ impl CorrelateSection {
             runbook: rules::template(keys, "runbook", Self::section()),
             action: keys.get("action").unwrap_or(builtin.action),
         };
-        if name.is_some() && !is_disabled {
-            self.rules.push(rule);
+        if let (Some(name), false) = (name, is_disabled) {
+            self.rules.push((rule, sections::Rule::of(keys, "correlate rule", &name)));
         }
     }
 }

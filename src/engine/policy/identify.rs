@@ -70,7 +70,7 @@ pub(super) static RULE: Shape = Shape {
 /// `identify` of all files.
 pub(super) struct IdentifySection {
     names: Names,
-    rules: Vec<Rule>,
+    rules: Vec<(Rule, sections::Rule)>,
 }
 
 impl Default for IdentifySection {
@@ -91,7 +91,10 @@ impl FileSection for IdentifySection {
     }
 
     /// The rules of the files, then the built-in ones.
-    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
+    fn finish(self, policy: &mut Policy, found: &mut Found<'_>) {
+        let own: Vec<_> = self.rules.iter().map(|(rule, at)| (&rule.condition, at)).collect();
+        // One that finds no CI leaves the alert to the next, so only what looks up the same stands in the way.
+        found.hidden(&own, |earlier, later| self.rules[earlier].0.from.source().trim() == self.rules[later].0.from.source().trim());
         let section = Self::section();
         let condition = |when| Expr::compile(section, when).expect("built in and tested");
         let builtin = BUILTIN.iter().map(|(name, when, from)| Rule {
@@ -99,7 +102,7 @@ impl FileSection for IdentifySection {
             condition: super::Condition::new(Vec::new(), vec![condition(when)]),
             from: Expr::compile_text(section, from).expect("built in and tested"),
         });
-        policy.identify.rules = self.rules.into_iter().chain(builtin).collect();
+        policy.identify.rules = self.rules.into_iter().map(|(rule, _)| rule).chain(builtin).collect();
     }
 
     fn names(policy: &Policy) -> Vec<(&str, IsBuiltin)> {
@@ -115,7 +118,8 @@ impl IdentifySection {
         let condition = rules::condition(keys, Self::section(), scope);
         let from = rules::text_expression(keys, "from", Self::section());
         if let (Some(name), Some(from), false) = (name, from, is_disabled) {
-            self.rules.push(Rule { name, condition, from });
+            let at = sections::Rule::of(keys, "identify rule", &name);
+            self.rules.push((Rule { name, condition, from }, at));
         }
     }
 }

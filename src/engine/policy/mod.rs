@@ -28,7 +28,7 @@ use sha2::{Digest as _, Sha256};
 use crate::calendar::{Calendar, Closed};
 pub use crate::expr::{Condition, Path, TextTemplate};
 pub use crate::schedule::Schedule;
-use crate::source::{self, Diagnostic, Reading, SourceFile, Unread};
+use crate::source::{self, Compared, Diagnostic, Reading, SourceFile, Unread};
 use capacity::Capacity;
 use correlate::CorrelateRules;
 use formats::Formats;
@@ -144,6 +144,8 @@ pub struct Checked {
     pub policy: Policy,
     /// Every finding of every file, by file and place.
     pub found: Vec<Diagnostic>,
+    /// What their expressions compare with, by the file that they stand in.
+    pub compared: Vec<(String, Vec<Compared>)>,
     /// What could not be read.
     pub unread: Unread,
 }
@@ -169,6 +171,7 @@ pub fn check(files: &[SourceFile], mut unread: Unread) -> Checked {
     let mut sources = files.to_vec();
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     let mut found = Vec::new();
+    let mut compared = Vec::new();
     let mut sections = Sections::default();
     for file in sources.iter().filter(|file| !calendars::is_ics(&file.path)) {
         let Some(root) = source::parse(file, &mut found, &mut unread) else { continue };
@@ -176,12 +179,13 @@ pub fn check(files: &[SourceFile], mut unread: Unread) -> Checked {
         if !root.is_null() {
             sections.read(&reading, &root);
         }
+        compared.push((file.path.clone(), reading.take_compared()));
         found.extend(reading.finish());
     }
     let mut policy = Policy::unfinished(sources);
     sections.finish(&mut policy, &mut Found { list: &mut found, unread: &unread });
     source::sort(&mut found);
-    Checked { policy, found, unread }
+    Checked { policy, found, compared, unread }
 }
 
 /// The keys of rule files that a later version will know, with what they stand in.

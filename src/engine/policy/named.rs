@@ -26,6 +26,12 @@ impl Named {
         Diagnostic::error(&file, &self.span, message)
     }
 
+    /// What is probably not meant at this place.
+    pub fn warning(&self, message: String) -> Diagnostic {
+        let file = SourceFile::new(self.file.clone(), "");
+        Diagnostic::warning(&file, &self.span, message)
+    }
+
     /// That nothing of that name is there.
     pub(super) fn unknown<'k>(&self, what: &str, known: impl Iterator<Item = &'k str> + Clone, where_to: &str) -> Diagnostic {
         let words: Vec<&str> = known.clone().collect();

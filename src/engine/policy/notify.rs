@@ -1,15 +1,17 @@
 //! `notify`: who hears what. All rules act; one mail per person and event.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::named::{Mention, Mentioned, Named};
+use super::priorities::Matrix;
 use super::rules::{self, DISABLED, MATCHERS, NAME, NOTE, Names, Scope, WHEN};
 use super::schedules::{SCHEDULE, schedule};
 use super::sections::{self, FileSection, Found, IsBuiltin, Keyed as _, StandsFor};
 use super::{Policy, Schedule};
-use crate::expr::{Expr, Section};
-use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes, nearest};
-use crate::words::{LATER_REASONS, Reason, SENDABLE_REASONS, Sent};
+use crate::expr::{Expr, Facts, Section};
+use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes, listed, nearest};
+use crate::words::{LATER_REASONS, Priority, Reason, SENDABLE_REASONS, Sent};
 
 /// Fields that change without a fact about the incident or the symptom.
 const CHANGE_UNSEEN: &[&str] = &[
@@ -195,6 +197,10 @@ pub(super) struct NotifySection {
     rules: Vec<Notify>,
     mentions: Vec<Mention>,
     is_written: bool,
+    /// The last rule that is switched on.
+    last: Option<sections::Rule>,
+    /// Whether a rule was refused, so that nobody knows whom it would tell.
+    is_cut: bool,
 }
 
 impl FileSection for NotifySection {
@@ -208,7 +214,10 @@ impl FileSection for NotifySection {
     }
 
     /// The rules of the files, or the built-in ones where no file has one.
-    fn finish(self, policy: &mut Policy, _: &mut Found<'_>) {
+    fn finish(self, policy: &mut Policy, found: &mut Found<'_>) {
+        if let (Some(last), false, true) = (&self.last, self.is_cut, found.unread.is_empty()) {
+            found.list.extend(untold(&policy.matrix, &self.rules, last));
+        }
         policy.notify = if self.is_written { self.rules } else { builtin() };
         policy.mentions.extend(self.mentions);
         policy.notify_sees_clocks = policy.notify.iter().any(|rule| rule.condition.reads("sla"));
@@ -236,7 +245,10 @@ impl NotifySection {
         }
         let told = |node: &'a Node| Some((recipient(reading, node)?, node));
         let to: Vec<(Recipient, &Node)> = to.into_iter().filter_map(told).collect();
-        let send = keys.get::<OneOrMany<&Node>>("send").map(|send| send.0.into_iter().filter_map(|node| reason(reading, node)).collect());
+        let given = keys.get::<OneOrMany<&Node>>("send").map(|send| send.0);
+        let asked = given.as_ref().map_or(0, Vec::len);
+        let send: Option<Vec<Reason>> = given.map(|given| given.into_iter().filter_map(|node| reason(reading, node)).collect());
+        self.is_cut |= send.as_ref().map_or(0, Vec::len) < asked;
         let template = keys.node("template").and_then(|node| template_name(reading, node));
         let digest = keys.node("digest").and_then(|node| digest(reading, node));
         if !is_disabled {
@@ -260,10 +272,32 @@ impl NotifySection {
         }
         let to = to.into_iter().map(|(recipient, _)| recipient).collect();
         let template = template.map(|template| template.value);
+        self.is_cut |= name.is_none();
         if let (Some(name), false) = (name, is_disabled) {
+            self.last = Some(sections::Rule::of(keys, "notify rule", &name));
             self.rules.push(Notify { name, condition, to, send, template, digest, is_builtin: false });
         }
     }
+}
+
+/// That incidents of some priorities open and no rule tells anybody. Only what is certain counts: a rule that asks for more than the priority may tell.
+fn untold(matrix: &Matrix, rules: &[Notify], last: &sections::Rule) -> Option<Diagnostic> {
+    let given: BTreeSet<Priority> = matrix.cells.iter().flatten().copied().collect();
+    let tells = |rule: &Notify, priority: Priority| {
+        let facts = Facts::field("incident.priority", priority.word());
+        rule.sends(Reason::Opened) && rule.condition.certainly(&facts) != Some(false)
+    };
+    let untold = given.into_iter().filter(|priority| !rules.iter().any(|rule| tells(rule, *priority)));
+    let untold: Vec<&str> = untold.map(Priority::word).collect();
+    if untold.is_empty() {
+        return None;
+    }
+    let message = format!("no notify rule tells anybody when an incident of {} opens", listed(&untold, "or"));
+    let quoted = untold.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+    let help = format!(
+        "your rules replace the built-in ones: add {{name: rest, when: 'incident.priority in [{quoted}]', to: [owner], digest: morning}}"
+    );
+    Some(last.named.warning(message).label("nor does any rule before this one").help(help))
 }
 
 /// What is in force where no file has a rule.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{Condition, Path, TextTemplate};
 use crate::expr::{Expr, Fault, Matcher, Section};
 use crate::limits;
-use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Spanned, Style, Takes, nearest};
+use crate::source::{Compared, Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Spanned, Style, Takes, nearest};
 
 /// `name`.
 pub(super) const NAME: Key = Key::must("name", Takes::Text, "unique in its section; what mails, reasons, metrics and tests show.");
@@ -92,21 +92,36 @@ pub(super) fn condition<'a>(keys: &Keys<'a, '_>, section: Section, scope: &Scope
             reading.report(error.help(format!("write what must hold; if it shall hold always, leave `{key}` out")));
         }
     }
-    let matchers = keys.get::<Vec<&Node>>("matchers").unwrap_or_default();
-    let matchers = matchers.into_iter().filter_map(|node| {
+    let (given, when) = (keys.get::<Vec<&Node>>("matchers"), keys.get::<OneOrMany<&Node>>("when"));
+    let is_list = keys.node("matchers").is_none_or(|node| matches!(node.kind, Kind::Seq(_)));
+    let is_read = is_list && keys.node("when").is_none_or(|node| !node.is_null());
+    let (given, when) = (given.unwrap_or_default(), when.map(|when| when.0).unwrap_or_default());
+    let parts = given.len() + scope.when.len() + when.len();
+    let matchers = given.into_iter().filter_map(|node| {
         let text: &str = reading.read(node)?;
-        compiled(reading, node, "this matcher", Matcher::parse(text).map_err(|fault| vec![fault]))
+        let matcher = compiled(reading, node, "this matcher", Matcher::parse(text).map_err(|fault| vec![fault]))?;
+        compares(reading, node, matcher.compared(text));
+        Some(matcher)
     });
-    let matchers = matchers.collect();
-    let when = keys.get::<OneOrMany<&Node>>("when").map(|when| when.0).unwrap_or_default();
+    let matchers: Vec<Matcher> = matchers.collect();
     let exprs = scope.when.iter().copied().chain(when).filter_map(|node| {
         let text = expression_text(reading, node)?;
         let expr = compiled(reading, node, "this condition", Expr::compile(section, text))?;
         warn_of_cost(reading, node, &expr);
+        compares(reading, node, expr.compared());
         Some(expr)
     });
     let name = keys.get::<&str>("name").unwrap_or_default();
-    Condition::new(matchers, exprs.collect()).of(section.key, name)
+    let exprs: Vec<Expr> = exprs.collect();
+    let is_whole = is_read && parts == matchers.len() + exprs.len();
+    let condition = Condition::new(matchers, exprs).of(section.key, name);
+    if is_whole { condition } else { condition.cut() }
+}
+
+/// Keeps what the text of `node` compares with, by its place in the file.
+fn compares(reading: &Reading<'_>, node: &Node, found: Vec<Compared>) {
+    let placed = |compared: Compared| Compared { span: node.part(reading.file(), &compared.span), ..compared };
+    reading.compares(found.into_iter().map(placed));
 }
 
 /// A condition that looks at many elements for each alert, by its text alone.
@@ -127,7 +142,9 @@ fn warn_of_cost(reading: &Reading<'_>, node: &Node, expr: &Expr) {
 pub(super) fn text_expression(keys: &Keys<'_, '_>, key: &'static str, section: Section) -> Option<Expr> {
     let node = keys.node(key)?;
     let text = expression_text(keys.reading(), node)?;
-    compiled(keys.reading(), node, &format!("`{key}`"), Expr::compile_text(section, text))
+    let expr = compiled(keys.reading(), node, &format!("`{key}`"), Expr::compile_text(section, text))?;
+    compares(keys.reading(), node, expr.compared());
+    Some(expr)
 }
 
 /// The text of an expression; one that YAML took for a list or a mapping gets its own message.
@@ -149,7 +166,9 @@ pub(super) fn expression_text<'a>(reading: &Reading<'a>, node: &'a Node) -> Opti
 pub(super) fn template(keys: &Keys<'_, '_>, key: &'static str, section: Section) -> Option<TextTemplate> {
     let node = keys.node(key)?;
     let text: &str = keys.reading().read(node)?;
-    compiled(keys.reading(), node, &format!("`{key}`"), TextTemplate::compile(section, text))
+    let template = compiled(keys.reading(), node, &format!("`{key}`"), TextTemplate::compile(section, text))?;
+    compares(keys.reading(), node, template.compared());
+    Some(template)
 }
 
 /// A path.
@@ -164,7 +183,9 @@ pub(super) fn path(reading: &Reading<'_>, node: &Node, text: &str, section: Sect
         };
         vec![Fault { help, ..fault }]
     });
-    compiled(reading, node, "this path", result)
+    let path = compiled(reading, node, "this path", result)?;
+    compares(reading, node, path.compared());
+    Some(path)
 }
 
 /// What was compiled of the text of `node`; faults get their place in the file, and what YAML cut off is said first.

@@ -3,8 +3,11 @@
 //! A new section is a file that implements [`FileSection`], a field of the policy, and a line in the table.
 
 use super::rules::Scope;
-use super::{Policy, RuleName, calendars, capacity, correlate, formats, identify, notify, priorities, problems, silences, slas, tests};
-use crate::source::{Diagnostic, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Takes, Unread};
+use super::{
+    Condition, Named, Policy, RuleName, calendars, capacity, correlate, formats, identify, notify, priorities, problems, silences, slas,
+    tests,
+};
+use crate::source::{Diagnostic, Entry, Key, Keys, Kind, Node, OneOrMany, Reading, Shape, Spanned, Takes, Unread};
 use crate::{cmdb, expr};
 
 /// The key of a section in rule files. The table below gives it.
@@ -39,6 +42,27 @@ pub(super) trait FileSection: Keyed + Default {
     }
 }
 
+/// A rule as findings name it.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// What it is: a correlate rule.
+    pub(super) kind: &'static str,
+    /// Its name and where that stands.
+    pub(super) named: Named,
+    /// The same place for people: `rules/a.yaml:3:5`.
+    pub(super) place: String,
+}
+
+impl Rule {
+    /// The rule of `keys`, which has this name.
+    pub(super) fn of(keys: &Keys<'_, '_>, kind: &'static str, name: &str) -> Rule {
+        let reading = keys.reading();
+        let span = keys.node("name").map_or_else(|| keys.span().clone(), |node| node.span.clone());
+        let place = reading.named_place(span.start);
+        Rule { kind, named: Named::at(reading, Spanned { value: name.to_owned(), span }), place }
+    }
+}
+
 /// What is found while sections are compiled.
 pub(super) struct Found<'f> {
     /// The findings.
@@ -48,6 +72,20 @@ pub(super) struct Found<'f> {
 }
 
 impl Found<'_> {
+    /// Warns at each rule of a section of which the first match decides, and that never is the first: one before it matches whatever it does. `may` says whether
+    /// one at all stands in the way of a later one.
+    pub(super) fn hidden(&mut self, rules: &[(&Condition, &Rule)], may: impl Fn(usize, usize) -> bool) {
+        let conditions: Vec<&Condition> = rules.iter().map(|(condition, _)| *condition).collect();
+        for (later, earlier) in expr::hidden(&conditions, may) {
+            let ((_, later), (condition, earlier)) = (rules[later], rules[earlier]);
+            let why = if condition.is_always() { "has no condition" } else { "matches whatever this one does" };
+            let first = &earlier.named.name;
+            let message = format!("{} `{}` is never asked: `{first}` stands before it and {why}", later.kind, later.named.name);
+            let help = format!("`{first}` is at {}: put this one before it, or give `{first}` a narrower condition", earlier.place);
+            self.list.push(later.named.warning(message).label("never the first that matches").help(help));
+        }
+    }
+
     /// Reports that nothing is called `name`, unless that may be where a file could not be read.
     pub(super) fn unknown(&mut self, name: &str, finding: impl FnOnce() -> Diagnostic) {
         if !self.unread.may_define(name) {
@@ -186,6 +224,11 @@ fn scope<'a>(file: &Keys<'a, '_>) -> Scope<'a> {
     Scope { when: keys.get::<OneOrMany<&Node>>("when").map(|when| when.0).unwrap_or_default() }
 }
 
+/// `disabled: true`: what such a rule compares with need not be there.
+fn is_disabling(entry: &Entry) -> bool {
+    entry.key == "disabled" && matches!(&entry.value.kind, Kind::Scalar(scalar) if scalar.text == "true")
+}
+
 /// Opens every rule of a section that is a list.
 pub(super) fn each<'a, 'r>(
     reading: &'r Reading<'a>,
@@ -200,7 +243,11 @@ pub(super) fn each<'a, 'r>(
     }
     for item in reading.items(node) {
         if let Some(keys) = reading.keys(item, shape) {
+            let compared = reading.compared_len();
             read(&keys);
+            if keys.entries().iter().any(is_disabling) {
+                reading.forget_compared(compared);
+            }
         }
     }
 }

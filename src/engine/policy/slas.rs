@@ -155,6 +155,8 @@ pub(super) struct SlasSection {
 
 struct Draft {
     name: Option<String>,
+    /// Where it stands, if it has a name and is switched on.
+    at: Option<sections::Rule>,
     condition: super::Condition,
     is_disabled: bool,
     kind: SlaKind,
@@ -163,6 +165,14 @@ struct Draft {
     targets: Vec<(Target, Named)>,
     pause: Vec<String>,
     warn_at: Vec<u8>,
+}
+
+impl Draft {
+    /// Whether a service that this one measures is not measured by `other`: the first of a kind counts, and of vendors the first of a contract.
+    fn stands_before(&self, other: &Draft) -> bool {
+        let contract = |draft: &Draft| draft.contract.as_ref().map(|contract| contract.to_ascii_lowercase());
+        self.kind == other.kind && contract(self) == contract(other)
+    }
 }
 
 impl FileSection for SlasSection {
@@ -178,6 +188,9 @@ impl FileSection for SlasSection {
     /// The rules of the files, with their calendars.
     fn finish(self, policy: &mut Policy, found: &mut Found<'_>) {
         policy.mentions.extend(self.mentions);
+        let own: Vec<&Draft> = self.drafts.iter().filter(|draft| draft.at.is_some()).collect();
+        let asked: Vec<_> = own.iter().filter_map(|draft| Some((&draft.condition, draft.at.as_ref()?))).collect();
+        found.hidden(&asked, |earlier, later| own[earlier].stands_before(own[later]));
         let calendars = &policy.calendars;
         for draft in self.drafts {
             let named = draft.calendar.as_ref().filter(|named| named.name != ALWAYS);
@@ -242,7 +255,8 @@ impl SlasSection {
         let pause: BTreeSet<String> = pause.into_iter().filter_map(|node| pause_reason(reading, node)).collect();
         let warn_at = warn_at(keys);
         let pause = pause.into_iter().collect();
-        self.drafts.push(Draft { name, condition, is_disabled, kind, contract, calendar, targets, pause, warn_at });
+        let at = name.as_deref().filter(|_| !is_disabled).map(|name| sections::Rule::of(keys, "SLA", name));
+        self.drafts.push(Draft { name, at, condition, is_disabled, kind, contract, calendar, targets, pause, warn_at });
     }
 }
 

@@ -67,6 +67,26 @@ impl SourceFile {
     }
 }
 
+/// A label that an expression reads, or a word that it compares with, to be said unknown later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    /// The name that is read or compared: `ci.class`, `ci.labels`.
+    pub path: &'static str,
+    /// Of labels: which.
+    pub label: Option<String>,
+    /// The word. `None`: the label is only read.
+    pub word: Option<String>,
+    /// Its bytes, of the expression or of the file.
+    pub span: Range<usize>,
+}
+
+impl Compared {
+    /// The same of a text that holds the expression from `at` on.
+    pub(crate) fn shifted(self, at: usize) -> Compared {
+        Compared { span: self.span.start + at..self.span.end + at, ..self }
+    }
+}
+
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gravity {

@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{Diagnostic, Entry, Kind, Node, Place, Shape, SourceFile, Style, listed, nearest};
+use super::{Compared, Diagnostic, Entry, Kind, Node, Place, Shape, SourceFile, Style, listed, nearest};
 use crate::text::Labels;
 use crate::time::{Span, Time};
 use crate::words::{
@@ -17,6 +17,8 @@ use crate::words::{
 pub struct Reading<'a> {
     file: &'a SourceFile,
     found: RefCell<Vec<Diagnostic>>,
+    /// What its expressions compare with.
+    compared: RefCell<Vec<Compared>>,
     /// Where each line begins, once somebody asks for a place.
     lines: OnceCell<Vec<usize>>,
 }
@@ -24,7 +26,7 @@ pub struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// Begins to read `file`.
     pub fn new(file: &'a SourceFile) -> Reading<'a> {
-        Reading { file, found: RefCell::default(), lines: OnceCell::new() }
+        Reading { file, found: RefCell::default(), compared: RefCell::default(), lines: OnceCell::new() }
     }
 
     /// The file.
@@ -50,6 +52,26 @@ impl<'a> Reading<'a> {
     /// Adds a finding that was built with its label and help.
     pub fn report(&self, diagnostic: Diagnostic) {
         self.found.borrow_mut().push(diagnostic);
+    }
+
+    /// Adds what an expression of the file compares with.
+    pub fn compares(&self, compared: impl IntoIterator<Item = Compared>) {
+        self.compared.borrow_mut().extend(compared);
+    }
+
+    /// How much expressions have compared with so far.
+    pub fn compared_len(&self) -> usize {
+        self.compared.borrow().len()
+    }
+
+    /// Forgets what was compared with since there was so much.
+    pub fn forget_compared(&self, len: usize) {
+        self.compared.borrow_mut().truncate(len);
+    }
+
+    /// What its expressions compare with.
+    pub fn take_compared(&self) -> Vec<Compared> {
+        self.compared.take()
     }
 
     /// Everything found so far, in the order found; [`super::sort`] puts it in the order of places.

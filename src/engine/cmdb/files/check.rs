@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::draft::{Draft, Drafts, ItemDraft};
+use super::draft::{Draft, Drafts, ItemDraft, WORDS};
 use super::meant;
 use crate::cmdb::names::fold;
 use crate::cmdb::{Ci, Edge, Inventory, MinUp};
@@ -49,6 +49,7 @@ pub(super) fn build(drafts: Drafts, files: &[&SourceFile], base: &Inventory, unr
     for (n, draft) in drafts.items.iter().enumerate() {
         check.min_up(draft, members.get(&n).copied().unwrap_or(0));
     }
+    check.slips(&drafts.items);
     check.finish();
 
     number(&mut inventory, items, base);
@@ -223,6 +224,30 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Words that one CI has and that are a slip away from one that many have.
+    fn slips(&mut self, drafts: &[Draft<ItemDraft>]) {
+        for (key, (name, word)) in WORDS.into_iter().enumerate() {
+            let mut used: BTreeMap<&str, (usize, &Draft<ItemDraft>)> = BTreeMap::new();
+            for draft in drafts {
+                used.entry(word(&draft.record.ci)).or_insert((0, draft)).0 += 1;
+            }
+            if used.len() > limits::CMDB_WORDS_MAX {
+                continue;
+            }
+            for (word, (_, draft)) in used.iter().filter(|(_, (count, _))| *count == 1) {
+                let many = used.iter().filter(|(_, (count, _))| *count >= limits::CMDB_WORD_OF_MANY);
+                let Some((meant, (count, _))) = many.into_iter().find(|(meant, _)| is_slip(word, meant)) else { continue };
+                let message = format!("`{}` alone has the {name} `{}`", shown(&draft.id.value), shown(word));
+                self.report(|files| {
+                    let warning = Diagnostic::warning(files[draft.file], &draft.record.words[key], message);
+                    warning
+                        .label(format!("did you mean `{}`?", shown(meant)))
+                        .help(format!("{count} others have the {name} `{}`", shown(meant)))
+                });
+            }
+        }
+    }
+
     fn report(&mut self, diagnostic: impl FnOnce(&[&SourceFile]) -> Diagnostic) {
         if self.listed < limits::CMDB_FAULTS_MAX {
             self.listed += 1;
@@ -238,6 +263,14 @@ impl<'a> Check<'a> {
             self.found.push(Diagnostic::error(file, &(0..0), message).help("is a file there twice?"));
         }
     }
+}
+
+/// Whether one was probably typed for the other: a letter more, less, changed or swapped. Numbers are told apart on purpose.
+fn is_slip(word: &str, meant: &str) -> bool {
+    const LETTERS_MIN: usize = 4;
+    let letters = |word: &str| word.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let is_long = word.chars().count().min(meant.chars().count()) >= LETTERS_MIN;
+    is_long && letters(word) != letters(meant) && strsim::osa_distance(word, meant) == 1
 }
 
 fn shown(name: &str) -> String {

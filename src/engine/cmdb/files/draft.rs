@@ -35,6 +35,7 @@ pub(super) struct Draft<T> {
 pub(super) struct TeamDraft {
     pub(super) team: Team,
     pub(super) lead: Option<Spanned<String>>,
+    pub(super) calendar: Option<Spanned<String>>,
 }
 
 #[derive(Debug)]
@@ -46,7 +47,16 @@ pub(super) struct ItemDraft {
     pub(super) relations: Vec<(Relation, Spanned<String>)>,
     /// Where `min_up` stands.
     pub(super) min_up: Option<Range<usize>>,
+    /// Where the values of [`WORDS`] stand.
+    pub(super) words: [Range<usize>; WORDS.len()],
 }
+
+/// Reads a word of a CI.
+type WordOf = fn(&Ci) -> &str;
+
+/// Keys of a CI whose values are words that many share, with what is read of them.
+pub(super) const WORDS: [(&str, WordOf); 4] =
+    [("class", |ci| &ci.class), ("environment", |ci| &ci.environment), ("domain", |ci| &ci.domain), ("tier", |ci| &ci.tier)];
 
 #[derive(Debug)]
 pub(super) struct ContractDraft {
@@ -120,7 +130,7 @@ fn team(id: String, keys: &Keys<'_, '_>) -> TeamDraft {
         calendar: text(keys, "calendar"),
         zone: zone.map_or_else(String::new, |zone| zone.value),
     };
-    TeamDraft { team, lead: keys.get("lead") }
+    TeamDraft { team, lead: keys.get("lead"), calendar: keys.get("calendar") }
 }
 
 fn item(id: String, source: &str, keys: &Keys<'_, '_>) -> ItemDraft {
@@ -149,7 +159,8 @@ fn item(id: String, source: &str, keys: &Keys<'_, '_>) -> ItemDraft {
         note: text(keys, "note"),
         source: source.to_owned(),
     };
-    ItemDraft { ci, owner: keys.get("owner"), aliases, relations: relations(keys), min_up: min_up.map(|min_up| min_up.1) }
+    let words = WORDS.map(|(key, _)| keys.node(key).map_or(0..0, |node| node.span.clone()));
+    ItemDraft { ci, owner: keys.get("owner"), aliases, relations: relations(keys), min_up: min_up.map(|min_up| min_up.1), words }
 }
 
 fn contract(id: String, keys: &Keys<'_, '_>) -> ContractDraft {

@@ -9,10 +9,10 @@ mod draft;
 
 use serde_json::{Value, json};
 
-use draft::Drafts;
+use draft::{Draft, Drafts, TeamDraft};
 
 use super::Inventory;
-use crate::source::{self, Diagnostic, Key, Node, Reading, Shape, SourceFile, Takes, Unread, nearest};
+use crate::source::{self, Diagnostic, Key, Node, Reading, Shape, SourceFile, Spanned, Takes, Unread, nearest};
 use crate::words::{Level, Relation};
 
 /// The source of what CMDB files hold.
@@ -49,6 +49,8 @@ pub struct Checked {
     pub inventory: Inventory,
     /// Every finding of every file, by file and place.
     pub found: Vec<Diagnostic>,
+    /// The calendars that teams name, each with its file: rules define them.
+    pub calendars: Vec<(String, Spanned<String>)>,
     /// What could not be read.
     pub unread: Unread,
 }
@@ -67,9 +69,11 @@ pub fn check_sources(sources: &[Source<'_>], base: &Inventory, mut unread: Unrea
             found.extend(reading.finish());
         }
     }
+    let named = |team: &Draft<TeamDraft>| Some((files[team.file].path.clone(), team.record.calendar.clone()?));
+    let calendars = drafts.teams.iter().filter_map(named).collect();
     let inventory = check::build(drafts, &files, base, &unread, &mut found);
     source::sort(&mut found);
-    Checked { inventory, found, unread }
+    Checked { inventory, found, calendars, unread }
 }
 
 /// Reads what stands under `cmdb:` of a rule test: the same sections, numbered from 0. Faults go to `reading`; `None` where there was one.
