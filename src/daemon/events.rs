@@ -28,7 +28,7 @@ use crate::read::ReadError;
 const RECENT_COMMITS_MAX: usize = 256;
 /// Facts and inputs of the commits kept in memory: some 50 MiB at most.
 const RECENT_WEIGHT_MAX: usize = 50_000;
-/// How long after the last question commits are kept for the next one: a follower asks at least every few seconds.
+/// How long after the last question commits are kept for the next one: a stream asks every 15 seconds, and a poll waits for 55 at most.
 const FOLLOWED_FOR: Duration = Duration::from_secs(60);
 /// Blocks that one reading looks at; then the reader goes on from there.
 const BLOCKS_MAX: u64 = 64;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AlertCell, State};
+use super::{AlertCell, State, drop_from};
 use crate::expr::Matcher;
 use crate::ids::Slot;
 use crate::limits;
@@ -34,15 +34,6 @@ impl Values {
             None => drop(self.alerts.insert(value.to_owned(), BTreeSet::from([slot]))),
         }
     }
-
-    fn remove(&mut self, value: &str, slot: Slot) {
-        if let Some(alerts) = self.alerts.get_mut(value) {
-            alerts.remove(&slot);
-            if alerts.is_empty() {
-                self.alerts.remove(value);
-            }
-        }
-    }
 }
 
 impl Labelled {
@@ -56,7 +47,7 @@ impl Labelled {
     /// An alert left its slot.
     pub(super) fn remove(&mut self, alert: &Alert) {
         for (name, values) in &mut self.by_name {
-            values.remove(value(alert, name), alert.slot);
+            drop_from(&mut values.alerts, value(alert, name), &alert.slot);
         }
     }
 }

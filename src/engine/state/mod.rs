@@ -38,6 +38,7 @@ pub use system::System;
 pub use tally::{Cleared, Tally};
 pub use terms::TermsKept;
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cmdb::Cmdb;
@@ -222,7 +223,7 @@ impl State {
 }
 
 /// Takes a value out of the set under a key; an empty set goes.
-fn drop_from<K: Ord, V: Ord>(map: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
+fn drop_from<K: Ord + Borrow<Q>, Q: Ord + ?Sized, V: Ord>(map: &mut BTreeMap<K, BTreeSet<V>>, key: &Q, value: &V) {
     if let Some(set) = map.get_mut(key) {
         set.remove(value);
         if set.is_empty() {
